@@ -1,0 +1,165 @@
+"""Drives the consent dialogue of one call: events come in from its front end, commands go out in order.
+
+It decides nothing: what happens next is ``consent.dialogue.step``'s word alone. It opens no file and knows no protocol.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar, assert_never
+
+from gdprcall.consent.dialogue import (
+    Ask,
+    Command,
+    Consent,
+    Ended,
+    Erase,
+    Event,
+    Failed,
+    Note,
+    Noted,
+    Outcome,
+    Record,
+    Release,
+    Route,
+    Started,
+    State,
+    Stop,
+    Terms,
+    step,
+)
+from gdprcall.errors import GdprcallError
+
+P = TypeVar("P")
+Prompt_contra = TypeVar("Prompt_contra", contravariant=True)
+
+
+class Front(Protocol[Prompt_contra]):
+    """What asks a caller: ARI, FastAGI or a simulation. ``release`` and ``route`` never raise.
+
+    A verdict that cannot be delivered is not repeated: the dialplan's own watchdog frees the call, unrecorded.
+    """
+
+    def listen(self, deliver: Callable[[Event], None]) -> None:
+        """Hand every later event of the call to ``deliver``, in order."""
+
+    async def ask(self, ask: Ask, prompt: Prompt_contra) -> None:
+        """Start the question; raises GdprcallError when it cannot be asked."""
+
+    async def record(self, recording: str) -> None:
+        """Give the call back with the verdict that records; raises GdprcallError when that is not certain."""
+
+    async def release(self) -> None:
+        """Give the call back unrecorded."""
+
+    async def route(self) -> None:
+        """Give the call back to be served elsewhere."""
+
+
+class Evidence(Protocol):
+    """Where decisions become durable, within a second or not at all."""
+
+    async def note(self, consent: Consent, note: Note) -> None:
+        """Return when the note is durable; raises GdprcallError when it is not."""
+
+    async def not_started(self, reason: str) -> None:
+        """Note that the granted decision never led to a recording."""
+
+
+class Recorder(Protocol):
+    """The running recording of one call."""
+
+    async def stop(self, reason: str) -> None:
+        """End the recording; raises GdprcallError when that is not certain."""
+
+    async def erase(self) -> None:
+        """Destroy everything recorded under the decision."""
+
+
+class Session(Generic[P]):
+    """The dialogue of one call, from ``Started`` until nothing can change any more."""
+
+    def __init__(
+        self,
+        terms: Terms,
+        *,
+        recording: str,
+        prompt: P,
+        front: Front[P],
+        evidence: Evidence,
+        recorder: Recorder,
+    ) -> None:
+        self.consent = Consent(terms)
+        self.recording = recording
+        self.failure = ""
+        self._prompt = prompt
+        self._front = front
+        self._evidence = evidence
+        self._recorder = recorder
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._granted = False
+        self._recorded = False
+        front.listen(self.feed)
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the verdict that records was given to Asterisk."""
+        return self._recorded
+
+    def feed(self, event: Event) -> None:
+        """Queue an event; it is weighed after those that came before it."""
+        self._events.put_nowait(event)
+
+    async def run(self) -> None:
+        """Ask, and follow the recording until the call has ended or nothing is recorded any more."""
+        self.feed(Started())
+        while True:
+            event = await self._events.get()
+            if isinstance(event, Failed):
+                self.failure = event.reason
+            self.consent, commands = step(self.consent, event)
+            await self._carry_out(commands)
+            if self._over(event):
+                break
+        if self._granted and not self._recorded:
+            await self._evidence.not_started(self.failure or str(self.consent.outcome))
+
+    def _over(self, event: Event) -> bool:
+        # A stopped recording may still be withdrawn as long as the call lives.
+        state = self.consent.state
+        return state is State.UNRECORDED or (state is State.STOPPED and isinstance(event, Ended))
+
+    async def _carry_out(self, commands: tuple[Command, ...]) -> None:
+        for command in commands:
+            try:
+                await self._do(command)
+            except GdprcallError as error:
+                self.feed(Failed(_reason(command, error)))
+                return
+
+    async def _do(self, command: Command) -> None:
+        match command:
+            case Ask():
+                await self._front.ask(command, self._prompt)
+            case Note(outcome):
+                await self._evidence.note(self.consent, command)
+                self._granted = self._granted or outcome is Outcome.GRANTED
+                self.feed(Noted(outcome))
+            case Record():
+                # Set before the request: when its answer is lost, Asterisk may be recording.
+                self._recorded = True
+                await self._front.record(self.recording)
+            case Stop(reason):
+                await self._recorder.stop(reason)
+            case Erase():
+                await self._recorder.erase()
+            case Route():
+                await self._front.route()
+            case Release():
+                await self._front.release()
+            case _:
+                assert_never(command)
+
+
+def _reason(command: Command, error: GdprcallError) -> str:
+    """Return the code of a failed command: which one, and whose fault; never the error's text."""
+    return f"{type(command).__name__.lower()}_failed:{type(error).__name__}"
