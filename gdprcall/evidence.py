@@ -1,0 +1,104 @@
+"""Turns the outcome of a dialogue into a durable fact of the ledger, before Asterisk is told anything that records.
+
+It never decides, and it never waits longer than a second: evidence that comes late is no evidence.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from gdprcall import __version__
+from gdprcall.consent.dialogue import Consent, Note, Outcome
+from gdprcall.errors import VaultError
+from gdprcall.policy.model import Controller, Line
+from gdprcall.vault.archive import Vault
+from gdprcall.vault.keys import fingerprint
+from gdprcall.vault.ledger import Fact, Kind
+
+EVIDENCE_TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What is known of one asked call; the number is kept only to be sealed, and never shown."""
+
+    call: str
+    decision: str
+    recording: str
+    uniqueid: str
+    line: Line
+    controller: Controller
+    policy_sha256: str
+    language: str
+    front: str
+    prompt_sha256: str = ""
+    mandatory_ms: int = 0
+    subject: str | None = None
+    number: str | None = field(default=None, repr=False)
+
+
+class LedgerEvidence:
+    """Notes the decisions of one call; satisfies ``session.Evidence``."""
+
+    def __init__(self, vault: Vault, call: CallFacts) -> None:
+        self._vault = vault
+        self._call = call
+
+    async def note(self, consent: Consent, note: Note) -> None:
+        """Return when ``note`` is durable; a granted one only together with the sealed number of the caller.
+
+        Raises VaultError when that failed or took longer than a second.
+        """
+        try:
+            async with asyncio.timeout(EVIDENCE_TIMEOUT_S):
+                if note.outcome is Outcome.GRANTED and self._call.number:
+                    await asyncio.to_thread(self._keep_number, self._call.number)
+                await asyncio.wrap_future(self._vault.submit(self._fact(consent, note)))
+        except TimeoutError as error:
+            raise VaultError("the decision did not become durable within a second") from error
+
+    async def not_started(self, reason: str) -> None:
+        """Note that a granted decision led to no recording; raises VaultError when that is not durable."""
+        fact = Fact(Kind.NOT_STARTED, self._call.recording, self._call.controller.id, {"reason": reason})
+        await asyncio.wrap_future(self._vault.submit(fact))
+
+    def _keep_number(self, number: str) -> None:
+        self._vault.keep_number(self._call.recording, number, self._call.controller.recipients)
+
+    def _fact(self, consent: Consent, note: Note) -> Fact:
+        call = self._call
+        if note.outcome is Outcome.WITHDRAWN:
+            body = {"method": note.reason, "reason": "withdrawn"}
+            return Fact(Kind.WITHDRAWN, call.recording, call.controller.id, body)
+        granted = note.outcome is Outcome.GRANTED
+        recording = call.recording if granted else None
+        return Fact(Kind.DECISION, recording, call.controller.id, decision_body(call, consent, note))
+
+
+def decision_body(call: CallFacts, consent: Consent, note: Note) -> dict[str, object]:
+    """Return the body of a ``decision`` fact: what was asked, how long it was heard, and what came of it.
+
+    The pressed key is not in it: outcome and policy hash say which one it was. A caller who did not agree leaves no
+    pseudonym (Art. 5(1)(c)).
+    """
+    granted = note.outcome is Outcome.GRANTED
+    return {
+        "decision": call.decision,
+        "call": call.call,
+        "uniqueid": call.uniqueid,
+        "line": call.line.id,
+        "purpose": call.line.purpose,
+        "basis": str(call.line.basis),
+        "outcome": str(note.outcome),
+        "reason": note.reason,
+        "language": call.language,
+        "prompt_sha256": call.prompt_sha256,
+        "heard_ms": consent.heard_ms,
+        "mandatory_ms": call.mandatory_ms,
+        "attempts": consent.asked,
+        "policy_sha256": call.policy_sha256,
+        "retention_days": call.line.retention_days,
+        "subject": call.subject if granted else None,
+        "recipients": [fingerprint(recipient) for recipient in call.controller.recipients] if granted else [],
+        "software": __version__,
+        "front": call.front,
+    }

@@ -1,0 +1,248 @@
+"""Takes finished sound files out of the spool: each is sealed under its decision, or destroyed, and never left lying.
+
+It never reads sound into the log, never seals what was withdrawn, and never destroys what it could not seal.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from gdprcall.errors import GdprcallError, NotFound, PeerError, VaultError
+from gdprcall.log import get_logger
+from gdprcall.times import Clock, now_ms
+from gdprcall.vault.archive import SegmentFacts, Vault
+from gdprcall.vault.index import RecordingRow
+from gdprcall.vault.ledger import Fact, Kind
+from gdprcall.vault.wav import EMPTY_WAV_BYTES
+
+SWEEP_SECONDS = 60
+"""How often the spool is looked through for files that no event told of."""
+
+
+class Marks(Protocol):
+    """The withdrawals that the dialplan wrote down while nobody listened."""
+
+    async def withdrawn_mark(self, recording: str) -> bool:
+        """Whether the caller of ``recording`` withdrew; raises PeerError when Asterisk cannot be asked."""
+
+    async def forget_mark(self, recording: str) -> None:
+        """Remove the mark once the erasure is durable; raises PeerError."""
+
+
+class Found(Protocol):
+    """One file of the spool, named ``<recording>.<segment>.wav``."""
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+
+    @property
+    def recording(self) -> str:
+        """The recording it belongs to: 32 hex digits."""
+
+    @property
+    def segment(self) -> int:
+        """Its number in the recording, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What intake stands on: the vault, the spool's listing and who says what."""
+
+    vault: Vault
+    files: Callable[[], list[Found]]
+    recipients: Callable[[str], tuple[str, ...]]
+    marks: Marks
+    live: Callable[[], AbstractSet[str]]
+    clock: Clock = now_ms
+
+
+class Intake:
+    """The way of finished files; a lock for each recording keeps sealing and withdrawal apart."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._log = get_logger()
+        # Striped: a lock per recording would have to be forgotten again, and forgetting it is a race.
+        self._locks = [asyncio.Lock() for _ in range(64)]
+        self._queue: asyncio.Queue[Found] = asyncio.Queue()
+        self._created: dict[str, int] = {}
+        self._failing: dict[str, str] = {}
+        self.last_seal_ms: int | None = None
+        self.last_sweep_ms: int | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many finished files could not be sealed or destroyed; above 0 nothing new may be recorded."""
+        return len(self._failing)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no file waits or is being worked on."""
+        return self._queue.empty() and not any(lock.locked() for lock in self._locks)
+
+    def created(self, file: Found) -> None:
+        """Remember when Asterisk opened ``file``: the earliest moment that can be heard in it."""
+        self._created[file.path.name] = self._work.clock()
+
+    def closed(self, file: Found) -> None:
+        """Queue a file that Asterisk has closed."""
+        self._queue.put_nowait(file)
+
+    async def run(self) -> None:
+        """Take closed files as they come, two at a time, for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(2):
+                tasks.create_task(self._work_off())
+
+    async def _work_off(self) -> None:
+        while True:
+            await self.take(await self._queue.get())
+
+    async def take(self, file: Found) -> None:
+        """Seal or destroy one finished file; what fails stays in the spool, is named, and blocks new recordings."""
+        async with self._lock(file.recording):
+            try:
+                await self._dispose(file)
+            except (GdprcallError, OSError) as error:
+                self._failing[file.path.name] = type(error).__name__
+                hint = (
+                    error.hint
+                    if isinstance(error, GdprcallError)
+                    else "see the spool and the vault with: gdprcall doctor"
+                )
+                self._log.error(
+                    "seal_failed", recording=file.recording, segment=file.segment, error=type(error).__name__, hint=hint
+                )
+            else:
+                self._failing.pop(file.path.name, None)
+                self._created.pop(file.path.name, None)
+
+    async def sweep(self) -> None:
+        """Take every file of the spool whose call is over, and close the books of recordings that never came.
+
+        Does nothing while it is not known which calls live: a file that Asterisk still writes is not ours.
+        """
+        live = self._work.live()
+        if live is None:
+            return
+        files = self._work.files()
+        for file in files:
+            if file.recording not in live:
+                await self.take(file)
+        present = {file.recording for file in files}
+        for row in await asyncio.to_thread(self._work.vault.unfinished):
+            if row.id not in live and row.id not in present:
+                await self._note(Kind.NOT_STARTED, row, {"reason": "no_file"})
+                self._log.error("recording_missing", recording=row.id, controller=row.controller, line=row.line)
+        self.last_sweep_ms = self._work.clock()
+
+    async def withdraw(self, recording: str, method: str) -> None:
+        """Make a withdrawal durable, destroy what was recorded, and forget Asterisk's mark; idempotent.
+
+        Raises GdprcallError when the withdrawal is not durable or something of the recording is left.
+        """
+        async with self._lock(recording):
+            await self._withdraw(recording, method)
+
+    async def erase(self, recording: str) -> None:
+        """Destroy what was recorded under a withdrawn decision; the withdrawal itself is noted already."""
+        async with self._lock(recording):
+            await self._erase(recording)
+
+    async def _dispose(self, file: Found) -> None:
+        if not await asyncio.to_thread(file.path.exists):
+            return
+        try:
+            row = await asyncio.to_thread(self._work.vault.recording, file.recording)
+        except NotFound:
+            await self._without_decision(file)
+            return
+        if row.state == "erased" or row.withdrawn:
+            await self._discard(file, row.controller, "withdrawn")
+        elif await self._marked(file.recording):
+            await self._withdraw(file.recording, "key")
+        elif (await asyncio.to_thread(file.path.stat)).st_size <= EMPTY_WAV_BYTES:
+            await self._discard(file, row.controller, "empty")
+        else:
+            await self._seal(file, row)
+            if await self._marked(file.recording):
+                await self._withdraw(file.recording, "key")
+
+    async def _seal(self, file: Found, row: RecordingRow) -> None:
+        closed_at = round((await asyncio.to_thread(file.path.stat)).st_mtime * 1000)
+        segment = SegmentFacts(
+            recording=file.recording,
+            segment=file.segment,
+            controller=row.controller,
+            recipients=self._work.recipients(row.controller),
+            started_at=self._created.get(file.path.name, closed_at),
+            closed_at=closed_at,
+            retention_days=row.retention_days,
+        )
+        entry = await asyncio.to_thread(self._work.vault.seal, file.path, segment)
+        self.last_seal_ms = self._work.clock()
+        body = entry.body or {}
+        self._log.info(
+            "sealed",
+            recording=file.recording,
+            segment=file.segment,
+            controller=row.controller,
+            seconds=body.get("seconds"),
+            ms=body.get("plaintext_ms"),
+        )
+
+    async def _without_decision(self, file: Found) -> None:
+        # Sound that no decision explains is destroyed, but only if the ledger is whole: a decision that was lost
+        # from a damaged ledger must not cost the recording.
+        if await asyncio.to_thread(self._work.vault.ledger_is_whole):
+            self._log.error("plaintext_without_decision", recording=file.recording, segment=file.segment)
+            await self._discard(file, None, "no_decision")
+        else:
+            raise VaultError("the ledger is damaged, so nothing unexplained is destroyed", "run: gdprcall audit verify")
+
+    async def _withdraw(self, recording: str, method: str) -> None:
+        try:
+            row = await asyncio.to_thread(self._work.vault.recording, recording)
+        except NotFound:
+            await self._forget(recording)
+            return
+        if not row.withdrawn:
+            await self._note(Kind.WITHDRAWN, row, {"method": method, "reason": "withdrawn"})
+        await self._erase(recording)
+
+    async def _erase(self, recording: str) -> None:
+        for file in await asyncio.to_thread(self._work.files):
+            if file.recording == recording:
+                row = await asyncio.to_thread(self._work.vault.recording, recording)
+                await self._discard(file, row.controller, "withdrawn")
+        await asyncio.to_thread(self._work.vault.erase, recording, reason="withdrawn", actor="caller")
+        self._log.info("withdrawn", recording=recording)
+        await self._forget(recording)
+
+    async def _forget(self, recording: str) -> None:
+        # The erasure is durable; a mark that stays is only read again at the next start.
+        with suppress(PeerError):
+            await self._work.marks.forget_mark(recording)
+
+    async def _discard(self, file: Found, controller: str | None, reason: str) -> None:
+        discard = self._work.vault.discard
+        await asyncio.to_thread(discard, file.path, file.recording, file.segment, controller, reason)
+        self._log.info("discarded", recording=file.recording, segment=file.segment, reason=reason)
+
+    async def _note(self, kind: Kind, row: RecordingRow, body: Mapping[str, object]) -> None:
+        await asyncio.wrap_future(self._work.vault.submit(Fact(kind, row.id, row.controller, body)))
+
+    async def _marked(self, recording: str) -> bool:
+        # When Asterisk cannot be asked, sealing is still safe: the mark is read at the next connection.
+        try:
+            return await self._work.marks.withdrawn_mark(recording)
+        except PeerError:
+            return False
+
+    def _lock(self, recording: str) -> asyncio.Lock:
+        return self._locks[int(recording[:8], 16) % len(self._locks)]

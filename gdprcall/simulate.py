@@ -1,0 +1,188 @@
+"""The third front end: a caller typed on the command line, or read from a dialogue file.
+
+It runs the same session as a real call, but touches no PBX, no vault and no clock: nothing is recorded by it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Protocol
+
+from gdprcall.consent.dialogue import (
+    Ask,
+    Consent,
+    Digit,
+    Ended,
+    Event,
+    Failed,
+    NoInput,
+    Note,
+    Noted,
+    Outcome,
+    Played,
+    Terms,
+    Withdrawn,
+)
+from gdprcall.errors import ConfigError, NotFound, PeerError, VaultError
+from gdprcall.policy.model import Policy
+from gdprcall.session import Session
+
+
+class Moment(StrEnum):
+    """When a simulated caller gets the chance to do something."""
+
+    ARRIVED = "arrived"
+    ASKED = "asked"
+    NOTING = "noting"
+    RECORDING = "recording"
+
+
+class Caller(Protocol):
+    """What the simulated caller, and the simulated world, do next."""
+
+    def act(self, moment: Moment, asked: int) -> list[Event]:
+        """Return what happens now; a ``Failed`` makes the running command fail."""
+
+
+class Simulation:
+    """Front end, evidence and recorder in one; ``lines`` is the transcript, commands marked ``<``, events ``>``."""
+
+    def __init__(self, terms: Terms, caller: Caller) -> None:
+        self.lines: list[str] = []
+        self._caller = caller
+        self._deliver: Callable[[Event], None] = lambda _event: None
+        self._asked = 0
+        self.session: Session[str] = Session(
+            terms, recording="0" * 32, prompt=terms.prompt, front=self, evidence=self, recorder=self
+        )
+
+    async def run(self) -> Consent:
+        """Play the call to its end and return the dialogue as it was then."""
+        self._happen(self._caller.act(Moment.ARRIVED, 0))
+        await self.session.run()
+        return self.session.consent
+
+    def listen(self, deliver: Callable[[Event], None]) -> None:
+        """Satisfy ``session.Front``."""
+        self._deliver = deliver
+
+    async def ask(self, ask: Ask, prompt: str) -> None:
+        """Play nothing, and let the caller answer."""
+        self._asked = ask.asked
+        self.lines.append(f"< ask {ask.asked}")
+        self._happen(self._caller.act(Moment.ASKED, ask.asked))
+
+    async def note(self, consent: Consent, note: Note) -> None:
+        """Write the note into the transcript; while a grant is noted the caller may still act."""
+        self.lines.append(f"< note {note.outcome} {note.reason}".rstrip())
+        if note.outcome is not Outcome.GRANTED:
+            return
+        events = self._caller.act(Moment.NOTING, self._asked)
+        if any(isinstance(event, Failed) for event in events):
+            self.lines.append("> the note fails")
+            raise VaultError("simulated")
+        self._happen(events)
+        self.lines.append("> noted granted")
+
+    async def record(self, recording: str) -> None:
+        """Record nothing, and let the caller act while it would be recorded."""
+        self.lines.append("< record")
+        events = self._caller.act(Moment.RECORDING, self._asked)
+        if any(isinstance(event, Failed) for event in events):
+            self.lines.append("> the verdict is lost")
+            raise PeerError("simulated")
+        self._happen(events or [Ended()])
+
+    async def release(self) -> None:
+        """Give the call back, and let it end."""
+        self.lines.append("< release")
+        self._deliver(Ended())
+
+    async def route(self) -> None:
+        """Give the call back, and let it end."""
+        self.lines.append("< route")
+        self._deliver(Ended())
+
+    async def stop(self, reason: str) -> None:
+        """Satisfy ``session.Recorder``."""
+        self.lines.append(f"< stop {reason}")
+
+    async def erase(self) -> None:
+        """Satisfy ``session.Recorder``."""
+        self.lines.append("< erase")
+
+    async def not_started(self, reason: str) -> None:
+        """Satisfy ``session.Evidence``."""
+        self.lines.append(f"< not started {reason}")
+
+    def _happen(self, events: list[Event]) -> None:
+        for event in events:
+            if not isinstance(event, Noted):
+                self.lines.append(f"> {_words(event)}")
+                self._deliver(event)
+
+
+class TypedCaller:
+    """A caller given as text: digits, ``.`` for a silence, ``h`` for a hangup, the withdrawal code once recorded."""
+
+    def __init__(self, keys: str, withdraw: str, heard_ms: int) -> None:
+        self._left = keys
+        self._withdraw = withdraw
+        self._heard_ms = heard_ms
+
+    def act(self, moment: Moment, asked: int) -> list[Event]:
+        """Return the next typed act; when nothing is left the caller stays silent, and hangs up once recorded."""
+        if moment is Moment.ASKED:
+            return self._answer(asked)
+        if moment is Moment.RECORDING:
+            withdraws = self._left.startswith(self._withdraw)
+            return [Withdrawn()] if withdraws else [Ended()]
+        return []
+
+    def _answer(self, asked: int) -> list[Event]:
+        key, self._left = self._left[:1] or ".", self._left[1:]
+        if key == "h":
+            return [Ended()]
+        if key == ".":
+            return [Played(asked, self._heard_ms), NoInput(asked)]
+        return [Digit(asked, key, self._heard_ms)]
+
+
+def run(policy: Policy, line_id: str, keys: str) -> list[str]:
+    """Return the transcript of one simulated call on ``line_id``, the outcome in its last line.
+
+    Raises NotFound for a line that the policy does not have and ConfigError for keys that no telephone has.
+    """
+    line = policy.lines.get(line_id)
+    if line is None:
+        raise NotFound(f"there is no line {line_id!r}", f"lines: {', '.join(sorted(policy.lines)) or 'none'}")
+    unknown = set(keys) - set("0123456789*#.h")
+    if unknown:
+        raise ConfigError(
+            "the keys hold something no telephone has", "write digits, * and #, . for silence, h for hangup"
+        )
+    terms = Terms(
+        prompt=line_id,
+        mandatory_ms=1,
+        accept=line.keys.accept,
+        refuse=line.keys.refuse,
+        attempts=line.attempts,
+        timeout_ms=line.timeout_ms,
+    )
+    simulation = Simulation(terms, TypedCaller(keys, line.keys.withdraw, heard_ms=1))
+    consent = asyncio.run(simulation.run())
+    return [*simulation.lines, f"= {consent.state} {consent.outcome}"]
+
+
+def _words(event: Event) -> str:
+    match event:
+        case Digit(asked):
+            return f"key at question {asked}"
+        case Played(asked):
+            return f"prompt {asked} heard"
+        case NoInput(asked):
+            return f"silence after question {asked}"
+        case Ended(how):
+            return f"ended {how}"
+        case _:
+            return type(event).__name__.lower()
