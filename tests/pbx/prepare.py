@@ -1,0 +1,284 @@
+"""Builds .pbx/: a private Asterisk, SIPp, espeak-ng, sox and age from Debian's archive, without root.
+
+Nothing outside .pbx/ is changed and no maintainer script runs: packages are downloaded and checked by apt, unpacked
+beside the host's own libraries, and started through their own loader.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PBX = ROOT / ".pbx"
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+
+WORLDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    # name: (suite, packages)
+    "root": (
+        "forky",
+        (
+            "asterisk",
+            "asterisk-core-sounds-en-wav",
+            "sip-tester",
+            "espeak-ng",
+            "sox",
+            "age",
+            "golang-github-c2sp-cctv-dev",
+        ),
+    ),
+    "root-age-1.1": ("bookworm", ("age",)),
+}
+PROGRAMS = {
+    # command: (world, name of the file)
+    "asterisk": ("root", "asterisk"),
+    "sipp": ("root", "sipp"),
+    "espeak-ng": ("root", "espeak-ng"),
+    "sox": ("root", "sox"),
+    "age": ("root", "age"),
+    "age-keygen": ("root", "age-keygen"),
+    "age-1.1": ("root-age-1.1", "age"),
+    "age-keygen-1.1": ("root-age-1.1", "age-keygen"),
+}
+WRAPPER = """\
+#!/bin/sh
+# Starts {program} of the private copy with the copy's own loader and libraries.
+here=$(dirname "$(readlink -f "$0")")
+root=$here/../{world}
+export ESPEAK_DATA_PATH="$root/{triplet_lib}"
+exec "$root/{loader}" --library-path "{library_path}" "$root/{program}" "$@"
+"""
+
+
+class CannotPrepare(Exception):
+    """Says what is missing on this machine and what to install."""
+
+
+def main() -> int:
+    """Prepare .pbx/ and print what it holds; 0 when it is ready, 1 with a sentence when it cannot be."""
+    try:
+        prepare()
+    except CannotPrepare as reason:
+        print(f"error: {reason}", file=sys.stderr)
+        return 1
+    print((PBX / "versions.txt").read_text(), end="")
+    return 0
+
+
+def prepare() -> None:
+    """Build .pbx/ unless the same recipe built it before; raises CannotPrepare."""
+    if (PBX / "recipe").is_file() and (PBX / "recipe").read_text() == recipe():
+        return
+    say("preparing a private Asterisk in .pbx/ (once; some 120 MB are downloaded)")
+    PBX.mkdir(exist_ok=True)
+    (PBX / "recipe").unlink(missing_ok=True)
+    host = host_asterisk()
+    for number, world in enumerate(WORLDS, 1):
+        build_world(world, f"[{number}/{len(WORLDS)}]")
+    write_wrappers(host)
+    (PBX / "versions.txt").write_text("".join(f"{line}\n" for line in versions(host)))
+    (PBX / "recipe").write_text(recipe())
+    say("ready")
+
+
+def recipe() -> str:
+    """Return the hash of all that decides what .pbx/ holds: this file, the machine's kind, and the host's own PBX."""
+    parts = (Path(__file__).read_bytes(), os.uname().machine.encode(), str(host_asterisk()).encode())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def host_asterisk() -> dict[str, str]:
+    """Return the host's own asterisk and sipp by command, if both are on PATH and Asterisk is 18 or newer."""
+    outside = os.pathsep.join(p for p in os.environ.get("PATH", "").split(os.pathsep) if ".pbx" not in p)
+    found = {name: shutil.which(name, path=outside + ":/usr/sbin") for name in ("asterisk", "sipp")}
+    if found["asterisk"] is None or found["sipp"] is None:
+        return {}
+    said = subprocess.run([found["asterisk"], "-V"], capture_output=True, text=True, check=False).stdout
+    version = re.search(r"(\d+)\.", said)
+    if version is None or int(version[1]) < 18:
+        return {}
+    return {name: path for name, path in found.items() if path is not None}
+
+
+def build_world(name: str, step: str) -> None:
+    """Download the packages of one world and unpack them into .pbx/<name>, whole or not at all."""
+    suite, packages = WORLDS[name]
+    apt = Apt(PBX / "apt" / suite, suite)
+    say(f"{step} reading Debian {suite}'s package lists")
+    apt.run("update")
+    count = len(re.findall(r"^Inst ", apt.run("install", "--simulate", *packages), re.MULTILINE))
+    say(f"{step} downloading {count} packages for {', '.join(packages)}")
+    apt.run("install", "--download-only", "--yes", *packages)
+    building = PBX / f"{name}.building"
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir()
+    archives = sorted(apt.archives.glob("*.deb"))
+    say(f"{step} unpacking {len(archives)} packages")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda deb: unpack(deb, building), archives))
+    sounds = building / "usr/share/asterisk/sounds"
+    if (sounds / "en_US_f_Allison").is_dir() and not (sounds / "en").exists():
+        # What the package's own script would have made.
+        (sounds / "en").symlink_to("en_US_f_Allison")
+    shutil.rmtree(PBX / name, ignore_errors=True)
+    building.rename(PBX / name)
+
+
+def unpack(archive: Path, target: Path) -> None:
+    """Unpack one .deb; raises CannotPrepare for a broken one."""
+    done = subprocess.run(["dpkg", "-x", archive, target], capture_output=True, text=True, check=False)
+    if done.returncode:
+        archive.unlink(missing_ok=True)
+        raise CannotPrepare(f"{archive.name} cannot be unpacked ({done.stderr.strip()}); it was removed: try again")
+
+
+class Apt:
+    """An apt with its own lists, cache and empty package state, that trusts Debian's archive key alone."""
+
+    def __init__(self, folder: Path, suite: str) -> None:
+        if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
+            raise CannotPrepare(
+                "this system has no apt, so no private Asterisk can be prepared; "
+                "install asterisk (18 or newer), sipp, espeak-ng, sox and age and put them on PATH"
+            )
+        if not KEYRING.exists():
+            raise CannotPrepare(f"{KEYRING} is missing; install the package debian-archive-keyring")
+        self.folder = folder
+        self.archives = folder / "cache" / "archives"
+        for part in ("lists/partial", "cache/archives/partial", "etc"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        (folder / "status").touch()
+        (folder / "etc/sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror()} {suite} main\n")
+        self._config().write_text(self._settings())
+
+    def _config(self) -> Path:
+        return self.folder / "etc" / "apt.conf"
+
+    def _settings(self) -> str:
+        settings = {
+            "Dir::Etc::SourceList": self.folder / "etc/sources.list",
+            "Dir::Etc::SourceParts": "/dev/null",
+            "Dir::State": self.folder,
+            "Dir::State::Lists": self.folder / "lists",
+            "Dir::State::status": self.folder / "status",
+            "Dir::Cache": self.folder / "cache",
+            "Dir::Cache::archives": self.archives,
+            "APT::Install-Recommends": "false",
+            "APT::Sandbox::User": "",
+            "Acquire::Languages": "none",
+            "Acquire::Retries": "3",
+            "Debug::NoLocking": "1",
+        }
+        return "".join(f'{key} "{value}";\n' for key, value in settings.items())
+
+    def run(self, *arguments: str) -> str:
+        """Run apt-get and return what it printed; raises CannotPrepare with its last words."""
+        done = subprocess.run(
+            ["apt-get", "-q", *arguments],
+            env={**os.environ, "APT_CONFIG": str(self._config()), "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            last = (done.stderr.strip() or done.stdout.strip())[-600:]
+            raise CannotPrepare(f"apt-get {arguments[0]} failed: {last}")
+        return done.stdout
+
+
+def mirror() -> str:
+    """Return the Debian archive that this host itself uses, or $DEBIAN_MIRROR; raises CannotPrepare."""
+    given = os.environ.get("DEBIAN_MIRROR")
+    if given:
+        return given
+    listed = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.split()
+    for uri in listed:
+        if re.fullmatch(r"\w+://[^ ]*/debian/?", uri):
+            return uri
+    raise CannotPrepare("apt on this host names no Debian archive; set DEBIAN_MIRROR to the address of one")
+
+
+def write_wrappers(host: dict[str, str]) -> None:
+    """Write .pbx/bin/<command> for each program."""
+    folder = PBX / "bin"
+    folder.mkdir(exist_ok=True)
+    for command, (world, file) in PROGRAMS.items():
+        if command in host:
+            text = f'#!/bin/sh\nexec {host[command]} "$@"\n'
+        else:
+            text = wrapper(PBX / world, file)
+        (folder / command).write_text(text)
+        (folder / command).chmod(0o755)
+
+
+def wrapper(world: Path, file: str) -> str:
+    """Return the script that starts ``file`` of an unpacked world from wherever the checkout lies."""
+    program = next(path for folder in ("usr/sbin", "usr/bin") if (path := world / folder / file).exists())
+    loader = next(loaders(world))
+    # libc, not the loader, says where the libraries of this machine's kind are
+    library_folder = next(world.glob("usr/lib/*/libc.so.6"), None) or next(world.glob("lib/*/libc.so.6"))
+    lib = library_folder.parent
+    folders = [path for path in (lib, world / "usr/lib" / lib.name, lib / "pulseaudio", lib / "blas", lib / "lapack")]
+    present = dict.fromkeys(path.relative_to(world) for path in folders if path.is_dir())
+    return WRAPPER.format(
+        program=program.relative_to(world),
+        world=world.name,
+        loader=loader.relative_to(world),
+        triplet_lib=lib.relative_to(world),
+        library_path=":".join(f"$root/{path}" for path in present),
+    )
+
+
+def loaders(world: Path) -> Iterator[Path]:
+    """Yield the dynamic loaders of an unpacked world."""
+    for pattern in ("usr/lib64/ld-linux-*.so.*", "lib64/ld-linux-*.so.*", "usr/lib/ld-linux-*.so.*", "lib/*/ld-*.so.*"):
+        for path in sorted(world.glob(pattern)):
+            real = path.resolve() if path.resolve().is_relative_to(world) else None
+            if real is None:
+                real = next(world.glob(f"**/{Path(os.readlink(path)).name}"), None)
+            if real is not None:
+                yield real
+
+
+def versions(host: dict[str, str]) -> list[str]:
+    """Return one line per program: its name, its version, and whether it is the host's own."""
+    asks = {
+        "asterisk": ("-V",),
+        "sipp": ("-v",),
+        "espeak-ng": ("--version",),
+        "sox": ("--version",),
+        "age": ("--version",),
+        "age-1.1": ("--version",),
+    }
+    return [
+        f"{name:10} {version(name, flags)}{'  (of this host)' if name in host else ''}" for name, flags in asks.items()
+    ]
+
+
+def version(name: str, flags: tuple[str, ...]) -> str:
+    """Return the version that a program of .pbx/bin says it has; raises CannotPrepare when it does not start."""
+    done = subprocess.run([PBX / "bin" / name, *flags], capture_output=True, text=True, check=False)
+    found = re.search(r"v?(\d+\.\d+[\w.+~-]*)", done.stdout + done.stderr)
+    if found is None:
+        raise CannotPrepare(f"{name} of the private copy does not start: {(done.stderr or done.stdout).strip()[-300:]}")
+    return found[1]
+
+
+def say(text: str) -> None:
+    """Print one line of progress."""
+    print(f"pbx: {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
