@@ -1,0 +1,88 @@
+"""Opens the vault's SQLite files in one way: plug-ins off, WAL, full synchronisation, erased bytes overwritten.
+
+It runs no query of its own beyond the pragmas, and reads each of them back.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+
+from sqlite_utils import Database, Migrations
+
+from gdprcall.errors import VaultError
+
+
+class Store:
+    """One SQLite file with one connection, usable from every thread, one transaction at a time."""
+
+    def __init__(self, path: Path, migrations: Migrations) -> None:
+        self.path = path
+        self.lock = RLock()
+        try:
+            path.touch(mode=0o600, exist_ok=True)
+            self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=5)
+            self._set_pragmas()
+            migrations.apply(Database(self.connection, execute_plugins=False))
+        except sqlite3.Error as error:
+            raise VaultError(f"{path.name} cannot be opened: {_what(error)}", "run: gdprcall doctor") from error
+        except OSError as error:
+            raise VaultError(
+                f"{path} cannot be opened: {error.strerror}", "check the folder's owner and modes"
+            ) from error
+
+    def _set_pragmas(self) -> None:
+        wanted = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "foreign_keys": 1}
+        for name, value in wanted.items():
+            self.connection.execute(f"PRAGMA {name}={value}")
+            (read,) = self.connection.execute(f"PRAGMA {name}").fetchone()
+            if read != value:
+                raise VaultError(f"SQLite does not take {name}={value} for {self.path.name}", "use Debian's own SQLite")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Hold the file for writing; durable when the block ends; raises VaultError and changes nothing on a fault."""
+        with self.lock:
+            try:
+                self.connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self.connection
+                except BaseException:
+                    self.connection.execute("ROLLBACK")
+                    raise
+                self.connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                hint = "check free space and the modes of the vault folder"
+                raise VaultError(f"{self.path.name} could not be written: {_what(error)}", hint) from error
+
+    def rows(self, sql: str, parameters: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+        """Return all rows of a query; raises VaultError."""
+        with self.lock:
+            try:
+                return self.connection.execute(sql, parameters).fetchall()
+            except sqlite3.Error as error:
+                raise VaultError(
+                    f"{self.path.name} could not be read: {_what(error)}", "run: gdprcall audit verify"
+                ) from error
+
+    def truncate_log(self) -> bool:
+        """Move the write-ahead log into the file and cut it to nothing; False while a reader holds it open."""
+        with self.lock:
+            try:
+                busy, _, _ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.Error as error:
+                raise VaultError(f"{self.path.name} could not be checkpointed: {_what(error)}") from error
+            return not busy
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self.lock:
+            self.connection.close()
+
+
+def _what(error: sqlite3.Error) -> str:
+    """Return SQLite's own name of the fault: its text may repeat values."""
+    return getattr(error, "sqlite_errorname", None) or type(error).__name__

@@ -1,0 +1,26 @@
+"""Telephone numbers as subjects: E.164 where a number is one, and a keyed pseudonym to find a person's recordings by.
+
+A pseudonym is still personal data (GDPR recital 26). A caller without a number has no subject; nothing is guessed.
+"""
+
+import hmac
+
+import phonenumbers
+
+DOMAIN = b"gdprcall/phone/v1\0"
+
+
+def e164(number: str, region: str | None) -> str | None:
+    """Return ``number`` in E.164, read as dialled in ``region`` (ISO 3166), or None if it is withheld or no number."""
+    try:
+        parsed = phonenumbers.parse(number, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(parsed):
+        return None
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def pseudonym(key: bytes, number: str) -> str:
+    """Return the subject of an E.164 number under a controller's key: 32 hex digits of HMAC-SHA-256."""
+    return hmac.digest(key, DOMAIN + number.encode("ascii"), "sha256")[:16].hex()
