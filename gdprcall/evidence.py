@@ -62,7 +62,8 @@ class LedgerEvidence:
         await asyncio.wrap_future(self._vault.submit(fact))
 
     def _keep_number(self, number: str) -> None:
-        self._vault.keep_number(self._call.recording, number, self._call.controller.recipients)
+        controller = self._call.controller
+        self._vault.keep_number(self._call.recording, controller.id, number, controller.recipients)
 
     def _fact(self, consent: Consent, note: Note) -> Fact:
         call = self._call

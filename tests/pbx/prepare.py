@@ -214,10 +214,8 @@ def write_wrappers(host: dict[str, str]) -> None:
     folder = PBX / "bin"
     folder.mkdir(exist_ok=True)
     for command, (world, file) in PROGRAMS.items():
-        if command in host:
-            text = f'#!/bin/sh\nexec {host[command]} "$@"\n'
-        else:
-            text = wrapper(PBX / world, file)
+        own = f'#!/bin/sh\nexec {host.get(command)} "$@"\n'
+        text = own if command in host else wrapper(PBX / world, file)
         (folder / command).write_text(text)
         (folder / command).chmod(0o755)
 
@@ -229,7 +227,7 @@ def wrapper(world: Path, file: str) -> str:
     # libc, not the loader, says where the libraries of this machine's kind are
     library_folder = next(world.glob("usr/lib/*/libc.so.6"), None) or next(world.glob("lib/*/libc.so.6"))
     lib = library_folder.parent
-    folders = [path for path in (lib, world / "usr/lib" / lib.name, lib / "pulseaudio", lib / "blas", lib / "lapack")]
+    folders = (lib, world / "usr/lib" / lib.name, lib / "pulseaudio")
     present = dict.fromkeys(path.relative_to(world) for path in folders if path.is_dir())
     return WRAPPER.format(
         program=program.relative_to(world),

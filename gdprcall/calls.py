@@ -1,0 +1,144 @@
+"""The calls that are live now: what AMI and the spool report of a recording becomes an event of its dialogue.
+
+It never starts a recording. Where it cannot be sure who is in a call, it ends the recording of that call.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gdprcall.asterisk import ami_events as ami
+from gdprcall.consent.dialogue import Ended, Event, PartyJoined, Withdrawn
+from gdprcall.errors import PeerError
+from gdprcall.log import get_logger
+
+MIXMONITOR_WAIT_S = 1.0
+
+
+class Stopper(Protocol):
+    """The part of the AMI link that ends recordings."""
+
+    async def stop_recording(self, channel: str, mixmonitor: str) -> bool:
+        """End one MixMonitor; False when there was none any more; raises PeerError when that is not known."""
+
+
+@dataclass(slots=True)
+class LiveCall:
+    """One call that is recorded, or about to be."""
+
+    recording: str
+    uniqueid: str
+    channel: str
+    deliver: Callable[[Event], None]
+    segment: int = 1
+    mixmonitor: str = ""
+    peer: str = ""
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+    seen: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Calls:
+    """All live recordings, found by recording id and by channel."""
+
+    def __init__(self, stopper: Stopper, unattended_withdrawal: Callable[[str], None]) -> None:
+        self._stopper = stopper
+        self._unattended_withdrawal = unattended_withdrawal
+        self._live: dict[str, LiveCall] = {}
+        self._bridges: dict[str, set[str]] = {}
+        self._log = get_logger()
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    @property
+    def recordings(self) -> frozenset[str]:
+        """The ids of the recordings whose call is up."""
+        return frozenset(self._live)
+
+    def add(self, call: LiveCall) -> None:
+        """Follow a call from just before its verdict."""
+        self._live[call.recording] = call
+
+    def drop(self, recording: str) -> None:
+        """Stop following a call that was not recorded after all."""
+        self._live.pop(recording, None)
+
+    def file_seen(self, recording: str) -> bool:
+        """Tell that Asterisk opened a file of ``recording``; whether it was the first one."""
+        call = self._live.get(recording)
+        if call is None or call.seen.is_set():
+            return False
+        call.seen.set()
+        return True
+
+    async def stop(self, call: LiveCall) -> None:
+        """End the running MixMonitor of ``call``; raises PeerError when it is not certain that it ended."""
+        try:
+            async with asyncio.timeout(MIXMONITOR_WAIT_S):
+                await call.told.wait()
+        except TimeoutError as error:
+            raise PeerError("Asterisk did not say which recording it started") from error
+        await self._stopper.stop_recording(call.channel, call.mixmonitor)
+
+    def handle(self, event: ami.AmiEvent) -> None:
+        """Take one event of AMI, in the order of its arrival."""
+        match event:
+            case ami.RecordingStarted(recording=recording):
+                self._started(recording, event)
+            case ami.Withdrawn(recording=recording):
+                self._withdrawn(recording)
+            case ami.PartyChanged(uniqueid=uniqueid, why=why):
+                self._party_changed(uniqueid, why)
+            case ami.BridgeEntered(uniqueid=uniqueid, bridge=bridge):
+                self._bridges.setdefault(bridge, set()).add(uniqueid)
+                self._look_into(bridge)
+            case ami.BridgeLeft(uniqueid=uniqueid, bridge=bridge):
+                self._left(uniqueid, bridge)
+            case ami.HungUp(uniqueid=uniqueid):
+                self._hung_up(uniqueid)
+            case _:
+                pass
+
+    def _started(self, recording: str, event: ami.RecordingStarted) -> None:
+        call = self._live.get(recording)
+        if call is not None:
+            call.segment, call.mixmonitor, call.channel = event.segment, event.mixmonitor, event.channel
+            call.told.set()
+
+    def _withdrawn(self, recording: str) -> None:
+        call = self._live.get(recording)
+        if call is not None:
+            call.deliver(Withdrawn("key"))
+        else:
+            self._unattended_withdrawal(recording)
+
+    def _party_changed(self, uniqueid: str, why: str) -> None:
+        for call in list(self._live.values()):
+            if uniqueid in {call.uniqueid, call.peer}:
+                call.deliver(PartyJoined(why))
+
+    def _look_into(self, bridge: str) -> None:
+        members = self._bridges[bridge]
+        for call in list(self._live.values()):
+            others = members - {call.uniqueid}
+            if call.uniqueid not in members or not others:
+                continue
+            if not call.peer and len(others) == 1:
+                # The first one to talk with the caller is the one the caller was asked about.
+                (call.peer,) = others
+            elif others != {call.peer}:
+                call.deliver(PartyJoined("party_joined"))
+
+    def _left(self, uniqueid: str, bridge: str) -> None:
+        members = self._bridges.get(bridge, set())
+        members.discard(uniqueid)
+        if not members:
+            self._bridges.pop(bridge, None)
+
+    def _hung_up(self, uniqueid: str) -> None:
+        for bridge in [bridge for bridge, members in self._bridges.items() if uniqueid in members]:
+            self._left(uniqueid, bridge)
+        for call in [call for call in self._live.values() if call.uniqueid == uniqueid]:
+            self.drop(call.recording)
+            call.deliver(Ended())

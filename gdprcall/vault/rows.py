@@ -1,0 +1,106 @@
+"""What the index gives out: decisions, recordings and segments as frozen values, and their JSON.
+
+The names in the JSON are stable; nothing here reads the database.
+"""
+
+from dataclasses import dataclass, fields
+
+from gdprcall.times import rfc3339
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """One decision: what was asked of whom and what came of it; times in milliseconds."""
+
+    id: str
+    call: str
+    uniqueid: str
+    controller: str
+    line: str
+    purpose: str
+    basis: str
+    outcome: str
+    reason: str
+    language: str
+    prompt_sha256: str
+    heard_ms: int
+    mandatory_ms: int
+    attempts: int
+    policy_sha256: str
+    decided_at: int
+    recording: str | None
+    withdrawn_at: int | None
+
+    def as_json(self) -> Json:
+        """Return the decision with RFC 3339 times."""
+        return _json(self)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRow:
+    """One recording and its state; ``seconds`` is the sound of all its segments."""
+
+    id: str
+    call: str
+    controller: str
+    line: str
+    purpose: str
+    basis: str
+    decision: str
+    outcome: str
+    state: str
+    started_at: int
+    seconds: float
+    segments: int
+    retention_days: int
+    expires_at: int | None
+    withdrawn: bool
+    subject: str | None
+    restricted: bool = False
+    held: bool = False
+
+    def as_json(self) -> Json:
+        """Return the recording with RFC 3339 times; the subject stays out of it."""
+        return {name: value for name, value in _json(self).items() if name != "subject"}
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRow:
+    """One segment of a recording as it was sealed."""
+
+    recording: str
+    segment: int
+    state: str
+    seconds: float
+    started_at: int
+    closed_at: int
+    expires_at: int
+    payload_sha256: str
+    payload_bytes: int
+    header_sha256: str
+
+    def as_json(self) -> Json:
+        """Return the segment with RFC 3339 times."""
+        return _json(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which rows are asked for; what is None does not matter. ``since`` in milliseconds."""
+
+    controller: str | None = None
+    line: str | None = None
+    state: str | None = None
+    outcome: str | None = None
+    since: int | None = None
+    limit: int = 1000
+
+
+def _json(row: DecisionRow | RecordingRow | SegmentRow) -> Json:
+    values: Json = {}
+    for field in fields(row):
+        value = getattr(row, field.name)
+        values[field.name] = rfc3339(value) if field.name.endswith("_at") and isinstance(value, int) else value
+    return values
