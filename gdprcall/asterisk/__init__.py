@@ -1,0 +1,1 @@
+"""Talking to Asterisk: ARI asks, AMI watches and stops, the spool hands over finished files. Nothing here decides."""

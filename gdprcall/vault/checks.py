@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from gdprcall.errors import VaultError
 from gdprcall.vault.archive import Vault, check_header
 from gdprcall.vault.keys import Slot
-from gdprcall.vault.ledger import Finding
+from gdprcall.vault.proof import Finding
 from gdprcall.vault.rows import SegmentRow
 
 Progress = Callable[[int, int], None]

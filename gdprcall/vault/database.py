@@ -13,6 +13,11 @@ from sqlite_utils import Database, Migrations
 
 from gdprcall.errors import VaultError
 
+BUSY_S = 1.0
+"""How long a statement waits for another program that reads the file; evidence must not wait longer than that."""
+
+WRITE_HINT = "check free space, and the owner and modes of the vault folder"
+
 
 class Store:
     """One SQLite file with one connection, usable from every thread, one transaction at a time."""
@@ -22,15 +27,18 @@ class Store:
         self.lock = RLock()
         try:
             path.touch(mode=0o600, exist_ok=True)
-            self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=5)
+            self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=BUSY_S)
+        except (sqlite3.Error, OSError) as error:
+            raise VaultError(f"{path.name} cannot be opened: {_what(error)}", WRITE_HINT) from error
+        try:
             self._set_pragmas()
             migrations.apply(Database(self.connection, execute_plugins=False))
         except sqlite3.Error as error:
+            self.connection.close()
             raise VaultError(f"{path.name} cannot be opened: {_what(error)}", "run: gdprcall doctor") from error
-        except OSError as error:
-            raise VaultError(
-                f"{path} cannot be opened: {error.strerror}", "check the folder's owner and modes"
-            ) from error
+        except VaultError:
+            self.connection.close()
+            raise
 
     def _set_pragmas(self) -> None:
         wanted = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "foreign_keys": 1}
@@ -46,17 +54,14 @@ class Store:
         with self.lock:
             try:
                 self.connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self.connection
-                except BaseException:
-                    self.connection.execute("ROLLBACK")
-                    raise
+                yield self.connection
                 self.connection.execute("COMMIT")
             except sqlite3.Error as error:
+                raise VaultError(f"{self.path.name} could not be written: {_what(error)}", WRITE_HINT) from error
+            finally:
+                # SQLite has rolled back by itself after some faults, such as a full disk.
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
-                hint = "check free space and the modes of the vault folder"
-                raise VaultError(f"{self.path.name} could not be written: {_what(error)}", hint) from error
 
     def rows(self, sql: str, parameters: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
         """Return all rows of a query; raises VaultError."""
@@ -83,6 +88,8 @@ class Store:
             self.connection.close()
 
 
-def _what(error: sqlite3.Error) -> str:
-    """Return SQLite's own name of the fault: its text may repeat values."""
+def _what(error: sqlite3.Error | OSError) -> str:
+    """Return the fault's own name: its text may repeat values."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
     return getattr(error, "sqlite_errorname", None) or type(error).__name__

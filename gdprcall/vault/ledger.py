@@ -4,10 +4,10 @@ An entry is never changed and never removed. Its body can be erased without brea
 only a salted commitment to it; no leaf holds a number, a name or a digit.
 """
 
-import hashlib
 import json
 import os
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -18,13 +18,17 @@ from pathlib import Path
 from sqlite_utils import Database, Migrations
 
 from gdprcall.errors import VaultError
-from gdprcall.times import Clock, now_ms
+from gdprcall.times import Clock, now_ms, rfc3339
 from gdprcall.vault.database import Store
 from gdprcall.vault.merkle import Tree, leaf_hash
+from gdprcall.vault.proof import Finding, Row, canonical, commitment, examine
 
 SALT_BYTES = 32
 GROUP = 512
 """How many entries share one transaction at most, so that no caller waits for an endless group."""
+
+PAGE = 1000
+"""How many rows are read at once: between two pages the writer has its turn."""
 
 
 class Kind(StrEnum):
@@ -66,14 +70,26 @@ class Entry:
     controller: str | None
     body: Mapping[str, object] | None
 
+    def as_json(self) -> dict[str, object]:
+        """Return the entry for print, with an RFC 3339 time."""
+        return {
+            "seq": self.seq,
+            "time": rfc3339(self.time),
+            "kind": str(self.kind),
+            "recording": self.recording,
+            "controller": self.controller,
+            "body": None if self.body is None else dict(self.body),
+        }
+
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong: where, which one, and how."""
+class _Waiting:
+    """A fact on its way to the file: when it was submitted, and its body as the text that will be kept."""
 
-    where: str
-    name: str
-    detail: str
+    fact: Fact
+    time: int
+    body: str
+    future: Future[Entry]
 
 
 migrations = Migrations("gdprcall.ledger")
@@ -82,20 +98,14 @@ migrations = Migrations("gdprcall.ledger")
 @migrations()
 def first(db: Database) -> None:
     """Create entries, bodies and checkpoints."""
-    db.conn.executescript(
-        """
-        CREATE TABLE entry (seq INTEGER PRIMARY KEY, recording TEXT, leaf TEXT NOT NULL, hash BLOB NOT NULL) STRICT;
-        CREATE INDEX entry_recording ON entry (recording) WHERE recording IS NOT NULL;
-        CREATE TABLE body (seq INTEGER PRIMARY KEY REFERENCES entry, salt BLOB NOT NULL, body TEXT NOT NULL) STRICT;
-        CREATE TABLE erased (seq INTEGER PRIMARY KEY REFERENCES entry) STRICT;
-        CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, root BLOB NOT NULL, time INTEGER NOT NULL) STRICT;
-        """
-    )
-
-
-def canonical(value: object) -> str:
-    """Return the one JSON text of a value: sorted keys, no blanks, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    for sql in (
+        "CREATE TABLE entry (seq INTEGER PRIMARY KEY, recording TEXT, leaf TEXT NOT NULL, hash BLOB NOT NULL) STRICT",
+        "CREATE INDEX entry_recording ON entry (recording, seq) WHERE recording IS NOT NULL",
+        "CREATE TABLE body (seq INTEGER PRIMARY KEY REFERENCES entry, salt BLOB NOT NULL, body TEXT NOT NULL) STRICT",
+        "CREATE TABLE erased (seq INTEGER PRIMARY KEY REFERENCES entry) STRICT",
+        "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, root BLOB NOT NULL, time INTEGER NOT NULL) STRICT",
+    ):
+        db.conn.execute(sql)
 
 
 class Ledger:
@@ -105,20 +115,33 @@ class Ledger:
         self._store = Store(path, migrations)
         self._clock = clock
         self._random = random
-        self._tree = Tree(hash_ for (hash_,) in self._store.rows("SELECT hash FROM entry ORDER BY seq"))  # type: ignore[misc]  # a BLOB column
-        self._waiting: queue.SimpleQueue[tuple[Fact, Future[Entry]] | None] = queue.SimpleQueue()
+        try:
+            self._tree = self._read_tree()
+            self._fault = self._distrust()
+        except VaultError:
+            self._store.close()
+            raise
+        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._gate = threading.Lock()
         self._closed = False
         self._writer = threading.Thread(target=self._write, name="ledger", daemon=True)
         self._writer.start()
 
     def submit(self, fact: Fact) -> Future[Entry]:
-        """Queue a fact; the future gives its entry once it is durable, or VaultError."""
-        future: Future[Entry] = Future()
-        if self._closed:
-            future.set_exception(VaultError("the ledger is closed"))
-        else:
-            self._waiting.put((fact, future))
-        return future
+        """Queue a fact; the future gives its entry once it is durable (fsynced), or VaultError.
+
+        The entry's time is the time of this call. Raises ValueError or TypeError for a body that is not JSON.
+        """
+        waiting = _Waiting(fact, self._clock(), canonical(dict(fact.body)), Future())
+        # Held so that nothing is queued behind the end mark, where nobody would ever answer it.
+        with self._gate:
+            if self._closed:
+                waiting.future.set_exception(VaultError("the ledger is closed", "open the vault again"))
+            elif self._fault:
+                waiting.future.set_exception(VaultError(self._fault, "run: gdprcall audit verify"))
+            else:
+                self._waiting.put(waiting)
+        return waiting.future
 
     def append(self, fact: Fact) -> Entry:
         """Return the entry of a fact once it is durable; raises VaultError."""
@@ -130,115 +153,132 @@ class Ledger:
 
     def root(self) -> bytes:
         """Return the tree's hash now."""
-        with self._store.lock:
-            return self._tree.root()
+        return self._tree.root()
+
+    def distrust(self, fault: str) -> None:
+        """Take no entry any more until the ledger is opened again: something outside shows that it is not the one."""
+        self._fault = self._fault or fault
+
+    def trusted(self) -> bool:
+        """Whether the ledger ended, when it was opened, as it had ended when it was closed."""
+        return not self._fault
 
     def entries(self, after: int = 0, recording: str | None = None) -> Iterator[Entry]:
-        """Yield the entries with a higher number than ``after``, in order, a thousand at a time."""
+        """Yield the entries with a higher number than ``after``, in order, a page at a time."""
         where = "" if recording is None else "AND entry.recording = ?"
         extra = () if recording is None else (recording,)
-        while True:
-            rows = self._store.rows(
-                "SELECT entry.seq, leaf, body FROM entry LEFT JOIN body USING (seq) "  # noqa: S608 # no value is pasted
-                f"WHERE entry.seq > ? {where} ORDER BY entry.seq LIMIT 1000",
-                (after, *extra),
+        sql = f"SELECT entry.seq, leaf, body FROM entry LEFT JOIN body USING (seq) WHERE entry.seq > ? {where}"  # noqa: S608 # no value is pasted
+        for row in self._paged(sql, after, extra):
+            yield _entry(row)
+
+    def forget(self, seqs: Sequence[int]) -> None:
+        """Erase the bodies of entries; their leaves stay, and the tree stays whole; raises VaultError."""
+        with self._store.transaction() as db:
+            db.executemany("INSERT OR IGNORE INTO erased VALUES (?)", [(seq,) for seq in seqs])
+            # Overwritten in its own length first: what SQLite leaves behind of a removed row then says nothing.
+            db.executemany(
+                "UPDATE body SET salt = zeroblob(length(salt)), body = printf('%*s', length(body), '') WHERE seq = ?",
+                [(seq,) for seq in seqs],
             )
-            for row in rows:
-                yield _entry(row)
-            if len(rows) < 1000:
+            db.executemany("DELETE FROM body WHERE seq = ?", [(seq,) for seq in seqs])
+        if not self._store.truncate_log():
+            raise VaultError("ledger.db is held open, so its log could not be cut", "close other programs that read it")
+
+    def verify(self) -> Iterator[Finding]:
+        """Yield everything that was changed, cut, added or moved since it was written; new entries may come meanwhile.
+
+        A known gap: whoever can write the file can also mark a body as erased.
+        """
+        ((last, size),) = self._store.rows(
+            "SELECT (SELECT coalesce(max(seq), 0) FROM entry), (SELECT coalesce(max(size), 0) FROM checkpoint)"
+        )
+        sql = """SELECT entry.seq, entry.recording, leaf, hash, salt, body, erased.seq IS NOT NULL, root
+            FROM entry LEFT JOIN body USING (seq) LEFT JOIN erased USING (seq)
+            LEFT JOIN checkpoint ON checkpoint.size = entry.seq WHERE entry.seq > ? AND entry.seq <= ?"""
+        rows = (Row(*row) for row in self._paged(sql, 0, (last,)))  # type: ignore[arg-type]  # the tables are STRICT
+        yield from examine(rows, size)  # type: ignore[arg-type]  # the tables are STRICT
+        for (seq,) in self._store.rows("SELECT seq FROM body WHERE seq NOT IN (SELECT seq FROM entry)"):
+            yield Finding("ledger", f"entry {seq}", "a body without an entry")
+
+    def close(self) -> None:
+        """Write what waits, and close the file; later submits fail."""
+        with self._gate:
+            if self._closed:
+                return
+            self._closed = True
+            self._waiting.put(None)
+        self._writer.join()
+        self._store.close()
+
+    def _paged(self, sql: str, after: int, extra: tuple[object, ...]) -> Iterator[tuple[object, ...]]:
+        """Yield the rows of ``sql``, whose first column is entry.seq and first parameter the number to go on after."""
+        while True:
+            rows = self._store.rows(f"{sql} ORDER BY entry.seq LIMIT {PAGE}", (after, *extra))
+            yield from rows
+            if len(rows) < PAGE:
                 return
             after = int(str(rows[-1][0]))
 
-    def forget(self, seqs: Sequence[int]) -> None:
-        """Erase the bodies of entries; their leaves stay, and the tree stays whole."""
-        with self._store.transaction() as db:
-            db.executemany("INSERT OR IGNORE INTO erased VALUES (?)", [(seq,) for seq in seqs])
-            db.executemany("DELETE FROM body WHERE seq = ?", [(seq,) for seq in seqs])
-        self._store.truncate_log()
-
-    def verify(self) -> Iterator[Finding]:
-        """Yield everything that was changed, cut, added or put in another place since it was written."""
+    def _read_tree(self) -> Tree:
         tree = Tree()
-        checkpoints = {int(str(size)): root for size, root in self._store.rows("SELECT size, root FROM checkpoint")}
-        erased = {seq for (seq,) in self._store.rows("SELECT seq FROM erased")}
-        for seq, leaf, stored, salt, body in self._store.rows(
-            "SELECT seq, leaf, hash, salt, body FROM entry LEFT JOIN body USING (seq) ORDER BY seq"
-        ):
-            number = int(str(seq))
-            if number != tree.size + 1:
-                yield Finding("ledger", f"entry {tree.size + 1}", "is missing")
-                return
-            yield from _check_entry(number, str(leaf), stored, salt, body, number in erased)
-            tree.append(leaf_hash(str(leaf).encode()))
-            if number in checkpoints and checkpoints.pop(number) != tree.root():
-                yield Finding(
-                    "ledger", f"entries up to {number}", "do not lead to the checkpoint that was written with them"
-                )
-        for size in sorted(checkpoints):
-            yield Finding("ledger", f"entry {size}", "was cut off: a checkpoint knows it")
-        if tree.size and not self._store.rows("SELECT 1 FROM checkpoint WHERE size = ?", (tree.size,)):
-            yield Finding("ledger", f"entry {tree.size}", "was added by someone else: no checkpoint knows it")
+        for _, value in self._paged("SELECT seq, hash FROM entry WHERE seq > ?", 0, ()):
+            assert isinstance(value, bytes)
+            tree.append(value)
+        return tree
 
-    def close(self) -> None:
-        """Write what waits, and close the file."""
-        if not self._closed:
-            self._closed = True
-            self._waiting.put(None)
-            self._writer.join()
-            self._store.close()
+    def _distrust(self) -> str:
+        """Return why nothing may be appended: an entry on top of a damaged tree would hide where it was damaged."""
+        last = self._store.rows("SELECT size, root FROM checkpoint ORDER BY size DESC LIMIT 1")
+        ((end,),) = self._store.rows("SELECT coalesce(max(seq), 0) FROM entry")
+        if (last or [(0, Tree().root())]) != [(self._tree.size, self._tree.root())] or end != self._tree.size:
+            return "the ledger is not as it was left: entries were cut, added or changed"
+        return ""
 
     def _write(self) -> None:
-        while True:
+        ended = False
+        while not ended:
             group = [self._waiting.get()]
             while len(group) < GROUP and not self._waiting.empty():
                 group.append(self._waiting.get())
+            ended = None in group
             # A fact whose caller gave up waiting is dropped: what was not believed must not stand there either.
-            work = [item for item in group if item is not None and item[1].set_running_or_notify_cancel()]
-            self._commit(work)
-            if None in group:
-                return
+            self._commit([item for item in group if item and item.future.set_running_or_notify_cancel()])
 
-    def _commit(self, work: list[tuple[Fact, Future[Entry]]]) -> None:
+    def _commit(self, work: list[_Waiting]) -> None:
         if not work:
             return
         tree = self._tree.copy()
         try:
             with self._store.transaction() as db:
-                made = [self._insert(db, tree, fact) for fact, _ in work]
+                made = [self._insert(db, tree, waiting) for waiting in work]
                 db.execute("INSERT INTO checkpoint VALUES (?, ?, ?)", (tree.size, tree.root(), self._clock()))
         except Exception as error:  # noqa: BLE001 # the thread's top: whatever it was, nobody may take it for durable
-            hint = error.hint if isinstance(error, VaultError) else ""
-            for _, future in work:
-                future.set_exception(VaultError(f"the ledger was not written: {type(error).__name__}", hint))
+            known = error if isinstance(error, VaultError) else VaultError(type(error).__name__)
+            for waiting in work:
+                failed = VaultError(f"nothing was noted: {known.message}", known.hint)
+                failed.__cause__ = error
+                waiting.future.set_exception(failed)
             return
         self._tree = tree
-        for (_, future), entry in zip(work, made, strict=True):
-            future.set_result(entry)
+        for waiting, entry in zip(work, made, strict=True):
+            waiting.future.set_result(entry)
 
-    def _insert(self, db: object, tree: Tree, fact: Fact) -> Entry:
-        entry = Entry(tree.size + 1, self._clock(), fact.kind, fact.recording, fact.controller, dict(fact.body))
-        salt, body = self._random(SALT_BYTES), canonical(entry.body)
-        leaf = canonical(
-            {
-                "commit": commitment(salt, body),
-                "controller": entry.controller,
-                "kind": entry.kind,
-                "recording": entry.recording,
-                "seq": entry.seq,
-                "time": entry.time,
-            }
-        )
-        hash_ = leaf_hash(leaf.encode())
-        execute = db.execute  # type: ignore[attr-defined]  # sqlite3.Connection
-        execute("INSERT INTO entry VALUES (?, ?, ?, ?)", (entry.seq, entry.recording, leaf, hash_))
-        execute("INSERT INTO body VALUES (?, ?, ?)", (entry.seq, salt, body))
-        tree.append(hash_)
-        return entry
-
-
-def commitment(salt: bytes, body: str) -> str:
-    """Return what a leaf holds of its body: nothing that can be guessed without the salt."""
-    return hashlib.sha256(salt + body.encode()).hexdigest()
+    def _insert(self, db: sqlite3.Connection, tree: Tree, waiting: _Waiting) -> Entry:
+        seq, fact, salt = tree.size + 1, waiting.fact, self._random(SALT_BYTES)
+        fields = {
+            "commit": commitment(salt, waiting.body),
+            "controller": fact.controller,
+            "kind": fact.kind,
+            "recording": fact.recording,
+            "seq": seq,
+            "time": waiting.time,
+        }
+        leaf = canonical(fields)
+        tree.append(leaf_hash(leaf.encode()))
+        values = (seq, fact.recording, leaf, leaf_hash(leaf.encode()))
+        db.execute("INSERT INTO entry (seq, recording, leaf, hash) VALUES (?, ?, ?, ?)", values)
+        db.execute("INSERT INTO body VALUES (?, ?, ?)", (seq, salt, waiting.body))
+        return _entry((seq, leaf, waiting.body))
 
 
 def _entry(row: tuple[object, ...]) -> Entry:
@@ -252,23 +292,3 @@ def _entry(row: tuple[object, ...]) -> Entry:
         fields["controller"],
         None if body is None else json.loads(str(body)),
     )
-
-
-def _check_entry(seq: int, leaf: str, stored: object, salt: object, body: object, erased: bool) -> Iterator[Finding]:
-    name = f"entry {seq}"
-    if leaf_hash(leaf.encode()) != stored:
-        yield Finding("ledger", name, "was changed: its text does not match its hash")
-        return
-    try:
-        fields = json.loads(leaf)
-        number, commit = fields["seq"], fields["commit"]
-    except (ValueError, KeyError, TypeError):
-        yield Finding("ledger", name, "is no entry")
-        return
-    if number != seq:
-        yield Finding("ledger", name, f"stands in the place of entry {number}")
-    if body is None:
-        if not erased:
-            yield Finding("ledger", name, "has lost its body without an erasure")
-    elif not isinstance(salt, bytes) or commitment(salt, str(body)) != commit:
-        yield Finding("ledger", name, "has a body that was changed")

@@ -165,7 +165,6 @@ autoload=no
             "res_statsd",
             "pbx_config",
             "res_pjsip_authenticator_digest",
-            "res_pjsip_exten_state",
             "res_pjsip_header_funcs",
         ),
         *("res_stasis_device_state", "res_ari_device_states", "app_confbridge", "app_dumpchan", "res_geolocation"),

@@ -1,0 +1,147 @@
+"""What AMI reports, as values: only the events that gdprcall acts on, only the fields it needs.
+
+No caller's number is taken over from an event, though Asterisk puts it into most of them.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_RECORDING = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStarted:
+    """The dialplan started a segment of a recording of ours."""
+
+    recording: str
+    segment: int
+    mixmonitor: str
+    channel: str
+    uniqueid: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStopped:
+    """The dialplan ended a recording of ours before its call ended."""
+
+    recording: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The caller pressed the withdrawal code."""
+
+    recording: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchdogFired:
+    """The dialplan took a call on because no answer came in time."""
+
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class MixMonitorStarted:
+    """Some MixMonitor was started; ours are started in a context of ours."""
+
+    uniqueid: str
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """A channel ended."""
+
+    uniqueid: str
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeEntered:
+    """A channel came into a bridge."""
+
+    uniqueid: str
+    bridge: str
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeLeft:
+    """A channel left a bridge."""
+
+    uniqueid: str
+    bridge: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartyChanged:
+    """The parties of a channel's call change: transfer, parking or conference."""
+
+    uniqueid: str
+    why: str
+
+
+AmiEvent = (
+    RecordingStarted
+    | RecordingStopped
+    | Withdrawn
+    | WatchdogFired
+    | MixMonitorStarted
+    | HungUp
+    | BridgeEntered
+    | BridgeLeft
+    | PartyChanged
+)
+
+_CHANGES = {
+    # event: (whose uniqueid, why)
+    "BlindTransfer": ("TransfereeUniqueid", "blind_transfer"),
+    "AttendedTransfer": ("TransfereeUniqueid", "attended_transfer"),
+    "ParkedCall": ("ParkeeUniqueid", "parked"),
+    "UnParkedCall": ("ParkeeUniqueid", "unparked"),
+    "ConfbridgeJoin": ("Uniqueid", "conference"),
+}
+
+
+def parse(fields: Mapping[str, str]) -> AmiEvent | None:
+    """Return what an event tells, or None if it does not concern us; a malformed one does not."""
+    name, uniqueid = fields.get("Event", ""), fields.get("Uniqueid", "")
+    match name:
+        case "UserEvent":
+            return _ours(fields)
+        case "MixMonitorStart":
+            return MixMonitorStarted(uniqueid, fields.get("Context", ""))
+        case "Hangup":
+            return HungUp(uniqueid)
+        case "BridgeEnter":
+            return BridgeEntered(uniqueid, fields.get("BridgeUniqueid", ""))
+        case "BridgeLeave":
+            return BridgeLeft(uniqueid, fields.get("BridgeUniqueid", ""))
+        case _ if name in _CHANGES:
+            whose, why = _CHANGES[name]
+            return PartyChanged(fields.get(whose, ""), why)
+        case _:
+            return None
+
+
+def _ours(fields: Mapping[str, str]) -> AmiEvent | None:
+    if fields.get("UserEvent") != "GdprCall":
+        return None
+    kind, recording = fields.get("Kind"), fields.get("Rec", "")
+    if kind == "timeout":
+        return WatchdogFired(fields.get("Line", ""))
+    if not _RECORDING.fullmatch(recording):
+        return None
+    match kind:
+        case "started":
+            segment = fields.get("Seg", "")
+            number = int(segment) if segment.isdecimal() else 1
+            channel, uniqueid = fields.get("Channel", ""), fields.get("Uniqueid", "")
+            return RecordingStarted(recording, number, fields.get("MixMonitorID", ""), channel, uniqueid)
+        case "stopped":
+            return RecordingStopped(recording, fields.get("Reason", ""))
+        case "withdrawn":
+            return Withdrawn(recording)
+        case _:
+            return None

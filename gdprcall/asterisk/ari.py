@@ -1,0 +1,177 @@
+"""A thin ARI client: one websocket for events, a small pool of HTTP connections for requests.
+
+It reconnects for ever, and tells when it does. It never sets a channel variable: that would disable functions such as
+DB() for the rest of the call (verdicts travel in the extension of ``continue_``).
+"""
+
+import asyncio
+import json
+import random
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import aiohttp
+
+from gdprcall.errors import ConfigError, PeerError
+from gdprcall.log import get_logger
+
+REQUEST_SECONDS = 3.0
+HEARTBEAT_SECONDS = 5.0
+# Asterisk closes idle connections after 15 seconds; ours must give up first.
+KEEPALIVE_SECONDS = 10.0
+OLDEST_ASTERISK = 18
+MAX_MESSAGE_BYTES = 1 << 20
+EVENTS = (
+    *("StasisStart", "StasisEnd", "PlaybackStarted", "PlaybackFinished", "ChannelDtmfReceived"),
+    *("ChannelHangupRequest", "ChannelDestroyed", "ApplicationReplaced"),
+)
+
+Json = Any  # what json.loads gives; asterisk/stasis.py turns it into values
+AriEvent = Mapping[str, Json]
+
+
+class Gone(PeerError):
+    """The channel or playback does not exist any more, or is not ours any more."""
+
+
+class ApplicationReplaced(PeerError):
+    """Another program took our application's name."""
+
+
+class Ari:
+    """The link to one Asterisk for one application."""
+
+    def __init__(
+        self,
+        url: str,
+        user: str,
+        password: str,
+        app: str,
+        *,
+        on_event: Callable[[AriEvent], None],
+        on_up: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.up = False
+        self.version = ""
+        self._url = url.rstrip("/")
+        self._auth = aiohttp.BasicAuth(user, password)
+        self._app = app
+        self._on_event = on_event
+        self._on_up = on_up
+        self._session: aiohttp.ClientSession | None = None
+        self._log = get_logger()
+
+    async def run(self) -> None:
+        """Keep the link up until cancelled; raises ApplicationReplaced, and ConfigError for an Asterisk too old."""
+        connector = aiohttp.TCPConnector(limit=16, keepalive_timeout=KEEPALIVE_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
+        async with aiohttp.ClientSession(connector=connector, auth=self._auth, timeout=timeout) as session:
+            self._session = session
+            tries = 0
+            while True:
+                try:
+                    await self._serve(session)
+                    tries = 0
+                except aiohttp.WSServerHandshakeError as error:
+                    tries += 1
+                    self._log.error("ari_refused" if error.status in {401, 403} else "ari_down", code=str(error.status))
+                except (aiohttp.ClientError, OSError, TimeoutError, PeerError) as error:
+                    if isinstance(error, ApplicationReplaced):
+                        raise
+                    tries += 1
+                    if tries == 1 or tries % 20 == 0:
+                        self._log.error("ari_down", error=type(error).__name__, count=tries)
+                finally:
+                    self.up = False
+                await asyncio.sleep(_pause(tries))
+
+    async def _serve(self, session: aiohttp.ClientSession) -> None:
+        """Hold one connection from its handshake to its end."""
+        url = f"{self._url}/events"
+        params = {"app": self._app, "subscribeAll": "false"}
+        async with session.ws_connect(
+            url, params=params, heartbeat=HEARTBEAT_SECONDS, max_msg_size=MAX_MESSAGE_BYTES
+        ) as socket:
+            allowed = [{"type": event} for event in EVENTS]
+            await self._request("PUT", f"/applications/{self._app}/eventFilter", json={"allowed": allowed})
+            self.version = await self._checked_version()
+            await self._on_up()
+            self.up = True
+            self._log.info("ari_up", version=self.version)
+            async for message in socket:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    self._take(message.data)
+        self._log.error("ari_down", code=str(socket.close_code))
+
+    def _take(self, text: str) -> None:
+        try:
+            event = json.loads(text)
+            if event.get("type") == "ApplicationReplaced":
+                raise ApplicationReplaced(
+                    f"another program took the ARI application {self._app!r}", "run one gdprcall per Asterisk"
+                )
+            self._on_event(event)
+        except ApplicationReplaced:
+            raise
+        except Exception:  # noqa: BLE001 # one event must not take the link down for every other call
+            self._log.error("ari_event_failed", exc_info=True)
+
+    async def _checked_version(self) -> str:
+        info = await self.info()
+        version = str(info["system"]["version"])
+        major = re.match(r"\D*(\d+)", version)
+        if major is None or int(major[1]) < OLDEST_ASTERISK:
+            raise ConfigError(f"Asterisk {version} is too old", f"use Asterisk {OLDEST_ASTERISK} or newer")
+        return version
+
+    async def info(self) -> Json:
+        """Return what Asterisk says of itself."""
+        return await self._request("GET", "/asterisk/info", params={"only": "system"})
+
+    async def modules(self) -> dict[str, str]:
+        """Return the state of each of Asterisk's modules."""
+        modules = await self._request("GET", "/asterisk/modules")
+        return {str(module["name"]): str(module["status"]) for module in modules}
+
+    async def channels(self) -> list[Json]:
+        """Return all channels as ARI describes them."""
+        return list(await self._request("GET", "/channels"))
+
+    async def continue_(self, channel: str, context: str, extension: str) -> None:
+        """Send a channel on in the dialplan; raises Gone or PeerError."""
+        params = {"context": context, "extension": extension, "priority": "1"}
+        await self._request("POST", f"/channels/{channel}/continue", params=params)
+
+    async def play(self, channel: str, media: str, language: str, playback: str) -> None:
+        """Start a sound on a channel under an id of ours; raises Gone or PeerError."""
+        params = {"media": media, "lang": language}
+        await self._request("POST", f"/channels/{channel}/play/{playback}", params=params)
+
+    async def stop_playback(self, playback: str) -> None:
+        """Stop a sound; raises Gone when it is over already, or PeerError."""
+        await self._request("DELETE", f"/playbacks/{playback}")
+
+    async def run_local(self, extension: str, context: str) -> None:
+        """Send a Local channel through one extension of the dialplan; what it returns does not matter."""
+        # The far half runs the extension and hangs up before it answers, so that the near half never goes anywhere.
+        params = {"endpoint": f"Local/{extension}@{context}/n", "context": context, "extension": "i", "timeout": "5"}
+        await self._request("POST", "/channels", params=params)
+
+    async def _request(self, method: str, path: str, **more: Any) -> Json:
+        if self._session is None:
+            raise PeerError("ARI is not connected")
+        try:
+            async with self._session.request(method, self._url + path, **more) as answer:
+                if answer.status in {404, 409, 412}:
+                    raise Gone(f"ARI: {method} of something that is gone", "")
+                if answer.status >= 400:
+                    raise PeerError(f"ARI answered {answer.status} to {method}", "compare the ARI user with ari.conf")
+                return await answer.json() if answer.status != 204 else None
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise PeerError(f"ARI did not answer to {method}: {type(error).__name__}", "is Asterisk up?") from error
+
+
+def _pause(tries: int) -> float:
+    """Return the seconds before the next try: 0.1 to 5, jittered so that several daemons do not come at once."""
+    return min(5.0, 0.1 * 2.0 ** min(tries, 8)) * random.uniform(0.5, 1.0)  # noqa: S311 # no secret hangs on it

@@ -1,0 +1,245 @@
+"""The ARI front end: takes calls over from the dialplan in two hops, asks, and gives them back with a verdict.
+
+It decides nothing and sets no channel variable. Seen on Asterisk 22: at a caller's hangup ChannelHangupRequest comes
+before StasisEnd; when the dialplan's watchdog takes a call on, StasisEnd comes alone.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from gdprcall.asterisk.ari import Ari, AriEvent, Gone
+from gdprcall.consent.dialogue import Ask, Digit, Ended, Event, Failed, NoInput, Played
+from gdprcall.errors import PeerError
+from gdprcall.log import get_logger
+
+PROTOCOL = "v1"
+ASK_CONTEXT = "gdprcall-ask"
+VERDICT_CONTEXT = "gdprcall-verdict"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A call that the dialplan hands over; ``channel`` is its uniqueid, ``demand`` is ``may`` or ``must``."""
+
+    channel: str
+    name: str
+    line: str
+    demand: str
+    language: str
+    number: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PlayablePrompt:
+    """A prompt as Asterisk plays it: media URI, language and length in milliseconds."""
+
+    media: str
+    language: str
+    total_ms: int
+
+
+class StasisCall:
+    """One call in our application; satisfies ``session.Front``."""
+
+    def __init__(self, ari: Ari, channel: str) -> None:
+        self.channel = channel
+        self.finished = False
+        self._ari = ari
+        self._deliver: Callable[[Event], None] = lambda _event: None
+        self._ask: Ask | None = None
+        self._prompt: PlayablePrompt | None = None
+        self._playback = ""
+        self._playing_since: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._hung_up = False
+        self._log = get_logger()
+
+    def listen(self, deliver: Callable[[Event], None]) -> None:
+        """Hand every later event of the call to ``deliver``, in order."""
+        self._deliver = deliver
+
+    async def ask(self, ask: Ask, prompt: PlayablePrompt) -> None:
+        """Stop what plays and start the question; raises PeerError."""
+        await self._stop_playing()
+        self._ask, self._prompt = ask, prompt
+        self._playing_since = None
+        self._playback = uuid.uuid4().hex
+        await self._ari.play(self.channel, prompt.media, prompt.language, self._playback)
+
+    async def record(self, recording: str) -> None:
+        """Give the call back with the verdict that records; raises PeerError when that is not certain."""
+        await self._verdict(f"rec{recording}")
+
+    async def release(self) -> None:
+        """Give the call back unrecorded."""
+        await self._give_back("norec")
+
+    async def route(self) -> None:
+        """Give the call back to be served elsewhere."""
+        await self._give_back("route")
+
+    def take(self, kind: str, event: AriEvent) -> None:
+        """Turn one event of the channel into an event of the dialogue."""
+        if self.finished:
+            return
+        match kind:
+            case "PlaybackStarted":
+                self._playing_since = self._playing_since or _now()
+            case "PlaybackFinished":
+                self._played(str(event["playback"].get("state")))
+            case "ChannelDtmfReceived":
+                self._digit(str(event["digit"]), int(event.get("duration_ms") or 0))
+            case "ChannelHangupRequest" | "ChannelDestroyed":
+                self._end("hangup")
+            case "StasisEnd":
+                self._end("hangup" if self._hung_up else "left")
+            case _:
+                pass
+
+    def owns(self, playback: str) -> bool:
+        """Whether a playback is that of the present question; those of earlier ones no longer count."""
+        return playback == self._playback
+
+    def _played(self, state: str) -> None:
+        if self._ask is None or self._prompt is None:
+            return
+        self._playback = ""
+        if state != "done":
+            self._deliver(Failed("prompt_failed"))
+            return
+        self._deliver(Played(self._ask.asked, self._prompt.total_ms))
+        silence = NoInput(self._ask.asked)
+        self._timer = asyncio.get_running_loop().call_later(self._ask.timeout_ms / 1000, self._deliver, silence)
+
+    def _digit(self, digit: str, duration_ms: int) -> None:
+        if self._ask is None or self._prompt is None:
+            return
+        # A digit is reported at its end: it was pressed that much earlier.
+        heard_ms = 0
+        if self._playing_since is not None:
+            heard_ms = round((_now() - self._playing_since) * 1000) - duration_ms
+        heard_ms = min(max(heard_ms, 0), self._prompt.total_ms)
+        self._deliver(Digit(self._ask.asked, digit, heard_ms))
+
+    def _end(self, how: str) -> None:
+        self._hung_up = self._hung_up or how == "hangup"
+        self._finish()
+        self._deliver(Ended(how))
+
+    async def _give_back(self, verdict: str) -> None:
+        try:
+            await self._verdict(verdict)
+        except Gone:
+            pass  # the caller has left: there is nothing to give back
+        except PeerError as error:
+            self._log.error("verdict_lost", uniqueid=self.channel, error=type(error).__name__)
+
+    async def _verdict(self, extension: str) -> None:
+        self._finish()
+        # ``continue`` waits for the end of a sound, so the sound is stopped first.
+        await self._stop_playing()
+        await self._ari.continue_(self.channel, VERDICT_CONTEXT, extension)
+
+    async def _stop_playing(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        playback, self._playback = self._playback, ""
+        if playback:
+            # Gone: it ended by itself in this moment.
+            with suppress(Gone):
+                await self._ari.stop_playback(playback)
+
+    def _finish(self) -> None:
+        self.finished = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+class Stasis:
+    """All calls in our application, each event given to its call once."""
+
+    def __init__(
+        self,
+        ari: Ari,
+        *,
+        tasks: asyncio.TaskGroup,
+        claim: Callable[[Arrival], int | None],
+        arrive: Callable[[Arrival, StasisCall], None],
+    ) -> None:
+        self._ari = ari
+        self._tasks = tasks
+        self._claim = claim
+        self._arrive = arrive
+        self._calls: dict[str, StasisCall] = {}
+        self._log = get_logger()
+
+    def handle(self, event: AriEvent) -> None:
+        """Take one event of the application, in order."""
+        kind = str(event["type"])
+        if kind == "StasisStart":
+            self._start(event)
+            return
+        playback = event.get("playback")
+        channel = str(playback["target_uri"]).removeprefix("channel:") if playback else str(event["channel"]["id"])
+        call = self._calls.get(channel)
+        if call is None or (playback and not call.owns(str(playback["id"]))):
+            return
+        call.take(kind, event)
+        if kind in {"StasisEnd", "ChannelDestroyed"}:
+            del self._calls[channel]
+
+    async def sweep(self) -> int:
+        """Give back every call in our application that nobody answers for; return how many there were."""
+        freed = 0
+        for channel in await self._ari.channels():
+            dialplan = channel.get("dialplan") or {}
+            ours = str(dialplan.get("app_data", "")).startswith(f"gdprcall,{PROTOCOL},")
+            if dialplan.get("app_name") == "Stasis" and ours and channel["id"] not in self._calls:
+                await self._free(str(channel["id"]))
+                freed += 1
+        return freed
+
+    def _start(self, event: AriEvent) -> None:
+        arrival = _arrival(event)
+        if arrival is None:
+            channel = str(event["channel"]["id"])
+            self._log.error("call_unasked", uniqueid=channel, reason="dialplan_version")
+            self._tasks.create_task(self._free(channel))
+        elif event["args"][1] == "ask":
+            call = StasisCall(self._ari, arrival.channel)
+            self._calls[arrival.channel] = call
+            self._arrive(arrival, call)
+        else:
+            seconds = self._claim(arrival)
+            self._tasks.create_task(self._free(arrival.channel) if seconds is None else self._hold(arrival, seconds))
+
+    async def _hold(self, arrival: Arrival, seconds: int) -> None:
+        try:
+            await self._ari.continue_(arrival.channel, ASK_CONTEXT, str(seconds))
+        except PeerError as error:
+            self._log.error("verdict_lost", uniqueid=arrival.channel, error=type(error).__name__)
+
+    async def _free(self, channel: str) -> None:
+        try:
+            await self._ari.continue_(channel, VERDICT_CONTEXT, "norec")
+            self._log.warning("stranded_freed", uniqueid=channel)
+        except Gone:
+            pass  # it left by itself
+        except PeerError as error:
+            self._log.error("verdict_lost", uniqueid=channel, error=type(error).__name__)
+
+
+def _arrival(event: AriEvent) -> Arrival | None:
+    args, channel = [str(arg) for arg in event.get("args", [])], event["channel"]
+    if len(args) != 5 or args[0] != PROTOCOL or args[1] not in {"claim", "ask"}:
+        return None
+    _, _, line, demand, language = args
+    number = str((channel.get("caller") or {}).get("number") or "")
+    return Arrival(str(channel["id"]), str(channel["name"]), line, demand, language, number)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,166 @@
+"""What the daemon says: one catalogue of events, a list of allowed keys, JSON lines when nobody watches a terminal.
+
+No number, name, pressed key, secret or local variable is ever written: a key that is not allowed loses its value, a
+foreign library's message its text, an exception its variables.
+"""
+
+import logging
+import sys
+import traceback
+from collections.abc import Mapping, MutableMapping
+from typing import Any, NamedTuple, TextIO
+
+import structlog
+
+from gdprcall.errors import GdprcallError
+
+
+class Event(NamedTuple):
+    """One entry of the catalogue: how loud, what it means, and what to do."""
+
+    level: str
+    meaning: str
+    action: str
+
+
+NOTHING = "nothing"
+EVENTS: Mapping[str, Event] = {
+    "started": Event("info", "the daemon is ready: vault open, spool watched, ARI and AMI linked", NOTHING),
+    "stopping": Event("info", "the daemon was told to stop; it takes no new calls and finishes what runs", NOTHING),
+    "stopped": Event("info", "the daemon has stopped", NOTHING),
+    "fatal": Event("error", "the daemon cannot go on; calls go on unrecorded", "read hint; systemd starts it again"),
+    "reloaded": Event("info", "the configuration was read again and holds for new calls", NOTHING),
+    "reload_refused": Event(
+        "error", "the new configuration has mistakes: nothing is recorded until it is mended", "gdprcall check"
+    ),
+    "ari_up": Event("info", "the ARI link stands; stranded calls were freed", NOTHING),
+    "ari_down": Event("error", "the ARI link is lost; calls go on unrecorded, it is tried again", "is Asterisk up?"),
+    "ari_refused": Event("error", "Asterisk refuses the ARI link", "compare the user and password with ari.conf"),
+    "ari_event_failed": Event(
+        "error", "an event of ARI could not be handled; its call goes on unrecorded", "report it"
+    ),
+    "stranded_freed": Event("warning", "a call that nobody answered for was given back unrecorded", NOTHING),
+    "ami_up": Event("info", "the AMI link stands", NOTHING),
+    "ami_down": Event(
+        "error", "the AMI link is lost: transfers cannot be seen, so nothing new is recorded", "is Asterisk up?"
+    ),
+    "ami_refused": Event("error", "Asterisk refuses the AMI login", "compare user and password with manager.conf"),
+    "ami_event_failed": Event("error", "an event of AMI could not be handled", "report it"),
+    "call_unasked": Event("warning", "a call was given back at once, unrecorded; reason says why", "see reason"),
+    "call_finished": Event("info", "one line per asked call: outcome and, if recorded, its recording", NOTHING),
+    "verdict_lost": Event(
+        "error", "a verdict could not be delivered; Asterisk's watchdog frees the call", "is Asterisk up?"
+    ),
+    "watchdog": Event("warning", "Asterisk took a call on because no answer came in time", "is this host overloaded?"),
+    "recording_missing": Event(
+        "error", "a recording was granted but no file of it was seen; it is noted as not started", "check the spool"
+    ),
+    "recording_stopped": Event("warning", "a recording was ended before its call; reason says why", "see reason"),
+    "stop_failed": Event("error", "a recording could not be ended: it may still run", "asterisk -rx 'mixmonitor list'"),
+    "evidence_failed": Event("error", "a decision did not become durable in a second: not recorded", "check the disk"),
+    "foreign_recording": Event(
+        "warning", "something else records on this PBX without our question", "look at the dialplan"
+    ),
+    "sealed": Event("info", "a segment is encrypted in the vault and its plaintext is gone", NOTHING),
+    "seal_failed": Event(
+        "error", "a file could not be sealed; it waits in the spool and nothing new is recorded", "see hint"
+    ),
+    "discarded": Event("info", "a plaintext file was destroyed unsealed; reason says why", NOTHING),
+    "plaintext_without_decision": Event(
+        "error", "sound without a decision was found and is destroyed", "who wrote it?"
+    ),
+    "spool_lost": Event("error", "the spool cannot be watched", "check that it is mounted, its owner and modes"),
+    "withdrawn": Event("info", "a consent was withdrawn and what was recorded under it is destroyed", NOTHING),
+    "withdrawal_failed": Event("error", "a withdrawal could not be carried out; it is tried again", "gdprcall doctor"),
+    "erasure_finished": Event("warning", "an erasure that was interrupted was finished", NOTHING),
+    "prompt_unfit": Event(
+        "error", "a prompt is missing or changed: the line is not recorded", "gdprcall prompts build"
+    ),
+    "must_on_consent": Event(
+        "warning",
+        "the dialplan says must for a line whose basis is consent",
+        "write may: a refusal must not cost the service",
+    ),
+    "sweep_failed": Event("error", "the regular look through the spool failed; it is tried again", "see hint"),
+    "api_request": Event("info", "the command line changed something or released a recording", NOTHING),
+    "library": Event("warning", "a library reported something; its text is withheld, it may hold data", NOTHING),
+    "internal_error": Event("error", "a fault of our own", "report the lines of where"),
+}
+"""Every event that is ever logged. The README's table is made from this."""
+
+ALLOWED_KEYS = frozenset(
+    "event level timestamp call recording segment decision controller line outcome reason state seconds ms bytes count "
+    "seq attempts peer version language prompt heard_ms decided_ms recorded error hint code exit uniqueid missing size "
+    "free unit signal demand logger where dropped_keys operation".split()
+)
+
+Values = MutableMapping[str, Any]  # structlog's own type for the values of one line
+strict = False
+"""Tests set this: an unknown event or key then is an error."""
+
+
+def get_logger() -> Any:  # structlog types its loggers so
+    """Return the logger; its methods take an event of the catalogue and allowed keys."""
+    return structlog.get_logger()
+
+
+def configure(stream: TextIO | None = None, *, json: bool | None = None) -> None:
+    """Write to ``stream`` (default stdout): JSON lines, or readable ones on a terminal, unless ``json`` says which."""
+    out = stream or sys.stdout
+    as_json = not out.isatty() if json is None else json
+    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.add_log_level,
+            withhold_exception,
+            only_allowed,
+            renderer,
+        ],
+        logger_factory=structlog.WriteLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    root.handlers = [_Withheld()]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("panoramisk").setLevel(logging.CRITICAL)
+
+
+def withhold_exception(_logger: object, _method: str, values: Values) -> Values:
+    """Replace an exception by its type and the lines it passed, without messages and variables."""
+    error = values.pop("exc_info", None)
+    if error is True:
+        error = sys.exc_info()[1]
+    if isinstance(error, BaseException):
+        values["error"] = type(error).__name__
+        frames = traceback.extract_tb(error.__traceback__)[-6:]
+        values["where"] = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in frames]
+        if isinstance(error, GdprcallError) and error.hint:
+            values.setdefault("hint", error.hint)
+    return values
+
+
+def only_allowed(_logger: object, _method: str, values: Values) -> Values:
+    """Drop the values of keys that are not on the list and say which keys they were."""
+    unknown = sorted(set(values) - ALLOWED_KEYS)
+    if strict and (unknown or values["event"] not in EVENTS):
+        raise ValueError(f"not in the catalogue: event {values['event']!r}, keys {unknown}")
+    for key in unknown:
+        del values[key]
+    if unknown:
+        values["dropped_keys"] = unknown
+    return values
+
+
+class _Withheld(logging.Handler):
+    """Passes on that a library said something, never what."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line of our own."""
+        get_logger().warning("library", logger=record.name, code=record.levelname)
+
+
+def events_table() -> str:
+    """Return the catalogue as a Markdown table."""
+    rows = [f"| `{name}` | {event.level} | {event.meaning} | {event.action} |" for name, event in EVENTS.items()]
+    return "\n".join(["| event | level | what it means | what to do |", "|---|---|---|---|", *rows, ""])
