@@ -79,8 +79,16 @@ class Store:
             try:
                 busy, _, _ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             except sqlite3.Error as error:
-                raise VaultError(f"{self.path.name} could not be checkpointed: {_what(error)}") from error
+                raise VaultError(f"{self.path.name} could not be checkpointed: {_what(error)}", WRITE_HINT) from error
             return not busy
+
+    def vacuum(self) -> None:
+        """Write the whole file anew, without what lies between its rows; raises VaultError."""
+        with self.lock:
+            try:
+                self.connection.execute("VACUUM")
+            except sqlite3.Error as error:
+                raise VaultError(f"{self.path.name} could not be rewritten: {_what(error)}", WRITE_HINT) from error
 
     def close(self) -> None:
         """Close the connection."""

@@ -1,9 +1,11 @@
 """What can be destroyed: age headers and sealed numbers, each in a slot of fixed size that is overwritten in place.
 
-A slot never changes its size, because SQLite leaves copies of moved cells behind. Nothing here can open a header.
+A row never changes its length, because SQLite leaves copies of moved cells behind. Nothing here can open a header.
 """
 
 import hashlib
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +16,15 @@ from gdprcall.errors import VaultError
 from gdprcall.vault.database import Store
 
 SLOT_SIZES = (512, 2048, 4096)
-CHECKPOINT_TRIES = 20
+LENGTH_BYTES = 2
+"""A slot begins with the length of what it holds, so that being empty is zeros like the rest of an empty slot."""
+
+CHECKPOINT_TRIES = 3
+WRAPPED_COLUMNS = 43
+"""The length in base64 of a wrapped file key: the line of a header that must not survive anywhere."""
+
+TAIL_BYTES = 32
+SCAN_BYTES = 1 << 20
 
 migrations = Migrations("gdprcall.keys")
 
@@ -28,7 +38,7 @@ class Slot(StrEnum):
 
 @migrations()
 def first(db: Database) -> None:
-    """Create the slots; one table per size, so that rows of one table never differ in length."""
+    """Create the slots; one table per size, and no column but the slot that ever changes."""
     for size in SLOT_SIZES:
         db.conn.execute(
             f"""
@@ -36,7 +46,6 @@ def first(db: Database) -> None:
                 recording TEXT NOT NULL CHECK (length(recording) = 32),
                 segment INTEGER NOT NULL,
                 kind TEXT NOT NULL CHECK (kind IN ('header', 'number')),
-                used INTEGER NOT NULL,
                 slot BLOB NOT NULL CHECK (length(slot) = {size}),
                 PRIMARY KEY (recording, segment, kind)
             ) STRICT
@@ -46,10 +55,9 @@ def first(db: Database) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Shredded:
-    """What was overwritten: how many slots, whether the log was cut, and whether the old bytes were looked for."""
+    """What was overwritten: how many slots, and in how many cases the old bytes were still found in a file after it."""
 
     slots: int
-    log_truncated: bool
     residue: int
 
 
@@ -63,87 +71,118 @@ class Keys:
 
     def __init__(self, path: Path) -> None:
         self._store = Store(path, migrations)
+        # Kept open until the connection is closed: closing any descriptor of a database file drops the locks that
+        # SQLite holds on it in this process.
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
     def put(self, recording: str, segment: int, kind: Slot, data: bytes) -> None:
-        """Keep ``data`` durably; a slot that holds something else already is overwritten; raises VaultError."""
-        size = next((size for size in SLOT_SIZES if len(data) <= size), None)
-        if size is None:
+        """Keep ``data`` durably; what its slot held before is overwritten; raises VaultError."""
+        size = next((size for size in SLOT_SIZES if len(data) + LENGTH_BYTES <= size), None)
+        if size is None or not data:
             raise VaultError(f"{len(data)} bytes fit no slot", "use fewer recipients for this controller")
+        slot = (len(data).to_bytes(LENGTH_BYTES, "big") + data).ljust(size, b"\0")
         with self._store.transaction() as db:
             for other in SLOT_SIZES:
-                if other != size:
-                    where = "recording = ? AND segment = ? AND kind = ?"
-                    db.execute(
-                        f"UPDATE slot_{other} SET used = 0, slot = zeroblob({other}) WHERE {where}",  # noqa: S608 # a constant
-                        (recording, segment, kind),
-                    )
+                db.execute(
+                    f"UPDATE slot_{other} SET slot = zeroblob({other}) "  # noqa: S608 # a constant
+                    "WHERE recording = ? AND segment = ? AND kind = ?",
+                    (recording, segment, kind),
+                )
             db.execute(
-                f"INSERT INTO slot_{size} VALUES (?, ?, ?, ?, ?) "  # noqa: S608 # a constant
-                "ON CONFLICT DO UPDATE SET used = excluded.used, slot = excluded.slot",
-                (recording, segment, kind, len(data), data.ljust(size, b"\0")),
+                f"INSERT INTO slot_{size} VALUES (?, ?, ?, ?) "  # noqa: S608 # a constant
+                "ON CONFLICT DO UPDATE SET slot = excluded.slot",
+                (recording, segment, kind, slot),
             )
 
     def get(self, recording: str, segment: int, kind: Slot) -> bytes | None:
         """Return what a slot holds; None if there is none or it was destroyed."""
         for size in SLOT_SIZES:
             rows = self._store.rows(
-                f"SELECT used, slot FROM slot_{size} WHERE recording = ? AND segment = ? AND kind = ? AND used > 0",  # noqa: S608 # a constant
+                f"SELECT slot FROM slot_{size} WHERE recording = ? AND segment = ? AND kind = ?",  # noqa: S608 # a constant
                 (recording, segment, kind),
             )
-            for used, slot in rows:
-                if isinstance(slot, bytes) and isinstance(used, int):
-                    return slot[:used]
+            for data in _held(rows):
+                return data
         return None
 
     def names(self, kind: Slot) -> list[tuple[str, int]]:
-        """Return recording and segment of every slot of a kind that still holds something."""
+        """Return recording and segment of every slot of a kind that still holds something, sorted."""
         found: list[tuple[str, int]] = []
         for size in SLOT_SIZES:
             rows = self._store.rows(
-                f"SELECT recording, segment FROM slot_{size} WHERE kind = ? AND used > 0",  # noqa: S608 # a constant
+                f"SELECT recording, segment FROM slot_{size} WHERE kind = ? AND slot <> zeroblob({size})",  # noqa: S608 # a constant
                 (kind,),
             )
             found += [(str(recording), int(str(segment))) for recording, segment in rows]
         return sorted(found)
 
-    def destroy(self, recording: str) -> Shredded:
-        """Overwrite every slot of a recording, cut the log, and look for what was overwritten; raises VaultError.
+    def destroy(self, recording: str, segment: int | None = None) -> Shredded:
+        """Overwrite the slots of a recording (or of one segment), cut the log, and look for what was overwritten.
 
-        Raises when a reader keeps the log open or the old bytes are still found: then it is not destroyed.
+        Raises VaultError when another program keeps the log open: then nothing is known to be gone; do it again.
         """
-        with self._store.lock:
-            old = self._overwrite(recording)
-            truncated = any(self._store.truncate_log() for _ in range(CHECKPOINT_TRIES))
-            if not truncated:
-                raise VaultError(
-                    "keys.db is held open, so its log could not be cut", "close other programs that read it"
-                )
-            residue = sum(self._found(data) for data in old)
+        old = self._overwrite(recording, segment)
+        self._cut()
+        residue = self._still_found(old)
         if residue:
-            raise VaultError(f"{residue} overwritten slots are still found in keys.db")
-        return Shredded(len(old), truncated, residue)
+            # Old copies in the gaps between rows: only a rewrite of the whole file removes them.
+            self._store.vacuum()
+            self._cut()
+            residue = self._still_found(old)
+        return Shredded(len(old), residue)
 
     def close(self) -> None:
         """Close the file."""
         self._store.close()
+        os.close(self._descriptor)
 
-    def _overwrite(self, recording: str) -> list[bytes]:
+    def _overwrite(self, recording: str, segment: int | None) -> list[bytes]:
         old: list[bytes] = []
+        where = "recording = ? AND segment = coalesce(?, segment)"
         with self._store.transaction() as db:
             for size in SLOT_SIZES:
-                rows = db.execute(
-                    f"SELECT used, slot FROM slot_{size} WHERE recording = ? AND used > 0",  # noqa: S608 # a constant
-                    (recording,),
-                ).fetchall()
-                old += [bytes(slot)[:used] for used, slot in rows]
-                db.execute(
-                    f"UPDATE slot_{size} SET used = 0, slot = zeroblob({size}) WHERE recording = ?",  # noqa: S608 # a constant
-                    (recording,),
-                )
+                rows = db.execute(f"SELECT slot FROM slot_{size} WHERE {where}", (recording, segment)).fetchall()  # noqa: S608 # a constant
+                old += _held(rows)
+                db.execute(f"UPDATE slot_{size} SET slot = zeroblob({size}) WHERE {where}", (recording, segment))  # noqa: S608 # a constant
         return old
 
-    def _found(self, data: bytes) -> bool:
-        # The MAC at a header's end and the wrapped key before it are unique; the tail is what to look for.
-        needle = data[-64:]
-        files = (self._store.path, self._store.path.with_name(self._store.path.name + "-wal"))
-        return any(file.exists() and needle in file.read_bytes() for file in files)
+    def _cut(self) -> None:
+        if not any(self._store.truncate_log() for _ in range(CHECKPOINT_TRIES)):
+            raise VaultError("keys.db is held open, so its log could not be cut", "close other programs that read it")
+
+    def _still_found(self, old: list[bytes]) -> int:
+        needles = [needle for data in old for needle in _needles(data)]
+        found: set[bytes] = set()
+        if needles:
+            for window in self._windows():
+                found |= {needle for needle in needles if needle in window}
+        return len(found)
+
+    def _windows(self) -> Iterator[bytes]:
+        """Yield the bytes of the database and its log in overlapping windows."""
+        yield from _windows(self._descriptor)
+        # The log may be opened and closed at will: SQLite keeps no locks on it.
+        with open(self._store.path.with_name(self._store.path.name + "-wal"), "rb") as log:
+            yield from _windows(log.fileno())
+
+
+def _windows(descriptor: int) -> Iterator[bytes]:
+    place, before = 0, b""
+    while chunk := os.pread(descriptor, SCAN_BYTES, place):
+        yield before + chunk
+        before = chunk[-max(TAIL_BYTES, WRAPPED_COLUMNS) :]
+        place += len(chunk)
+
+
+def _held(rows: list[tuple[object, ...]]) -> Iterator[bytes]:
+    for (slot,) in rows:
+        assert isinstance(slot, bytes)
+        length = int.from_bytes(slot[:LENGTH_BYTES], "big")
+        if length:
+            yield slot[LENGTH_BYTES : LENGTH_BYTES + length]
+
+
+def _needles(data: bytes) -> Iterator[bytes]:
+    """Yield what may be nowhere any more of a slot: each wrapped file key, and the end (a MAC or a tag)."""
+    yield from (line for line in data.split(b"\n") if len(line) == WRAPPED_COLUMNS and b" " not in line)
+    yield data[-TAIL_BYTES:]

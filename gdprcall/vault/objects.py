@@ -5,6 +5,7 @@ It never overwrites one, and never knows what is in it.
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,11 @@ from typing import BinaryIO
 from gdprcall.errors import VaultError
 
 TEMPORARY = ".partial"
+
+_RECORDING = re.compile(r"[0-9a-f]{32}")
+_NAME = re.compile(r"[0-9a-f]{32}\.[1-9][0-9]{0,5}")
+_FOLDER = re.compile(r"[0-9a-f]{2}")
+_PLACE = re.compile(rf"([0-9a-f]{{2}})/\1[0-9a-f]{{30}}\.[1-9][0-9]{{0,5}}({re.escape(TEMPORARY)})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,74 +53,112 @@ class Objects:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(mode=0o700, exist_ok=True)
-        for left in folder.glob(f"*/*{TEMPORARY}"):
-            left.unlink()
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            for left in folder.glob(f"*/*{TEMPORARY}"):
+                left.unlink()
+            sync_folder(folder.parent)
+        except OSError as error:
+            raise VaultError(f"{folder} cannot be used: {error.strerror}", "check its owner and modes") from error
 
     def path(self, recording: str, segment: int) -> Path:
-        """Return where a payload lies, or would."""
+        """Return where a payload lies, or would; raises ValueError for what is no recording id or segment."""
+        if not _NAME.fullmatch(f"{recording}.{segment}"):
+            raise ValueError("a recording id has 32 hex digits, a segment counts from 1")
         return self.folder / recording[:2] / f"{recording}.{segment}"
 
     def write(self, recording: str, segment: int, fill: Callable[[HashingSink], None]) -> Stored:
-        """Store what ``fill`` writes, durably and whole or not at all; raises VaultError."""
+        """Store what ``fill`` writes, durably and whole or not at all; raises VaultError, also if it is there."""
         path = self.path(recording, segment)
         partial = path.with_name(path.name + TEMPORARY)
         try:
-            if path.exists():
-                raise VaultError("a payload of this name is there already: nothing is overwritten")
-            path.parent.mkdir(mode=0o700, exist_ok=True)
+            if not path.parent.is_dir():
+                path.parent.mkdir(mode=0o700, exist_ok=True)
+                sync_folder(self.folder)
             with open(partial, "xb", opener=_private) as file:
-                sink = HashingSink(file)
-                fill(sink)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.rename(path)
+                try:
+                    sink = HashingSink(file)
+                    fill(sink)
+                    file.flush()
+                    os.fsync(file.fileno())
+                    # A link refuses to replace what is there; a rename would not.
+                    os.link(partial, path)
+                finally:
+                    partial.unlink()
             sync_folder(path.parent)
+        except FileExistsError as error:
+            raise VaultError("a payload of this name is there already: nothing is overwritten") from error
         except OSError as error:
-            partial.unlink(missing_ok=True)
             raise VaultError(
                 f"a payload could not be written: {error.strerror}", "check free space and the vault folder"
             ) from error
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
         return Stored(sink.size, sink.hexdigest())
 
-    def sha256(self, recording: str, segment: int) -> str:
-        """Return the hash of a payload as it lies there; raises VaultError when it cannot be read."""
+    def stored(self, recording: str, segment: int) -> Stored | None:
+        """Return size and hash of a payload as it lies there, None if there is none; raises VaultError."""
         try:
             with self.path(recording, segment).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+                return Stored(os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest())
+        except FileNotFoundError:
+            return None
         except OSError as error:
-            raise VaultError(f"a payload cannot be read: {error.strerror}") from error
+            raise VaultError(f"a payload cannot be read: {error.strerror}", "check the vault folder") from error
+
+    def sha256(self, recording: str, segment: int) -> str:
+        """Return the hash of a payload as it lies there; raises VaultError when it is missing or cannot be read."""
+        stored = self.stored(recording, segment)
+        if stored is None:
+            raise VaultError("a payload is missing", "run: gdprcall vault verify")
+        return stored.sha256
+
+    def segments(self, recording: str) -> list[int]:
+        """Return the segments of a recording whose payloads lie there."""
+        if not _RECORDING.fullmatch(recording):
+            return []
+        return sorted(int(path.suffix[1:]) for path in self._files(recording[:2]) if path.stem == recording)
 
     def remove(self, recording: str, segment: int) -> bool:
         """Remove a payload durably; whether there was one; raises VaultError when it is still there."""
         path = self.path(recording, segment)
         try:
-            there = path.exists()
+            there = _is_there(path)
             path.unlink(missing_ok=True)
             if path.parent.is_dir():
                 sync_folder(path.parent)
         except OSError as error:
             raise VaultError(f"a payload could not be removed: {error.strerror}", "check the vault folder") from error
+        if _is_there(path):
+            raise VaultError("a payload is still there after its removal", "check the vault folder")
         return there
 
     def names(self) -> Iterator[tuple[str, int]]:
         """Yield recording and segment of every payload that lies there."""
-        for path in sorted(self.folder.glob("*/*.*")):
-            recording, _, segment = path.name.partition(".")
-            if segment.isdecimal():
-                yield recording, int(segment)
+        for path in self._files("??"):
+            yield path.stem, int(path.suffix[1:])
+
+    def strangers(self) -> Iterator[Path]:
+        """Yield everything in the folder that the vault did not put there, as paths inside the folder."""
+        for path in sorted(self.folder.rglob("*")):
+            inside = str(path.relative_to(self.folder))
+            known = _FOLDER if path.is_dir() else _PLACE
+            if path.is_symlink() or not known.fullmatch(inside):
+                yield path.relative_to(self.folder)
+
+    def _files(self, folder: str) -> list[Path]:
+        return [path for path in sorted(self.folder.glob(f"{folder}/*")) if _NAME.fullmatch(path.name)]
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in ``folder`` durable."""
+    """Make the names in ``folder`` durable; raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.lexists(path)
 
 
 def _private(path: str, flags: int) -> int:

@@ -12,29 +12,48 @@ HEADER_BYTES = 44
 EMPTY_WAV_BYTES = HEADER_BYTES
 """A file of this size or less holds no sound: the call was never bridged."""
 
+FRAME_BYTES = 2
+MAX_FIELD = 0xFFFF_FFFF
+
 _LAYOUT = struct.Struct("<4sI4s4sIHHIIHH4sI")
+
+
+class NotAWav(VaultError):
+    """The file is no sound file as MixMonitor writes one."""
+
+
+class EmptyWav(VaultError):
+    """The file is a WAV without a single frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wav:
-    """What a WAV of ``size`` bytes is: its right header, its length in seconds, and whether it had to be repaired."""
+    """What a sound file is: its right header, the bytes and seconds of its sound, and whether it had to be repaired."""
 
     header: bytes
+    sound_bytes: int
     seconds: float
     repaired: bool
 
 
 def examine(head: bytes, size: int) -> Wav:
-    """Return what a file is that begins with ``head`` (44 bytes) and is ``size`` bytes long; raises VaultError.
+    """Return what a file is that begins with ``head`` (44 bytes) and is ``size`` bytes long.
 
-    Accepts what MixMonitor writes: RIFF/WAVE, PCM, mono, 16 bit. The file's size is believed, not the header's.
+    Accepts what MixMonitor writes: RIFF/WAVE, PCM, mono, 16 bit. The file's size is believed, not the header's, and
+    half a frame at the end is left out. Raises NotAWav or EmptyWav.
     """
     if len(head) < HEADER_BYTES:
-        raise VaultError("the sound file is shorter than a WAV header")
-    riff, _, wave, fmt, fmt_size, codec, channels, rate, _, _, bits, data, _ = fields = _LAYOUT.unpack(head)
+        raise NotAWav("the sound file is shorter than a WAV header", "quarantine or discard it")
+    fields = _LAYOUT.unpack(head)
+    riff, _, wave, fmt, fmt_size, codec, channels, rate, byte_rate, align, bits, data, _ = fields
     if (riff, wave, fmt, data) != (b"RIFF", b"WAVE", b"fmt ", b"data") or fmt_size != 16:
-        raise VaultError("the sound file is no WAV as Asterisk writes it")
-    if (codec, channels, bits) != (1, 1, 16) or not rate:
-        raise VaultError("the sound file is not 16-bit mono PCM")
-    right = _LAYOUT.pack(riff, size - 8, *fields[2:12], size - HEADER_BYTES)
-    return Wav(right, round((size - HEADER_BYTES) / (2 * rate), 3), right != head)
+        raise NotAWav("the sound file is no WAV as Asterisk writes it", "quarantine or discard it")
+    if (codec, channels, bits, align) != (1, 1, 16, FRAME_BYTES) or not rate or byte_rate != FRAME_BYTES * rate:
+        raise NotAWav("the sound file is not 16-bit mono PCM", "quarantine or discard it")
+    sound = (size - HEADER_BYTES) // FRAME_BYTES * FRAME_BYTES
+    if sound <= 0:
+        raise EmptyWav("the sound file holds no sound", "discard it")
+    # Above 4 GiB the fields are full; readers then go by the file's size.
+    sizes = min(sound + HEADER_BYTES - 8, MAX_FIELD), min(sound, MAX_FIELD)
+    right = _LAYOUT.pack(riff, sizes[0], *fields[2:12], sizes[1])
+    return Wav(right, sound, round(sound / (FRAME_BYTES * rate), 3), right != head or sound + HEADER_BYTES != size)

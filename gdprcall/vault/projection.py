@@ -1,0 +1,148 @@
+"""What each kind of ledger entry changes in the index: the whole meaning of the ledger for what is known, in one place.
+
+It decides nothing and reads no clock: the same entries always give the same rows.
+"""
+
+import sqlite3
+from collections.abc import Callable, Mapping
+
+from gdprcall.times import DAY_MS
+from gdprcall.vault.ledger import Entry, Kind
+
+Body = Mapping[str, object]
+
+
+def project(db: sqlite3.Connection, entry: Entry) -> None:
+    """Change the tables of the index as ``entry`` says; an erased body changes nothing."""
+    change = _CHANGES.get(entry.kind)
+    if change is not None:
+        change(db, entry, entry.body or {})
+
+
+def _decided(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
+    texts = "decision call uniqueid line purpose basis outcome reason language prompt_sha256 policy_sha256".split()
+    numbers = "heard_ms mandatory_ms attempts retention_days".split()
+    values = _texts(body, texts) | _numbers(body, numbers)
+    values |= {"controller": entry.controller or "", "time": entry.time, "recording": entry.recording}
+    # The same decision noted again (a second key right after the first) has the later outcome and keeps its recording.
+    db.execute(
+        """INSERT INTO decision VALUES (:decision, :call, :uniqueid, :controller, :line, :purpose, :basis, :outcome,
+            :reason, :language, :prompt_sha256, :heard_ms, :mandatory_ms, :attempts, :policy_sha256, :time,
+            :recording, NULL)
+        ON CONFLICT DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason,
+            decided_at = excluded.decided_at""",
+        values,
+    )
+    if entry.recording is not None:
+        # Until something is sealed, the time of the decision is all that retention can count from.
+        values |= {"expires_at": entry.time + int(str(values["retention_days"])) * DAY_MS}
+        values |= {"subject": _texts(body, ["subject"])["subject"] or None}
+        db.execute(
+            """INSERT OR IGNORE INTO recording VALUES (:recording, :call, :controller, :line, :purpose, :basis,
+                :decision, 'recording', :time, :retention_days, :expires_at, :subject, 0)""",
+            values,
+        )
+
+
+def _started(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
+    # A further segment of a call whose earlier ones are sealed.
+    db.execute(
+        """UPDATE recording SET state = 'recording' WHERE id = ? AND state IN ('spooled', 'sealed')
+            AND NOT EXISTS (SELECT 1 FROM segment WHERE recording = recording.id AND segment = ?)""",
+        (entry.recording, _numbers(body, ["segment"])["segment"]),
+    )
+
+
+def _stopped(db: sqlite3.Connection, entry: Entry, _body: Body) -> None:
+    db.execute("UPDATE recording SET state = 'spooled' WHERE id = ? AND state = 'recording'", (entry.recording,))
+
+
+def _not_started(db: sqlite3.Connection, entry: Entry, _body: Body) -> None:
+    _settle(db, entry.recording, "'not_started'")
+
+
+def _discarded(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
+    if body.get("reason") == "empty":
+        _settle(db, entry.recording, "'not_started'")
+
+
+def _withdrawn(db: sqlite3.Connection, entry: Entry, _body: Body) -> None:
+    # Withdrawal is for the future (Art. 7(3)): the grant stays what it was, with the time at which it ended.
+    db.execute(
+        "UPDATE decision SET withdrawn_at = ?, outcome = 'withdrawn' WHERE recording = ? AND withdrawn_at IS NULL",
+        (entry.time, entry.recording),
+    )
+
+
+def _sealed(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
+    state = "sealed" if entry.kind is Kind.SEALED else "quarantined"
+    numbers = "segment started_at closed_at expires_at payload_bytes".split()
+    values = _numbers(body, numbers) | _texts(body, ["payload_sha256", "header_sha256"])
+    seconds = body.get("seconds")
+    values |= {"seconds": seconds if isinstance(seconds, int | float) else 0.0}
+    values |= {"recording": entry.recording, "state": state, "controller": entry.controller or ""}
+    if state == "quarantined":
+        db.execute(
+            """INSERT OR IGNORE INTO recording VALUES (:recording, '', :controller, '', '', '', '', 'quarantined',
+                :started_at, 0, :expires_at, NULL, 0)""",
+            values,
+        )
+    db.execute(
+        """INSERT OR REPLACE INTO segment SELECT :recording, :segment, :state, :seconds, :started_at, :closed_at,
+            :expires_at, :payload_sha256, :payload_bytes, :header_sha256
+        WHERE NOT EXISTS (SELECT 1 FROM recording WHERE id = :recording AND state = 'erased')""",
+        values,
+    )
+    db.execute(
+        """UPDATE recording SET started_at = (SELECT min(started_at) FROM segment WHERE recording = :recording),
+            expires_at = (SELECT max(expires_at) FROM segment WHERE recording = :recording)
+        WHERE id = :recording AND state <> 'erased'""",
+        values,
+    )
+    _settle(db, entry.recording, "state")
+
+
+def _settle(db: sqlite3.Connection, recording: str | None, otherwise: str) -> None:
+    """Set the state that the sealed segments give; ``otherwise`` is SQL for a recording without any."""
+    db.execute(
+        f"""UPDATE recording SET state = coalesce(
+            (SELECT min(state) FROM segment WHERE recording = recording.id), {otherwise})
+        WHERE id = ? AND state <> 'erased'""",  # noqa: S608 # a constant; 'quarantined' sorts before 'sealed'
+        (recording,),
+    )
+
+
+def _erasure_intended(db: sqlite3.Connection, entry: Entry, _body: Body) -> None:
+    # Overwritten in its own length first, for what SQLite leaves behind of a row that shrinks.
+    db.execute("UPDATE recording SET subject = printf('%.*c', length(subject), '-') WHERE id = ?", (entry.recording,))
+    db.execute("UPDATE recording SET subject = NULL, intended = 1 WHERE id = ?", (entry.recording,))
+
+
+def _erased(db: sqlite3.Connection, entry: Entry, _body: Body) -> None:
+    db.execute("DELETE FROM segment WHERE recording = ?", (entry.recording,))
+    db.execute(
+        "UPDATE recording SET state = 'erased', subject = NULL, expires_at = NULL WHERE id = ?", (entry.recording,)
+    )
+
+
+# An entry that stands cannot be mended, so whatever its body lacks or holds, it must not stop the index for ever.
+def _texts(body: Body, names: list[str]) -> dict[str, object]:
+    return {name: value if isinstance(value := body.get(name), str) else "" for name in names}
+
+
+def _numbers(body: Body, names: list[str]) -> dict[str, object]:
+    return {name: value if isinstance(value := body.get(name), int) else 0 for name in names}
+
+
+_CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
+    Kind.DECISION: _decided,
+    Kind.STARTED: _started,
+    Kind.STOPPED: _stopped,
+    Kind.NOT_STARTED: _not_started,
+    Kind.DISCARDED: _discarded,
+    Kind.WITHDRAWN: _withdrawn,
+    Kind.SEALED: _sealed,
+    Kind.QUARANTINED: _sealed,
+    Kind.ERASURE_INTENDED: _erasure_intended,
+    Kind.ERASED: _erased,
+}
