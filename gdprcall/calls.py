@@ -64,6 +64,12 @@ class Calls:
         """Stop following a call that was not recorded after all."""
         self._live.pop(recording, None)
 
+    def ended_meanwhile(self, up: frozenset[str]) -> None:
+        """Tell the calls that were being recorded and are not among ``up`` that they have ended."""
+        for call in [call for call in self._live.values() if call.told.is_set() and call.recording not in up]:
+            self.drop(call.recording)
+            call.deliver(Ended())
+
     def file_seen(self, recording: str) -> bool:
         """Tell that Asterisk opened a file of ``recording``; whether it was the first one."""
         call = self._live.get(recording)

@@ -4,7 +4,7 @@ It never reads sound into the log, never seals what was withdrawn, and never des
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from typing import Protocol
 from gdprcall.errors import GdprcallError, NotFound, PeerError, VaultError
 from gdprcall.log import get_logger
 from gdprcall.times import Clock, now_ms
-from gdprcall.vault.archive import SegmentFacts, Vault
-from gdprcall.vault.index import RecordingRow
+from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Fact, Kind
+from gdprcall.vault.rows import RecordingRow, SegmentFacts
 from gdprcall.vault.wav import EMPTY_WAV_BYTES
 
 SWEEP_SECONDS = 60
@@ -54,10 +54,10 @@ class Work:
     """What intake stands on: the vault, the spool's listing and who says what."""
 
     vault: Vault
-    files: Callable[[], list[Found]]
+    files: Callable[[], Sequence[Found]]
     recipients: Callable[[str], tuple[str, ...]]
     marks: Marks
-    live: Callable[[], AbstractSet[str]]
+    live: Callable[[], AbstractSet[str] | None]
     clock: Clock = now_ms
 
 

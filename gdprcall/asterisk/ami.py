@@ -1,4 +1,4 @@
-"""AMI through panoramisk, guarded: it watches calls, ends recordings, and reads what was written down while it was away.
+"""AMI through panoramisk, guarded: it watches calls, ends recordings, reads marks left while it was away.
 
 Every action is answered, fails, or times out; none is ever sent again by itself, and none can carry a second one.
 panoramisk's own reconnection, pinging and logging are not used (they replay, miss dead peers, and print secrets).
@@ -6,7 +6,8 @@ panoramisk's own reconnection, pinging and logging are not used (they replay, mi
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +101,20 @@ class Ami:
         await self._watch(connection)
         self._log.error("ami_down")
         return 0
+
+    @asynccontextmanager
+    async def once(self) -> AsyncIterator[None]:
+        """Hold one login for as long as the block lasts; raises PeerError when there is none."""
+        try:
+            connection = await self._connect()
+        except (OSError, TimeoutError) as error:
+            raise PeerError(f"AMI cannot be reached: {type(error).__name__}", "is Asterisk up?") from error
+        try:
+            if not await self._authenticated(connection):
+                raise PeerError("AMI refuses the login", "compare user and password with manager.conf")
+            yield
+        finally:
+            self._close()
 
     async def _connect(self) -> _Connection:
         loop = asyncio.get_running_loop()

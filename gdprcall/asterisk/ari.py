@@ -8,7 +8,8 @@ import asyncio
 import json
 import random
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -64,10 +65,7 @@ class Ari:
 
     async def run(self) -> None:
         """Keep the link up until cancelled; raises ApplicationReplaced, and ConfigError for an Asterisk too old."""
-        connector = aiohttp.TCPConnector(limit=16, keepalive_timeout=KEEPALIVE_SECONDS)
-        timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
-        async with aiohttp.ClientSession(connector=connector, auth=self._auth, timeout=timeout) as session:
-            self._session = session
+        async with self.requests() as session:
             tries = 0
             while True:
                 try:
@@ -85,6 +83,18 @@ class Ari:
                 finally:
                     self.up = False
                 await asyncio.sleep(_pause(tries))
+
+    @asynccontextmanager
+    async def requests(self) -> AsyncIterator[aiohttp.ClientSession]:
+        """Make requests possible, without events, for as long as the block lasts."""
+        connector = aiohttp.TCPConnector(limit=16, keepalive_timeout=KEEPALIVE_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
+        async with aiohttp.ClientSession(connector=connector, auth=self._auth, timeout=timeout) as session:
+            self._session = session
+            try:
+                yield session
+            finally:
+                self._session = None
 
     async def _serve(self, session: aiohttp.ClientSession) -> None:
         """Hold one connection from its handshake to its end."""

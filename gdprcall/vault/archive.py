@@ -8,7 +8,6 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
@@ -18,64 +17,15 @@ from gdprcall import age
 from gdprcall.errors import NotFound, Refused, VaultError
 from gdprcall.times import DAY_MS, Clock, now_ms
 from gdprcall.vault import wav
+from gdprcall.vault.binding import NUMBER, binding_stanza, check_header
 from gdprcall.vault.index import Index
 from gdprcall.vault.keys import Keys, Slot, fingerprint
 from gdprcall.vault.ledger import Entry, Fact, Kind, Ledger
 from gdprcall.vault.objects import HashingSink, Objects, sync_folder
-from gdprcall.vault.rows import DecisionRow, RecordingRow, SegmentRow, Wanted
+from gdprcall.vault.rows import DecisionRow, Export, Receipt, RecordingRow, SegmentFacts, SegmentRow, Wanted
 
-BINDING = "gdprcall/recording-v1"
 COPY_BYTES = 256 * 1024
-NUMBER = "number"
 Step = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentFacts:
-    """What the vault must know of a finished sound file; times in milliseconds."""
-
-    recording: str
-    segment: int
-    controller: str
-    recipients: tuple[str, ...]
-    started_at: int
-    closed_at: int
-    retention_days: int
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """A sealed segment on its way out: ``header`` followed by the bytes of ``payload`` is a plain age file."""
-
-    recording: str
-    segment: int
-    header: bytes
-    payload: Path
-
-    @property
-    def name(self) -> str:
-        """The file's name, which ``recordings open`` checks against the seal."""
-        return f"{self.recording}.{self.segment}.age"
-
-    @property
-    def size(self) -> int:
-        """The size of the whole file in bytes."""
-        return len(self.header) + self.payload.stat().st_size
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What an erasure did, step by step, each with what was seen."""
-
-    recording: str
-    reason: str
-    actor: str
-    steps: tuple[tuple[str, str], ...]
-
-    def as_json(self) -> dict[str, object]:
-        """Return the receipt for print and ledger."""
-        steps = [{"step": step, "seen": seen} for step, seen in self.steps]
-        return {"recording": self.recording, "reason": self.reason, "actor": self.actor, "steps": steps}
 
 
 class Vault:
@@ -87,6 +37,8 @@ class Vault:
         self._random = random
         self._step = step
         self._catching_up = Lock()
+        # Striped by recording: sealing, erasing and releasing one recording exclude each other.
+        self._locks = [Lock() for _ in range(64)]
         self._lock = _exclusive(folder)
         self.ledger = Ledger(folder / "ledger.db", clock=clock, random=random)
         self.keys = Keys(folder / "keys.db")
@@ -143,32 +95,36 @@ class Vault:
         A file that was sealed already (a crash came before its removal) is only removed. Raises VaultError; the
         plaintext then is still there.
         """
-        return self._seal(source, segment, Kind.SEALED, {})
+        with self._lock_of(segment.recording):
+            return self._seal(source, segment, Kind.SEALED, {})
 
     def quarantine(self, source: Path, segment: SegmentFacts, reason: str) -> Entry:
         """Seal a sound file that no decision explains, in the same order."""
-        return self._seal(source, segment, Kind.QUARANTINED, {"reason": reason})
+        with self._lock_of(segment.recording):
+            return self._seal(source, segment, Kind.QUARANTINED, {"reason": reason})
 
     def discard(self, source: Path, recording: str, segment: int, controller: str | None, reason: str) -> Entry:
         """Destroy a sound file unsealed; the ledger knows it first; raises VaultError when it is still there."""
-        entry = self.note(Fact(Kind.DISCARDED, recording, controller, {"segment": segment, "reason": reason}))
-        self._step("discard noted")
-        _unlink(source)
-        self.catch_up()
-        return entry
+        with self._lock_of(recording):
+            entry = self.note(Fact(Kind.DISCARDED, recording, controller, {"segment": segment, "reason": reason}))
+            self._step("discard noted")
+            _unlink(source)
+            self.catch_up()
+            return entry
 
     def erase(self, recording: str, *, reason: str, actor: str) -> Receipt:
         """Destroy a recording: its header first, so that no copy of the payload anywhere opens again.
 
         Idempotent; raises NotFound for an unknown recording and VaultError when a step could not be verified.
         """
-        row = self.recording(recording)
-        if row.state == "erased":
-            return self._receipt_of(recording)
-        intent = {"reason": reason, "actor": actor}
-        self.note(Fact(Kind.ERASURE_INTENDED, recording, row.controller, intent))
-        self._step("erasure intended")
-        return self._carry_out(row, reason, actor)
+        with self._lock_of(recording):
+            row = self.recording(recording)
+            if row.state == "erased":
+                return self._receipt_of(recording)
+            intent = {"reason": reason, "actor": actor}
+            self.note(Fact(Kind.ERASURE_INTENDED, recording, row.controller, intent))
+            self._step("erasure intended")
+            return self._carry_out(row, reason, actor)
 
     def finish_erasures(self) -> list[Receipt]:
         """Finish what a crash interrupted; called once at start, before anything is served."""
@@ -185,6 +141,10 @@ class Vault:
 
     def export(self, recording: str, segment: int, *, actor: str, purpose: str) -> Export:
         """Release the header of a segment: the logged access. Raises NotFound, Refused or VaultError."""
+        with self._lock_of(recording):
+            return self._export(recording, segment, actor, purpose)
+
+    def _export(self, recording: str, segment: int, actor: str, purpose: str) -> Export:
         row = self.recording(recording)
         if row.state == "erased":
             raise Refused(f"recording {recording} was erased", "its receipt: gdprcall recordings show " + recording)
@@ -265,8 +225,11 @@ class Vault:
     def _seal(self, source: Path, facts: SegmentFacts, kind: Kind, more: dict[str, object]) -> Entry:
         before = self._sealed_entry(facts.recording, facts.segment)
         if before is None:
+            row = self.index.recording(facts.recording)
+            if row is not None and row.state == "erased":
+                raise VaultError("the recording was erased, so nothing is sealed under it any more")
             self.objects.remove(facts.recording, facts.segment)
-            header, body = self._store(source, facts)
+            body = self._store(source, facts)
             self._step("payload stored")
             before = self.note(Fact(kind, facts.recording, facts.controller, body | more))
             self._step("sealed")
@@ -275,13 +238,16 @@ class Vault:
         _unlink(source)
         return before
 
+    def _lock_of(self, recording: str) -> Lock:
+        return self._locks[int(recording[:8], 16) % len(self._locks)]
+
     def _sealed_entry(self, recording: str, segment: int) -> Entry | None:
         for entry in self.ledger.entries(recording=recording):
             if entry.kind in {Kind.SEALED, Kind.QUARANTINED} and (entry.body or {}).get("segment") == segment:
                 return entry
         return None
 
-    def _store(self, source: Path, facts: SegmentFacts) -> tuple[bytes, dict[str, object]]:
+    def _store(self, source: Path, facts: SegmentFacts) -> dict[str, object]:
         file_key = self._random(age.FILE_KEY_BYTES)
         binding = binding_stanza(facts.recording, facts.controller, str(facts.segment))
         header = age.make_header(file_key, _parsed(facts.recipients), (binding,), random=self._random)
@@ -295,7 +261,7 @@ class Vault:
                 )
         except OSError as error:
             raise VaultError(f"a sound file cannot be read: {error.strerror}", "check the spool") from error
-        return header, {
+        return {
             "segment": facts.segment,
             "payload_sha256": stored.sha256,
             "payload_bytes": stored.size,
@@ -341,30 +307,6 @@ class Vault:
                 pairs = tuple((str(step["step"]), str(step["seen"])) for step in steps)
                 return Receipt(recording, str(entry.body["reason"]), str(entry.body["actor"]), pairs)
         raise VaultError(f"the receipt of recording {recording} is missing", "run: gdprcall audit verify")
-
-
-def binding_stanza(recording: str, controller: str, part: str) -> age.Stanza:
-    """Return the stanza that ties a header to its recording; the header's MAC covers it, other readers ignore it."""
-    return age.Stanza((BINDING, recording, f"ctl={controller}", f"part={part}"), b"")
-
-
-def bound_to(header: age.Header) -> tuple[str, ...] | None:
-    """Return the arguments of a header's binding stanza after its name; None if it has not exactly one."""
-    found = [stanza.args[1:] for stanza in header.stanzas if stanza.type == BINDING]
-    return found[0] if len(found) == 1 else None
-
-
-def check_header(header: bytes, segment: SegmentRow, controller: str) -> str | None:
-    """Return what is wrong with a stored header, or None: it must be the sealed one and bound to its recording."""
-    try:
-        bound = bound_to(age.Header.parse(header))
-    except age.HeaderError:
-        return "its header is damaged"
-    if bound != binding_stanza(segment.recording, controller, str(segment.segment)).args[1:]:
-        return "its header belongs to another recording"
-    if hashlib.sha256(header).hexdigest() != segment.header_sha256:
-        return "its header is not the one that was sealed"
-    return None
 
 
 def _parsed(recipients: Sequence[str]) -> list[age.X25519Recipient]:

@@ -6,7 +6,8 @@ It reads only, mends nothing, and names each thing that is wrong.
 from collections.abc import Callable, Iterator
 
 from gdprcall.errors import VaultError
-from gdprcall.vault.archive import Vault, check_header
+from gdprcall.vault.archive import Vault
+from gdprcall.vault.binding import check_header
 from gdprcall.vault.keys import Slot
 from gdprcall.vault.proof import Finding
 from gdprcall.vault.rows import SegmentRow

@@ -282,13 +282,11 @@ class Ledger:
 
 
 def _entry(row: tuple[object, ...]) -> Entry:
-    _, leaf, body = row
-    fields = json.loads(str(leaf))
-    return Entry(
-        fields["seq"],
-        fields["time"],
-        Kind(fields["kind"]),
-        fields["recording"],
-        fields["controller"],
-        None if body is None else json.loads(str(body)),
-    )
+    seq, leaf, body = row
+    try:
+        fields = json.loads(str(leaf))
+        known = None if body is None else json.loads(str(body))
+        kind = Kind(fields["kind"])
+        return Entry(fields["seq"], fields["time"], kind, fields["recording"], fields["controller"], known)
+    except (ValueError, KeyError, TypeError) as error:
+        raise VaultError(f"entry {seq} of the ledger is damaged", "run: gdprcall audit verify") from error

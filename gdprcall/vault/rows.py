@@ -1,9 +1,10 @@
-"""What the index gives out: decisions, recordings and segments as frozen values, and their JSON.
+"""What goes into the vault and comes out of it as frozen values, and their JSON.
 
 The names in the JSON are stable; nothing here reads the database.
 """
 
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from gdprcall.times import rfc3339
 
@@ -84,6 +85,54 @@ class SegmentRow:
     def as_json(self) -> Json:
         """Return the segment with RFC 3339 times."""
         return _json(self)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFacts:
+    """What the vault must know of a finished sound file; times in milliseconds."""
+
+    recording: str
+    segment: int
+    controller: str
+    recipients: tuple[str, ...]
+    started_at: int
+    closed_at: int
+    retention_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A sealed segment on its way out: ``header`` followed by the bytes of ``payload`` is a plain age file."""
+
+    recording: str
+    segment: int
+    header: bytes
+    payload: Path
+
+    @property
+    def name(self) -> str:
+        """The file's name, which ``recordings open`` checks against the seal."""
+        return f"{self.recording}.{self.segment}.age"
+
+    @property
+    def size(self) -> int:
+        """The size of the whole file in bytes."""
+        return len(self.header) + self.payload.stat().st_size
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an erasure did, step by step, each with what was seen."""
+
+    recording: str
+    reason: str
+    actor: str
+    steps: tuple[tuple[str, str], ...]
+
+    def as_json(self) -> dict[str, object]:
+        """Return the receipt for print and ledger."""
+        steps = [{"step": step, "seen": seen} for step, seen in self.steps]
+        return {"recording": self.recording, "reason": self.reason, "actor": self.actor, "steps": steps}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,116 @@
+"""Commands about the installation as a whole: serve, check, doctor, status, simulate, completion, manual."""
+
+import asyncio
+
+import click
+from click.shell_completion import get_completion_class
+
+from gdprcall import doctor as examination
+from gdprcall import log, simulate
+from gdprcall.cli import options
+from gdprcall.cli.manual import man_page
+from gdprcall.cli.output import print_fields, print_json
+from gdprcall.cli.shared import Shared, example, shared
+from gdprcall.daemon import serve as serve_daemon
+from gdprcall.errors import CheckFailed
+from gdprcall.policy.model import Line, Policy
+
+
+@click.command(epilog=example("gdprcall serve", "gdprcall --config ./gdprcall.toml serve --log json"))
+@click.option("--log", "format_", type=click.Choice(["auto", "json", "text"]), default="auto", show_default=True)
+@shared
+def serve(state: Shared, format_: str) -> None:
+    """Run the daemon in the foreground; SIGTERM ends it in order, SIGHUP reads the configuration again."""
+    log.configure(json=None if format_ == "auto" else format_ == "json")
+    serve_daemon(state.path)
+
+
+@click.command(epilog=example("gdprcall check", "gdprcall --config ./gdprcall.toml check"))
+@options.as_json
+@shared
+def check(state: Shared, json_: bool) -> None:
+    """Read the configuration and name every mistake; say what each line will do."""
+    policy = state.config.policy
+    if json_:
+        print_json({"lines": {line.id: _explain(policy, line) for line in policy.lines.values()}, "mistakes": []})
+        return
+    for line in policy.lines.values():
+        click.echo(f"{line.id}: {_explain(policy, line)}")
+    if not policy.lines:
+        click.echo("no lines: nothing is recorded")
+    for warning in state.config.warnings:
+        click.echo(f"warning: {warning}")
+    click.echo(f"{state.path} is in order")
+
+
+@click.command(epilog=example("gdprcall doctor", "gdprcall doctor --json"))
+@options.as_json
+@shared
+def doctor(state: Shared, json_: bool) -> None:
+    """Look at the real installation and say what is wrong and how to mend it; exit 4 if something is."""
+    findings = asyncio.run(examination.examine(state.config))
+    if json_:
+        print_json([finding.as_json() for finding in findings])
+    else:
+        for finding in findings:
+            click.echo(f"{finding.grade:4}  {finding.check}: {finding.text}")
+            if finding.mend:
+                click.echo(f"      mend: {finding.mend}")
+    wrong = [finding for finding in findings if finding.grade == "FAIL"]
+    if wrong:
+        raise CheckFailed(f"{len(wrong)} of {len(findings)} checks failed", "mend them from the top")
+
+
+@click.command(epilog=example("gdprcall status", "gdprcall status --json"))
+@options.as_json
+@shared
+def status(state: Shared, json_: bool) -> None:
+    """Show links, spool, last seal and sweep, and disk."""
+    value = state.backend.call("status", {})
+    print_json(value) if json_ else print_fields(value)  # type: ignore[arg-type]  # JSON of our own
+
+
+@click.command(
+    "simulate",
+    epilog=example("gdprcall simulate support 1", "gdprcall simulate support .2", "gdprcall simulate support '1*9'"),
+)
+@click.argument("line")
+@click.argument("keys", default="")
+@options.as_json
+@shared
+def simulate_(state: Shared, line: str, keys: str, json_: bool) -> None:
+    """Play the consent dialogue of LINE without a telephone.
+
+    KEYS are what the caller does: digits, "." for a silence, "h" for a hangup, the withdrawal code once recorded.
+    """
+    lines = simulate.run(state.config.policy, line, keys)
+    print_json(lines) if json_ else click.echo("\n".join(lines))
+
+
+@click.command(epilog=example('eval "$(gdprcall completion bash)"', "gdprcall completion fish"))
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print the completion script of a shell."""
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(context.find_root().command, {}, "gdprcall", "_GDPRCALL_COMPLETE").source())
+
+
+@click.command(epilog=example("gdprcall manual > gdprcall.1"))
+@click.pass_context
+def manual(context: click.Context) -> None:
+    """Print the manual page (roff)."""
+    click.echo(man_page(context.find_root()), nl=False)
+
+
+def _explain(policy: Policy, line: Line) -> str:
+    controller = policy.controller_of(line)
+    return (
+        f"asks callers of {controller.name} in {', '.join(line.languages)} for {line.basis}; "
+        f"{line.keys.accept} records for {line.purpose}, {line.keys.refuse}, silence and anything else does not; "
+        f"{line.keys.withdraw} withdraws; kept {line.retention_days} days"
+    )
+
+
+COMMANDS = (serve, check, doctor, status, simulate_, completion, manual)

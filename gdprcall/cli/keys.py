@@ -1,0 +1,68 @@
+"""``gdprcall keys``: pairs of keys. The identity is made where it stays, which is never the PBX."""
+
+import os
+from pathlib import Path
+
+import click
+
+from gdprcall import age
+from gdprcall.cli import options
+from gdprcall.cli.output import print_json, print_rows
+from gdprcall.cli.shared import Shared, example, shared
+from gdprcall.config import DEFAULT_PATH
+from gdprcall.errors import GdprcallError, Refused
+from gdprcall.vault.keys import fingerprint
+
+
+@click.group()
+def keys() -> None:
+    """Make and list keys."""
+
+
+@keys.command(epilog=example("gdprcall keys new -o acme.identity"))
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The identity file."
+)
+@options.as_json
+@click.pass_context
+def new(context: click.Context, output: Path, json_: bool) -> None:
+    """Make an identity for a controller; run this on the controller's own machine.
+
+    The printed recipient goes into the configuration of the PBX. Who loses the identity loses the recordings.
+    """
+    folder = output.resolve().parent
+    for place in (Path("/var/lib/gdprcall"), Path("/var/spool/asterisk"), context.find_object(Shared).path.parent):  # type: ignore[union-attr]  # root sets it
+        if place == DEFAULT_PATH.parent and folder.is_relative_to(place.resolve()):
+            raise Refused(f"{folder} belongs to the PBX, where no identity may lie", "make it on another machine")
+    identity = age.X25519Identity.generate(os.urandom)
+    recipient = identity.recipient().encode()
+    text = f"# gdprcall identity: keep it secret, keep a copy, never put it on the PBX\n# public key: {recipient}\n"
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise Refused(f"{output} is there already", "choose another name: an identity is never overwritten") from error
+    except OSError as error:
+        raise GdprcallError(f"{output} cannot be written: {error.strerror}", "check the folder") from error
+    with open(descriptor, "w") as file:
+        file.write(f"{text}{identity.encode()}\n")
+    if json_:
+        print_json({"identity": str(output), "recipient": recipient, "fingerprint": fingerprint(recipient)})
+    else:
+        click.echo(recipient)
+
+
+@keys.command("list", epilog=example("gdprcall keys list"))
+@options.as_json
+@shared
+def list_(state: Shared, json_: bool) -> None:
+    """List the recipients of each controller: who can open its recordings."""
+    rows = [
+        {"controller": controller.id, "fingerprint": fingerprint(recipient), "recipient": recipient}
+        for controller in state.config.policy.controllers.values()
+        for recipient in controller.recipients
+    ]
+    if json_:
+        print_json(rows)
+    else:
+        columns = {"controller": "CONTROLLER", "fingerprint": "FINGERPRINT", "recipient": "RECIPIENT"}
+        print_rows(rows, columns, "no controllers")

@@ -1,0 +1,71 @@
+"""The root command, and the one place where errors become lines and a status."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from gdprcall import __version__, config, log
+from gdprcall.cli import audit, daemon, decisions, keys, prompts, recordings, retention
+from gdprcall.cli.output import complain
+from gdprcall.cli.shared import Shared, example
+from gdprcall.errors import GdprcallError
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=example("gdprcall check", "gdprcall recordings list --json", "gdprcall --config ./gdprcall.toml status"),
+)
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="GDPRCALL_CONFIG",
+    default=config.DEFAULT_PATH,
+    show_default=True,
+    help="The configuration file.",
+)
+@click.version_option(__version__, prog_name="gdprcall")
+@click.pass_context
+def root(context: click.Context, path: Path) -> None:
+    """Consent first call recording for Asterisk.
+
+    Exit status: 0 done, 1 refused or failed, 2 wrong usage or configuration, 3 not found, 4 a check found something.
+    """
+    context.obj = Shared(path)
+
+
+for command in (*daemon.COMMANDS, audit.audit, decisions.decisions, keys.keys, prompts.prompts):
+    root.add_command(command)
+for command in (recordings.recordings, retention.retention):
+    root.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and end the process."""
+    sys.exit(run())
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit status; no traceback ever reaches a person."""
+    try:
+        result = root.main(arguments, prog_name="gdprcall", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except GdprcallError as error:
+        complain(error.message, error.hint)
+        return error.exit_status
+    except click.ClickException as error:
+        usage = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "gdprcall"
+        complain(error.format_message(), f"see: {usage} --help")
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        complain("interrupted", "nothing was left half done: run it again")
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001 # the top: a person gets a line, not a traceback
+        where = log.withhold_exception(None, "", {"exc_info": error}).get("where", [])
+        complain(f"internal error: {type(error).__name__} at {' '.join(where)}", "please report this line")
+        return 1

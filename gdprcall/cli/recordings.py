@@ -1,0 +1,193 @@
+"""``gdprcall recordings``: the vault's recordings; what leaves is sealed, and is opened only where an identity is."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from gdprcall import age
+from gdprcall.cli import options
+from gdprcall.cli.output import print_fields, print_json, print_rows
+from gdprcall.cli.shared import Shared, example, shared
+from gdprcall.errors import CheckFailed, GdprcallError, NotFound, Refused
+from gdprcall.vault.binding import bound_to
+
+COLUMNS = {
+    "started_at": "STARTED",
+    "id": "RECORDING",
+    "controller": "CONTROLLER",
+    "line": "LINE",
+    "state": "STATE",
+    "seconds": "SECONDS",
+    "expires_at": "EXPIRES",
+}
+
+
+@click.group()
+def recordings() -> None:
+    """List, export, open and erase recordings."""
+
+
+@recordings.command(
+    "list", epilog=example("gdprcall recordings list", "gdprcall recordings list --state sealed --json")
+)
+@options.filters
+@click.option("--state", "state_", metavar="STATE", help="In this state only: sealed, erased, not_started …")
+@options.as_json
+@shared
+def list_(state: Shared, controller: str, line: str, since: str, limit: int, state_: str, json_: bool) -> None:
+    """List recordings, the newest first."""
+    params = {"controller": controller, "line": line, "since": since, "limit": limit, "state": state_}
+    rows = state.backend.call("recordings/list", params)
+    if json_:
+        print_json(rows)
+    else:
+        print_rows(rows, COLUMNS, "no recordings")  # type: ignore[arg-type]  # JSON of our own
+
+
+@recordings.command(epilog=example("gdprcall recordings show 9b1d…"))
+@click.argument("id_", metavar="ID")
+@options.as_json
+@shared
+def show(state: Shared, id_: str, json_: bool) -> None:
+    """Show one recording, its segments and its history."""
+    value = state.backend.call("recordings/show", {"id": id_})
+    print_json(value) if json_ else print_fields(value)  # type: ignore[arg-type]  # JSON of our own
+
+
+@recordings.command(
+    epilog=example(
+        "gdprcall recordings export 9b1d… --purpose quality", "gdprcall recordings export 9b1d… -o - | age -d -i key"
+    )
+)
+@click.argument("id_", metavar="ID")
+@click.option("--segment", type=click.IntRange(1), help="This segment only; default: all.")
+@click.option("-o", "--output", default=".", show_default=True, metavar="FILE|DIR|-", help="Where to write.")
+@click.option("--purpose", default="access", show_default=True, help="Why; it is kept in the ledger.")
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@shared
+def export(state: Shared, id_: str, segment: int | None, output: str, purpose: str, force: bool) -> None:
+    """Write a recording as age files, sealed as it is; the release is noted in the ledger."""
+    shown = state.backend.call("recordings/show", {"id": id_})
+    assert isinstance(shown, dict)
+    parts = [part["segment"] for part in shown["parts"] if segment in {None, part["segment"]}]
+    if not parts:
+        raise NotFound(f"recording {id_} has no such sealed segment", f"its state is {shown['state']}")
+    if output == "-":
+        _to_standard_output(state, id_, parts, purpose)
+        return
+    target = Path(output)
+    if len(parts) > 1 and not target.is_dir():
+        raise Refused(f"recording {id_} has {len(parts)} segments", "give a folder, or one with --segment")
+    for part in parts:
+        path = target / f"{id_}.{part}.age" if target.is_dir() else target
+        _write_whole(path, lambda file, part=part: state.backend.export(id_, part, purpose, file), force=force)  # type: ignore[misc]  # mypy has no type for a default in a lambda
+        click.echo(path)
+
+
+@recordings.command(
+    "open",
+    epilog=example(
+        "gdprcall recordings open 9b1d….1.age --identity acme.identity",
+        "age -d -i acme.identity 9b1d….1.age > call.wav",
+    ),
+)
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("-i", "--identity", required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: the name with .wav.")
+@click.option("--recording", "wanted", metavar="ID", help="The recording it must be; default: as the file is named.")
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+def open_(file: Path, identity: Path, output: Path | None, wanted: str | None, force: bool) -> None:
+    """Turn an export into WAV, where the controller's identity is: not on the PBX.
+
+    A file that is sealed as another recording than its name says is refused.
+    """
+    target = output or file.with_suffix(".wav")
+    try:
+        identities = age.parse_identities(identity.read_text())
+        with file.open("rb") as source:
+            file_key, header = age.open_header(age.read_header(source), identities)
+            _check_binding(header, wanted or file.name.split(".")[0])
+            _write_whole(target, lambda sink: age.decrypt_payload(file_key, source, sink), force=force)
+    except age.NoMatch as error:
+        raise GdprcallError("this identity does not open it", "it was sealed to another recipient") from error
+    except age.AgeError as error:
+        raise CheckFailed(
+            f"{file.name} is not what was sealed: {error}", "export it again; run: gdprcall audit verify"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise GdprcallError(f"{identity} is no identity file") from error
+    click.echo(target)
+
+
+@recordings.command(
+    epilog=example(
+        'gdprcall recordings erase 9b1d… --reason "request 17"', "gdprcall recordings erase 9b1d… --reason x --dry-run"
+    )
+)
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--reason", required=True, help="Why; it is kept in the ledger. No names or numbers.")
+@options.destructive
+@options.as_json
+@shared
+def erase(state: Shared, ids: tuple[str, ...], reason: str, dry_run: bool, yes: bool, json_: bool) -> None:
+    """Destroy recordings for good, and print the receipts."""
+    params = {"ids": list(ids), "reason": reason, "dry_run": True}
+    would = state.backend.call("recordings/erase", params)
+    if dry_run:
+        if json_:
+            print_json(would)
+        else:
+            print_rows(would, COLUMNS, "nothing")  # type: ignore[arg-type]  # JSON of our own
+        return
+    options.confirm(f"Destroy {len(ids)} recording(s) for good?", yes=yes)
+    receipts = state.backend.call("recordings/erase", params | {"dry_run": False})
+    if json_:
+        print_json(receipts)
+        return
+    for receipt in receipts:  # type: ignore[attr-defined]  # JSON of our own
+        click.echo(f"erased {receipt['recording']}")
+        for step in receipt["steps"]:
+            click.echo(f"  {step['step']}: {step['seen']}")
+
+
+def _check_binding(header: age.Header, wanted: str) -> None:
+    bound = bound_to(header)
+    if bound is None:
+        raise CheckFailed("this age file was not sealed by gdprcall", "open it with age itself")
+    if bound[0] != wanted:
+        raise CheckFailed(
+            f"this is sealed as recording {bound[0]}, not {wanted}", f"name it with --recording {bound[0]}"
+        )
+
+
+def _to_standard_output(state: Shared, id_: str, parts: list[int], purpose: str) -> None:
+    if sys.stdout.isatty():
+        raise Refused("an encrypted recording is not for a terminal", "use -o FILE, or a pipe")
+    if len(parts) > 1:
+        raise Refused(f"recording {id_} has {len(parts)} segments", "give one with --segment")
+    state.backend.export(id_, parts[0], purpose, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
+
+
+def _write_whole(path: Path, fill: Callable[[BinaryIO], object], *, force: bool) -> None:
+    """Write a file whole or not at all, for nobody else to read."""
+    if path.exists() and not force:
+        raise Refused(f"{path} is there already", "choose another name, or add --force")
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise GdprcallError(f"{path} cannot be written: {error.strerror}", "check the folder") from error
+    try:
+        with open(descriptor, "wb") as file:
+            fill(file)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).rename(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,290 @@
+"""The configuration: one TOML file and a folder of secrets become one frozen value, or a list of every mistake.
+
+It never guesses: what is unknown is refused with its place, what is missing records nothing.
+"""
+
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated
+
+from babel import Locale, UnknownLocaleError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from gdprcall import age
+from gdprcall.errors import ConfigError
+from gdprcall.policy import rules
+from gdprcall.policy.model import Basis, Controller, Keys, Line, Policy
+from gdprcall.prompts.texts import LANGUAGES, PURPOSES
+
+DEFAULT_PATH = Path("/etc/gdprcall/gdprcall.toml")
+IDENTITY_MARK = b"AGE-SECRET-KEY-"
+LARGEST_SECRET = 4096
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Digit = Annotated[str, Field(pattern=r"^[0-9*#]$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Days = Annotated[int, Field(ge=1, le=3653)]
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class _Asterisk(_Section):
+    ari_url: Annotated[str, Field(pattern=r"^(http://(127\.0\.0\.1|localhost|\[::1\])|https://)")] = (
+        "http://127.0.0.1:8088/ari"
+    )
+    ari_user: Text = "gdprcall"
+    ami_host: Text = "127.0.0.1"
+    ami_port: Port = 5038
+    ami_user: Text = "gdprcall"
+    spool: Text = "/var/spool/asterisk/gdprcall"
+    sounds: Text = "/usr/share/asterisk/sounds"
+
+
+class _Vault(_Section):
+    folder: Text = "/var/lib/gdprcall"
+    socket: Text = "/run/gdprcall/api.sock"
+
+
+class _Secrets(_Section):
+    folder: Text = "/etc/gdprcall/secrets"
+
+
+class _Controller(_Section):
+    name: Text
+    contact: Text
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    notice_url: Text
+    recipients: Annotated[list[str], Field(min_length=1)]
+    retention_days: Days = 30
+
+
+class _Line(_Section):
+    controller: Text
+    purpose: Text
+    basis: Text
+    languages: Annotated[list[str], Field(min_length=1)]
+    accept: Digit = "1"
+    refuse: Digit = "2"
+    withdraw: Text = "*9"
+    attempts: Annotated[int, Field(ge=1, le=5)] = 2
+    timeout_seconds: Annotated[int, Field(ge=1, le=60)] = 5
+    retention_days: Days | None = None
+
+
+class _File(_Section):
+    asterisk: _Asterisk = _Asterisk()
+    vault: _Vault = _Vault()
+    secrets: _Secrets = _Secrets()
+    controllers: dict[Id, _Controller] = {}
+    lines: dict[Id, _Line] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class AsteriskPlaces:
+    """Where Asterisk is reached and what it shares with us."""
+
+    ari_url: str
+    ari_user: str
+    ami_host: str
+    ami_port: int
+    ami_user: str
+    spool: Path
+    sounds: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration."""
+
+    path: Path
+    asterisk: AsteriskPlaces
+    vault: Path
+    socket: Path
+    secrets: Path
+    policy: Policy
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def prompts(self) -> Path:
+        """Where what was ever played is kept, by content."""
+        return self.vault / "prompts"
+
+    def secret(self, name: str) -> bytes:
+        """Return a secret from systemd's credentials or from the secrets folder; raises ConfigError."""
+        given = os.environ.get("CREDENTIALS_DIRECTORY")
+        if given and (Path(given) / name).is_file():
+            return _content(Path(given) / name)
+        path = self.secrets / name
+        hint = f"write it with: umask 077; openssl rand -hex 32 > {path}"
+        try:
+            mode = path.stat().st_mode
+        except OSError as error:
+            raise ConfigError(f"the secret {path} cannot be read: {error.strerror}", hint) from error
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise ConfigError(f"the secret {path} can be read by others", f"chmod 600 {path}")
+        return _content(path)
+
+    def pseudonym_key(self, controller: str) -> bytes:
+        """Return the key under which a controller's callers are pseudonymised; raises ConfigError."""
+        name = f"pseudonym-key-{controller}"
+        key = self.secret(name)
+        if len(key) < 32:
+            raise ConfigError(f"the secret {name} is shorter than 32 characters", "write it with: openssl rand -hex 32")
+        return key
+
+
+def load(path: Path) -> Config:
+    """Return the configuration at ``path``; raises ConfigError that names every mistake with its place and mend."""
+    data = _toml(path)
+    mistakes = _identities_in(path)
+    try:
+        file = _File.model_validate(data)
+    except ValidationError as error:
+        mistakes += [_mistake(detail) for detail in error.errors()]
+        raise _refused(path, mistakes) from None
+    policy = _policy(file)
+    mistakes += _recipient_mistakes(policy)
+    found = [*rules.check(policy, LANGUAGES, PURPOSES), *_language_findings(policy)]
+    mistakes += [
+        f"{finding.place}: {finding.text} [{finding.rule}]; {finding.mend}" for finding in found if finding.refuses
+    ]
+    if mistakes:
+        raise _refused(path, mistakes)
+    warnings = tuple(f"{finding.place}: {finding.text} [{finding.rule}]" for finding in found if not finding.refuses)
+    places = file.asterisk.model_dump() | {"spool": Path(file.asterisk.spool), "sounds": Path(file.asterisk.sounds)}
+    vault, socket, secrets = Path(file.vault.folder), Path(file.vault.socket), Path(file.secrets.folder)
+    return Config(path, AsteriskPlaces(**places), vault, socket, secrets, policy, warnings)
+
+
+def refuse_identities(config: Config) -> None:
+    """Raise ConfigError if an identity lies where the PBX can read it: it could then open its own recordings."""
+    places = [config.path.parent, config.secrets, config.vault]
+    for folder in dict.fromkeys(places):
+        for path in sorted(folder.glob("*")) if folder.is_dir() else []:
+            if path.suffix not in {".db", ".db-wal", ".db-shm"} and path.is_file() and _identities_in(path):
+                raise ConfigError(
+                    f"{path} holds an age identity, which must not be on the PBX",
+                    "move it to the controller's own machine and remove it here",
+                )
+
+
+def _toml(path: Path) -> dict[str, object]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        hint = "name one with --config or GDPRCALL_CONFIG; a commented sample is installed beside it"
+        raise ConfigError(f"the configuration {path} cannot be read: {error.strerror}", hint) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no TOML: {error}", "mend that place and run: gdprcall check") from error
+
+
+def _refused(path: Path, mistakes: list[str]) -> ConfigError:
+    count = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "1 mistake"
+    return ConfigError(
+        f"{path} has {count}:\n" + "\n".join(f"  {m}" for m in mistakes), "mend them and run: gdprcall check"
+    )
+
+
+def _mistake(detail: ErrorDetails) -> str:
+    place = ".".join(str(part) for part in detail["loc"] if part != "[key]")
+    if detail["type"] == "extra_forbidden":
+        near = get_close_matches(str(detail["loc"][-1]), _names(detail["loc"]), 1)
+        return f"{place}: unknown key" + (f"; did you mean {near[0]}?" if near else "; remove it")
+    if detail["type"] == "missing":
+        return f"{place}: is missing; add it"
+    if detail["loc"][-1] == "ari_url":
+        return f"{place}: must be http on this host, or https; for example http://127.0.0.1:8088/ari"
+    if detail["loc"][-1] == "[key]":
+        return f"{place}: a name has small letters, digits and _, and begins with a letter; rename it"
+    # The value itself is left out: it may be a secret in the wrong place.
+    return f"{place}: {detail['msg'][0].lower()}{detail['msg'][1:]}; correct it"
+
+
+def _names(location: tuple[int | str, ...]) -> list[str]:
+    sections: Mapping[str, type[BaseModel]] = {
+        "asterisk": _Asterisk,
+        "vault": _Vault,
+        "secrets": _Secrets,
+        "controllers": _Controller,
+        "lines": _Line,
+    }
+    section = sections.get(str(location[0])) if len(location) > 1 else None
+    return list(section.model_fields) if section else list(_File.model_fields)
+
+
+def _policy(file: _File) -> Policy:
+    controllers = {
+        id_: Controller(id_, c.name, c.contact, c.country, c.notice_url, tuple(c.recipients), c.retention_days)
+        for id_, c in file.controllers.items()
+    }
+    return Policy(controllers, {id_: _line(id_, line, file) for id_, line in file.lines.items()})
+
+
+def _line(id_: str, line: _Line, file: _File) -> Line:
+    controller = file.controllers.get(line.controller)
+    return Line(
+        id=id_,
+        controller=line.controller,
+        purpose=line.purpose,
+        basis=Basis(line.basis) if line.basis in set(Basis) else line.basis,  # type: ignore[arg-type]  # rules refuses it
+        languages=tuple(line.languages),
+        retention_days=line.retention_days or (controller.retention_days if controller else 30),
+        keys=Keys(line.accept, line.refuse, line.withdraw),
+        attempts=line.attempts,
+        timeout_ms=line.timeout_seconds * 1000,
+    )
+
+
+def _recipient_mistakes(policy: Policy) -> list[str]:
+    mistakes = []
+    for controller in policy.controllers.values():
+        for place, recipient in enumerate(controller.recipients):
+            try:
+                age.X25519Recipient.parse(recipient)
+            except age.BadRecipient as error:
+                where = f"controllers.{controller.id}.recipients[{place}]"
+                mistakes.append(f"{where}: {error}; make a pair with: gdprcall keys new")
+    return mistakes
+
+
+def _language_findings(policy: Policy) -> list[rules.Finding]:
+    found = []
+    for line in policy.lines.values():
+        for language in line.languages:
+            try:
+                Locale.parse(language, sep="-")
+            except (ValueError, UnknownLocaleError):
+                place, text = f"lines.{line.id}.languages", f"{language!r} is no BCP 47 language"
+                found.append(rules.Finding("INF-03", place, "refuse", text, "write for example en, sv or de"))
+    return found
+
+
+def _content(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()[:LARGEST_SECRET].strip()
+    except OSError as error:
+        raise ConfigError(f"the secret {path} cannot be read: {error.strerror}", "check its owner") from error
+    if not content or re.search(rb"[\r\n\0]", content):
+        raise ConfigError(f"the secret {path} is empty or has several lines", "write one line")
+    return content
+
+
+def _identities_in(path: Path) -> list[str]:
+    try:
+        found = IDENTITY_MARK in path.read_bytes().upper()
+    except OSError:
+        return []
+    mend = "move it to the controller's own machine; only the recipient age1… belongs here"
+    return [f"{path.name}: holds an age identity (a private key); {mend}"] if found else []

@@ -1,0 +1,286 @@
+"""The daemon: builds everything, serves calls, looks after the spool, and stops in order.
+
+It owns the vault while it runs. It decides nothing about a call, and while any part of it is unfit nothing is recorded.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from gdprcall import __version__, config
+from gdprcall.api import serve_api
+from gdprcall.asterisk.ami import Ami
+from gdprcall.asterisk.ami_events import AmiEvent, MixMonitorStarted, WatchdogFired
+from gdprcall.asterisk.ari import Ari, AriEvent
+from gdprcall.asterisk.spool import Spool, SpoolFile
+from gdprcall.asterisk.stasis import Stasis
+from gdprcall.calls import Calls, LiveCall
+from gdprcall.config import Config
+from gdprcall.consent.dialogue import Event, PartyJoined, Withdrawn
+from gdprcall.errors import GdprcallError, PeerError
+from gdprcall.intake import SWEEP_SECONDS, Intake, Work
+from gdprcall.log import get_logger
+from gdprcall.operations import Context
+from gdprcall.prompts.catalogue import Catalogue
+from gdprcall.reception import Holding, House, Reception
+from gdprcall.systemd import notify, watchdog_seconds
+from gdprcall.vault.archive import Vault
+from gdprcall.vault.ledger import Fact, Kind
+
+APP = "gdprcall"
+DRAIN_SECONDS = 20.0
+OURS = "gdprcall"
+
+
+def serve(path: Path) -> None:
+    """Serve until told to stop; raises GdprcallError when it cannot start or go on."""
+    settings = config.load(path)
+    config.refuse_identities(settings)
+    vault = Vault.open(settings.vault)
+    try:
+        asyncio.run(Daemon(settings, vault).run())
+    except* GdprcallError as group:
+        raise _first(group) from None
+    finally:
+        vault.close()
+
+
+class Daemon:
+    """One running daemon."""
+
+    def __init__(self, settings: Config, vault: Vault) -> None:
+        self._settings = settings
+        self._vault = vault
+        self._spool = Spool(settings.asterisk.spool)
+        self._watching = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._log = get_logger()
+        self._started = time.monotonic()
+        places = settings.asterisk
+        secret = settings.secret("ami-password").decode()
+        self._ami = Ami(
+            places.ami_host, places.ami_port, places.ami_user, secret, on_event=self._ami_event, on_up=self._ami_up
+        )
+        self._calls = Calls(self._ami, self._unattended_withdrawal)
+        password = settings.secret("ari-password").decode()
+        self._ari = Ari(places.ari_url, places.ari_user, password, APP, on_event=self._ari_event, on_up=self._ari_up)
+        self._intake = Intake(Work(vault, self._spool.files, self._recipients, self, self._live_recordings))
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        self._note(Kind.DAEMON_STARTED, {"version": __version__})
+        for receipt in await asyncio.to_thread(self._vault.finish_erasures):
+            self._log.warning("erasure_finished", recording=receipt.recording)
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            house = House(self._vault, self._intake, self._calls, tasks, self._spool.folder, self._unfit)
+            self._reception = Reception(house)
+            self._reception.terms = holding(self._settings)
+            self._stasis = Stasis(self._ari, tasks=tasks, claim=self._reception.claim, arrive=self._reception.arrive)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._stop.set)
+            loop.add_signal_handler(signal.SIGHUP, self._reload)
+            context = Context(self._vault, self._settings, self.live)
+            parts = [self._watch_spool(), self._intake.run(), self._look_after(), self._tell_systemd()]
+            parts += [self._ami.run(), self._ari.run(), serve_api(context, self._settings.socket)]
+            running = [tasks.create_task(part) for part in parts]
+            await self._stop.wait()
+            await self._drain()
+            for task in running:
+                task.cancel()
+        self._note(Kind.DAEMON_STOPPED, {})
+        self._log.info("stopped")
+
+    def live(self) -> Mapping[str, object]:
+        """Return what only the running daemon knows, for ``status``."""
+        return {
+            "version": __version__,
+            "asterisk": self._ari.version,
+            "ari": self._ari.up,
+            "ami": self._ami.linked,
+            "spool_watched": self._watching.is_set(),
+            "fit": not self._unfit(),
+            "unfit": self._unfit() or None,
+            "asking": self._reception.asking,
+            "recording": len(self._calls) - self._reception.asking,
+            "waiting_files": self._intake.waiting,
+            "last_seal_ms": self._intake.last_seal_ms,
+            "last_sweep_ms": self._intake.last_sweep_ms,
+            "uptime_seconds": round(time.monotonic() - self._started),
+        }
+
+    async def withdrawn_mark(self, recording: str) -> bool:
+        """Satisfy ``intake.Marks``."""
+        return await self._ami.withdrawn_mark(recording)
+
+    async def forget_mark(self, recording: str) -> None:
+        """Satisfy ``intake.Marks``: a Local channel removes the mark, for AMI's rights are too small to."""
+        if await self._ami.withdrawn_mark(recording):
+            await self._ari.run_local(f"forget{recording}", "gdprcall-forget")
+
+    def _unfit(self) -> str:
+        """Return why nothing may be recorded now, or nothing."""
+        if not self._ami.linked:
+            return "ami_down"
+        if not self._watching.is_set():
+            return "spool_lost"
+        return "spool_waiting" if self._intake.waiting else ""
+
+    def _recipients(self, controller: str) -> tuple[str, ...]:
+        terms = self._reception.terms
+        known = (terms.policy if terms else self._settings.policy).controllers.get(controller)
+        return known.recipients if known else ()
+
+    def _live_recordings(self) -> frozenset[str] | None:
+        return self._calls.recordings if self._ami.linked else None
+
+    def _ari_event(self, event: AriEvent) -> None:
+        self._stasis.handle(event)
+
+    async def _ari_up(self) -> None:
+        await self._stasis.sweep()
+
+    def _ami_event(self, event: AmiEvent) -> None:
+        if isinstance(event, WatchdogFired):
+            self._log.warning("watchdog", line=event.line)
+        elif isinstance(event, MixMonitorStarted) and not event.context.startswith(OURS):
+            self._log.warning("foreign_recording", uniqueid=event.uniqueid)
+        self._calls.handle(event)
+
+    async def _ami_up(self) -> None:
+        """Catch up with what happened while AMI was away: recordings that run, calls that ended, withdrawals."""
+        up = {channel.recording: channel for channel in await self._ami.live()}
+        self._calls.ended_meanwhile(frozenset(up))
+        for recording, channel in up.items():
+            if recording not in self._calls.recordings:
+                live = LiveCall(recording, channel.uniqueid, channel.name, lambda _event: None, channel.segment)
+                live.deliver = self._orphan(live)
+                live.mixmonitor, live.peer = channel.mixmonitor, "unknown" if channel.bridge else ""
+                live.told.set()
+                live.seen.set()
+                self._calls.add(live)
+        for recording in await self._ami.withdrawn_marks():
+            self._unattended_withdrawal(recording)
+        self._sweep_soon()
+
+    def _orphan(self, live: LiveCall) -> Callable[[Event], None]:
+        """Return what a recording that another daemon began does with its events."""
+
+        def deliver(event: Event) -> None:
+            if isinstance(event, Withdrawn):
+                self._unattended_withdrawal(live.recording)
+            elif isinstance(event, PartyJoined):
+                self._tasks.create_task(self._stop_orphan(live, event.why))
+
+        return deliver
+
+    async def _stop_orphan(self, live: LiveCall, why: str) -> None:
+        try:
+            await self._calls.stop(live)
+            self._log.warning("recording_stopped", recording=live.recording, reason=why)
+        except PeerError as error:
+            self._log.error("stop_failed", recording=live.recording, reason=why, hint=error.hint)
+
+    def _unattended_withdrawal(self, recording: str) -> None:
+        self._tasks.create_task(self._withdraw(recording))
+
+    async def _withdraw(self, recording: str) -> None:
+        try:
+            await self._intake.withdraw(recording, "key")
+        except GdprcallError as error:
+            self._log.error("withdrawal_failed", recording=recording, hint=error.hint)
+
+    async def _watch_spool(self) -> None:
+        while True:
+            try:
+                await self._spool.watch(
+                    self._file_created,
+                    self._intake.closed,
+                    self._sweep_soon,
+                    self._watching.set,
+                )
+            except PeerError as error:
+                if self._watching.is_set() or not self._stop.is_set():
+                    self._log.error("spool_lost", hint=error.hint)
+                self._watching.clear()
+            await asyncio.sleep(2)
+
+    def _file_created(self, file: SpoolFile) -> None:
+        self._intake.created(file)
+        self._calls.file_seen(file.recording)
+
+    def _sweep_soon(self) -> None:
+        self._tasks.create_task(self._sweep())
+
+    async def _look_after(self) -> None:
+        """Look through the spool and for marks every minute: what events missed is found here."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            if self._ami.linked:
+                await self._sweep()
+
+    async def _sweep(self) -> None:
+        try:
+            for recording in await self._ami.withdrawn_marks():
+                await self._withdraw(recording)
+            await self._intake.sweep()
+        except GdprcallError as error:
+            self._log.error("sweep_failed", error=type(error).__name__, hint=error.hint)
+
+    async def _tell_systemd(self) -> None:
+        """Say READY once everything is linked, and from then on that the loop turns."""
+        told = ""
+        while True:
+            fit = self._unfit() or ("" if self._ari.up else "ari_down")
+            if not told and not fit:
+                self._log.info("started", version=__version__)
+                notify("READY=1")
+            status = "recording those who agree" if not fit else f"recording nothing: {fit}"
+            if status != told and (told or not fit):
+                notify(f"STATUS={status}")
+                told = status
+            notify("WATCHDOG=1")
+            await asyncio.sleep(min(watchdog_seconds() or 1.0, 1.0) if told else 0.05)
+
+    def _reload(self) -> None:
+        try:
+            settings = config.load(self._settings.path)
+            self._reception.terms = holding(settings)
+        except GdprcallError as error:
+            # A policy that cannot be read permits nothing; the old one is not fallen back to.
+            self._reception.terms = None
+            self._log.error("reload_refused", hint=error.hint)
+        else:
+            self._log.info("reloaded")
+
+    async def _drain(self) -> None:
+        notify("STOPPING=1")
+        self._log.info("stopping")
+        self._reception.draining = True
+        end = time.monotonic() + DRAIN_SECONDS
+        while time.monotonic() < end and (self._reception.asking or not self._intake.idle):
+            await asyncio.sleep(0.05)
+
+    def _note(self, kind: Kind, body: Mapping[str, object]) -> None:
+        self._vault.note(Fact(kind, None, None, body))
+
+
+def holding(settings: Config) -> Holding:
+    """Return what a configuration permits for new calls; raises ConfigError when a key is missing."""
+    policy = settings.policy
+    keys = {controller: settings.pseudonym_key(controller) for controller in policy.controllers}
+    catalogue = Catalogue(policy, settings.asterisk.sounds, settings.prompts)
+    for line, language in catalogue.missing():
+        get_logger().error("prompt_unfit", line=line, language=language)
+    return Holding(policy, catalogue, keys)
+
+
+def _first(group: BaseExceptionGroup[GdprcallError]) -> GdprcallError:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, GdprcallError)
+    return error

@@ -1,0 +1,223 @@
+"""What can be asked of a vault: one function each, the same whether the daemon or the command line holds the vault.
+
+They take and give JSON values, and print nothing.
+"""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from gdprcall.config import Config
+from gdprcall.errors import ConfigError, GdprcallError
+from gdprcall.rights import erasure, retention
+from gdprcall.times import Clock, now_ms, parse_rfc3339, rfc3339
+from gdprcall.vault import checks
+from gdprcall.vault.archive import Vault
+from gdprcall.vault.ledger import Entry, Kind
+from gdprcall.vault.rows import Export, Wanted
+
+Json = object
+Params = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an operation works on; ``live`` is there only in the daemon."""
+
+    vault: Vault
+    config: Config
+    live: Callable[[], Mapping[str, object]] | None = None
+    actor: str = "local"
+    clock: Clock = field(default=now_ms)
+
+
+Operation = Callable[[Context, Params], Json]
+
+
+def status(context: Context, _params: Params) -> Json:
+    """Return links, spool, vault and disk."""
+    live = dict(context.live()) if context.live else {}
+    for name in ("last_seal_ms", "last_sweep_ms"):
+        value = live.pop(name, None)
+        live[name.removesuffix("_ms")] = rfc3339(value) if isinstance(value, int) else None
+    return {
+        "daemon": context.live is not None,
+        **live,
+        "spool": _spool(context),
+        "recordings": len(context.vault.recordings(Wanted(state="sealed", limit=1_000_000))),
+        "ledger_entries": context.vault.ledger.size(),
+        "vault_free_bytes": shutil.disk_usage(context.vault.folder).free,
+    }
+
+
+def decisions_list(context: Context, params: Params) -> Json:
+    """Return decisions, the newest first."""
+    return [row.as_json() for row in context.vault.decisions(_wanted(params))]
+
+
+def decisions_show(context: Context, params: Params) -> Json:
+    """Return one decision and what the ledger says of it."""
+    row = context.vault.decision(_text(params, "id"))
+    history = [
+        entry
+        for entry in context.vault.ledger.entries()
+        if (entry.body or {}).get("decision") == row.id or (row.recording and entry.recording == row.recording)
+    ]
+    return row.as_json() | {"history": [entry_json(entry) for entry in history]}
+
+
+def recordings_list(context: Context, params: Params) -> Json:
+    """Return recordings, the newest first."""
+    return [row.as_json() for row in context.vault.recordings(_wanted(params))]
+
+
+def recordings_show(context: Context, params: Params) -> Json:
+    """Return one recording, its segments and its history."""
+    id_ = _text(params, "id")
+    row = context.vault.recording(id_)
+    parts = [segment.as_json() for segment in context.vault.segments(id_)]
+    history = [entry_json(entry) for entry in context.vault.ledger.entries(recording=id_)]
+    return row.as_json() | {"parts": parts, "history": history}
+
+
+def recordings_erase(context: Context, params: Params) -> Json:
+    """Erase recordings and return their receipts; with ``dry_run`` return what would go."""
+    ids, reason = _texts(params, "ids"), _text(params, "reason")
+    if params.get("dry_run"):
+        return [context.vault.recording(id_).as_json() for id_ in ids]
+    return [erasure.erase(context.vault, id_, reason=reason, actor=context.actor).as_json() for id_ in ids]
+
+
+def retention_due(context: Context, params: Params) -> Json:
+    """Return the recordings that expire by ``by`` (RFC 3339, default now)."""
+    return [row.as_json() for row in retention.due(context.vault, _by(context, params))]
+
+
+def retention_sweep(context: Context, params: Params) -> Json:
+    """Erase what has expired; return the receipts and what failed."""
+    if params.get("dry_run"):
+        return {"would_erase": retention_due(context, params), "erased": [], "failed": []}
+    swept = list(retention.sweep(context.vault, _by(context, params), actor=context.actor))
+    return {
+        "erased": [one.receipt.as_json() for one in swept if one.receipt],
+        "failed": [{"recording": one.recording, "error": one.error} for one in swept if not one.receipt],
+    }
+
+
+def audit_log(context: Context, params: Params) -> Json:
+    """Return entries of the ledger in order."""
+    kind, recording = params.get("kind"), params.get("recording")
+    if kind is not None and kind not in set(Kind):
+        raise ConfigError(f"there is no kind of entry {kind!r}", f"kinds: {', '.join(Kind)}")
+    since = _time(params, "since")
+    entries = [
+        entry_json(entry)
+        for entry in context.vault.ledger.entries(recording=str(recording) if recording else None)
+        if (kind is None or entry.kind == kind) and (since is None or entry.time >= since)
+    ]
+    return entries[-_limit(params) :]
+
+
+def audit_verify(context: Context, _params: Params) -> Json:
+    """Check everything against everything; return the findings, the ledger's size and its root."""
+    found = [{"where": f.where, "name": f.name, "detail": f.detail} for f in checks.verify(context.vault)]
+    ledger = context.vault.ledger
+    return {"findings": found, "entries": ledger.size(), "root": ledger.root().hex()}
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "status": status,
+    "decisions/list": decisions_list,
+    "decisions/show": decisions_show,
+    "recordings/list": recordings_list,
+    "recordings/show": recordings_show,
+    "recordings/erase": recordings_erase,
+    "retention/due": retention_due,
+    "retention/sweep": retention_sweep,
+    "audit/log": audit_log,
+    "audit/verify": audit_verify,
+}
+CHANGING = frozenset({"recordings/erase", "retention/sweep"})
+
+
+def export(context: Context, recording: str, segment: int, purpose: str) -> Export:
+    """Release a sealed segment; see ``Vault.export``."""
+    return context.vault.export(recording, segment, actor=context.actor, purpose=purpose)
+
+
+def entry_json(entry: Entry) -> dict[str, object]:
+    """Return a ledger entry with an RFC 3339 time."""
+    return {
+        "seq": entry.seq,
+        "time": rfc3339(entry.time),
+        "kind": str(entry.kind),
+        "recording": entry.recording,
+        "controller": entry.controller,
+        "body": entry.body,
+    }
+
+
+def _spool(context: Context) -> Json:
+    folder = context.config.asterisk.spool
+    try:
+        ages = [context.clock() / 1000 - path.stat().st_mtime for path in folder.glob("*.wav")]
+        return {"files": len(ages), "oldest_seconds": round(max(ages, default=0)), "free_bytes": _free(context)}
+    except OSError as error:
+        return {"error": error.strerror}
+
+
+def _free(context: Context) -> int:
+    return shutil.disk_usage(context.config.asterisk.spool).free
+
+
+def _wanted(params: Params) -> Wanted:
+    names = ("controller", "line", "state", "outcome")
+    values = {name: str(params[name]) for name in names if params.get(name) is not None}
+    return Wanted(**values, since=_time(params, "since"), limit=_limit(params))
+
+
+def _limit(params: Params) -> int:
+    value = params.get("limit", 1000)
+    if not isinstance(value, int) or not 1 <= value <= 1_000_000:
+        raise ConfigError("the limit is not a number from 1 to 1000000", "for example --limit 50")
+    return value
+
+
+def _time(params: Params, name: str) -> int | None:
+    value = params.get(name)
+    if value is None:
+        return None
+    try:
+        return parse_rfc3339(str(value))
+    except ValueError as error:
+        raise ConfigError(f"{name} is no RFC 3339 time", "for example 2026-11-23T08:00:00Z") from error
+
+
+def _by(context: Context, params: Params) -> int:
+    by = _time(params, "by")
+    now = context.clock()
+    if by is not None and by > now and not params.get("dry_run", True):
+        raise ConfigError("nothing is erased before its time", "leave --by out, or add --dry-run")
+    return now if by is None else by
+
+
+def _text(params: Params, name: str) -> str:
+    value = params.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigError(f"{name} is missing", f"give {name}")
+    return value
+
+
+def _texts(params: Params, name: str) -> list[str]:
+    value = params.get(name)
+    if not isinstance(value, list) or not value:
+        raise ConfigError(f"{name} is missing", f"give {name}")
+    return [str(one) for one in value]
+
+
+def run(context: Context, name: str, params: Params) -> Json:
+    """Run an operation by its name; raises GdprcallError."""
+    operation = OPERATIONS.get(name)
+    if operation is None:
+        raise GdprcallError(f"there is no operation {name!r}")
+    return operation(context, params)

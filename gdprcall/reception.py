@@ -1,0 +1,294 @@
+"""Receives calls from a front end: finds the line's terms, asks, and follows the recording until the call has ended.
+
+It records nothing itself, and where anything is missing or in doubt the call goes on unrecorded.
+"""
+
+import asyncio
+import math
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gdprcall.asterisk.stasis import Arrival, PlayablePrompt, StasisCall
+from gdprcall.calls import Calls, LiveCall
+from gdprcall.consent.dialogue import Ask, Consent, Event, Failed, Note, State, Terms
+from gdprcall.errors import GdprcallError, PeerError, VaultError
+from gdprcall.evidence import CallFacts, LedgerEvidence
+from gdprcall.intake import Intake
+from gdprcall.log import get_logger
+from gdprcall.policy.model import Demand, Line, Policy
+from gdprcall.prompts.catalogue import Catalogue, Prompt
+from gdprcall.session import Session
+from gdprcall.vault import subjects
+from gdprcall.vault.archive import Vault
+from gdprcall.vault.ledger import Fact, Kind
+
+FILE_SECONDS = 3.0
+"""How long a granted recording may take to show its file before it counts as not started."""
+LONGEST_QUESTION_SECONDS = 300
+RESERVE_BYTES = 64 * 1024 * 1024
+"""Free space in spool and vault below which nothing new is recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What holds for new calls: policy, prompts, and the pseudonym key of each controller."""
+
+    policy: Policy
+    catalogue: Catalogue
+    pseudonym_keys: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What a call is served with."""
+
+    vault: Vault
+    intake: Intake
+    calls: Calls
+    tasks: asyncio.TaskGroup
+    spool: Path
+    unfit: Callable[[], str]
+
+
+class Reception:
+    """The front desk: one task per asked call."""
+
+    def __init__(self, house: House) -> None:
+        self.terms: Holding | None = None
+        self.draining = False
+        self._house = house
+        self._sessions: set[Session[PlayablePrompt]] = set()
+        self._log = get_logger()
+
+    @property
+    def asking(self) -> int:
+        """How many calls are being asked now."""
+        open_states = {State.NEW, State.ASKING, State.NOTING}
+        return sum(session.consent.state in open_states for session in self._sessions)
+
+    def claim(self, arrival: Arrival) -> int | None:
+        """Return how many seconds the questions of this call may last, or None to give it back at once."""
+        reason = self._refusal(arrival)
+        if reason:
+            self._log.warning("call_unasked", line=arrival.line, uniqueid=arrival.channel, reason=reason)
+            return None
+        assert self.terms is not None
+        line = self.terms.policy.lines[arrival.line]
+        prompt = self.terms.catalogue.find(line.id, line.language_for(arrival.language))
+        asked_ms = line.attempts * ((prompt.total_ms if prompt else 0) + line.timeout_ms)
+        return min(math.ceil(asked_ms / 1000) + 5, LONGEST_QUESTION_SECONDS)
+
+    def arrive(self, arrival: Arrival, front: StasisCall) -> None:
+        """Serve a claimed call in a task of its own."""
+        if self._refusal(arrival):
+            self._house.tasks.create_task(front.release())
+        else:
+            self._house.tasks.create_task(self._serve(arrival, front))
+
+    def _refusal(self, arrival: Arrival) -> str:
+        if self.draining:
+            return "stopping"
+        if self.terms is None:
+            return "configuration"
+        return "" if arrival.line in self.terms.policy.lines else "unknown_line"
+
+    async def _serve(self, arrival: Arrival, front: StasisCall) -> None:
+        assert self.terms is not None
+        begun = asyncio.get_running_loop().time()
+        line = self.terms.policy.lines[arrival.line]
+        language = line.language_for(arrival.language)
+        prompt = self.terms.catalogue.find(line.id, language)
+        facts = self._facts(self.terms, arrival, line, language, prompt)
+        if arrival.demand == Demand.MUST:
+            self._log.warning("must_on_consent", line=line.id)
+        session, live = self._session(arrival, front, facts, prompt)
+        unfit = self._house.unfit() or self._short_of_space() or ("" if prompt else "prompt_unfit")
+        if unfit:
+            if unfit == "prompt_unfit":
+                self._log.error("prompt_unfit", line=line.id, language=language)
+            session.feed(Failed(unfit))
+        self._sessions.add(session)
+        self._house.calls.add(live)
+        try:
+            await session.run()
+        except GdprcallError as error:
+            self._log.error("evidence_failed", call=facts.call, error=type(error).__name__, hint=error.hint)
+        finally:
+            self._sessions.discard(session)
+            if not session.recorded:
+                self._house.calls.drop(facts.recording)
+        self._finished(session, facts, round((asyncio.get_running_loop().time() - begun) * 1000))
+
+    def _session(
+        self, arrival: Arrival, front: StasisCall, facts: CallFacts, prompt: Prompt | None
+    ) -> tuple[Session[PlayablePrompt], LiveCall]:
+        recorder = CallRecorder(self._house, facts)
+        session = Session(
+            Terms(
+                prompt=facts.prompt_sha256,
+                mandatory_ms=facts.mandatory_ms,
+                accept=facts.line.keys.accept,
+                refuse=facts.line.keys.refuse,
+                attempts=facts.line.attempts,
+                timeout_ms=facts.line.timeout_ms,
+                must=arrival.demand == Demand.MUST,
+            ),
+            recording=facts.recording,
+            prompt=PlayablePrompt(prompt.media if prompt else "", facts.language, prompt.total_ms if prompt else 0),
+            front=WatchedFront(front, recorder),
+            evidence=ToldEvidence(LedgerEvidence(self._house.vault, facts), facts),
+            recorder=recorder,
+        )
+        live = LiveCall(facts.recording, arrival.channel, arrival.name, session.feed)
+        recorder.live = live
+        return session, live
+
+    def _facts(self, terms: Holding, arrival: Arrival, line: Line, language: str, prompt: Prompt | None) -> CallFacts:
+        controller = terms.policy.controller_of(line)
+        number = subjects.e164(arrival.number, controller.country)
+        return CallFacts(
+            call=secrets.token_hex(16),
+            decision=secrets.token_hex(16),
+            recording=secrets.token_hex(16),
+            uniqueid=arrival.channel,
+            line=line,
+            controller=controller,
+            policy_sha256=terms.policy.sha256(line),
+            language=language,
+            front="ari",
+            prompt_sha256=prompt.sha256 if prompt else "",
+            mandatory_ms=prompt.mandatory_ms if prompt else 0,
+            subject=subjects.pseudonym(terms.pseudonym_keys[controller.id], number) if number else None,
+            number=number,
+        )
+
+    def _short_of_space(self) -> str:
+        try:
+            free = min(shutil.disk_usage(path).free for path in (self._house.spool, self._house.vault.folder))
+        except OSError:
+            return "no_spool"
+        return "no_space" if free < RESERVE_BYTES else ""
+
+    def _finished(self, session: Session[PlayablePrompt], facts: CallFacts, took_ms: int) -> None:
+        consent = session.consent
+        self._log.info(
+            "call_finished",
+            call=facts.call,
+            decision=facts.decision,
+            controller=facts.controller.id,
+            line=facts.line.id,
+            language=facts.language,
+            outcome=str(consent.outcome),
+            reason=session.failure,
+            heard_ms=consent.heard_ms,
+            attempts=consent.asked,
+            recording=facts.recording if session.recorded else None,
+            ms=took_ms,
+        )
+
+
+class WatchedFront:
+    """A front end whose verdict to record is followed by a look for the file."""
+
+    def __init__(self, front: StasisCall, recorder: "CallRecorder") -> None:
+        self._front = front
+        self._recorder = recorder
+
+    def listen(self, deliver: Callable[[Event], None]) -> None:
+        """Satisfy ``session.Front``."""
+        self._front.listen(deliver)
+
+    async def ask(self, ask: Ask, prompt: PlayablePrompt) -> None:
+        """Satisfy ``session.Front``."""
+        await self._front.ask(ask, prompt)
+
+    async def record(self, recording: str) -> None:
+        """Give the verdict, and expect a file."""
+        self._recorder.expect_file()
+        await self._front.record(recording)
+
+    async def release(self) -> None:
+        """Satisfy ``session.Front``."""
+        await self._front.release()
+
+    async def route(self) -> None:
+        """Satisfy ``session.Front``."""
+        await self._front.route()
+
+
+class ToldEvidence:
+    """Evidence whose failure an operator hears of."""
+
+    def __init__(self, evidence: LedgerEvidence, facts: CallFacts) -> None:
+        self._evidence = evidence
+        self._facts = facts
+
+    async def note(self, consent: Consent, note: Note) -> None:
+        """Satisfy ``session.Evidence``."""
+        try:
+            await self._evidence.note(consent, note)
+        except VaultError as error:
+            get_logger().error("evidence_failed", call=self._facts.call, outcome=str(note.outcome), hint=error.hint)
+            raise
+
+    async def not_started(self, reason: str) -> None:
+        """Satisfy ``session.Evidence``."""
+        await self._evidence.not_started(reason)
+
+
+class CallRecorder:
+    """The running recording of one call; satisfies ``session.Recorder``."""
+
+    def __init__(self, house: House, facts: CallFacts) -> None:
+        self.live: LiveCall | None = None
+        self._house = house
+        self._facts = facts
+        self._log = get_logger()
+
+    def expect_file(self) -> None:
+        """See to it that the granted recording shows a file, or is noted as not started."""
+        self._house.tasks.create_task(self._look_for_file())
+
+    async def stop(self, reason: str) -> None:
+        """End the recording; raises PeerError when that is not certain, but never in the way of a withdrawal."""
+        assert self.live is not None
+        try:
+            await self._house.calls.stop(self.live)
+        except PeerError as error:
+            self._log.error("stop_failed", recording=self._facts.recording, reason=reason, hint=error.hint)
+            if reason != "withdrawn":
+                raise
+        if reason != "withdrawn":
+            self._log.warning("recording_stopped", recording=self._facts.recording, reason=reason)
+            await self._note(Kind.STOPPED, {"reason": reason})
+
+    async def erase(self) -> None:
+        """Destroy what was recorded under the withdrawn decision."""
+        try:
+            await self._house.intake.erase(self._facts.recording)
+        except GdprcallError as error:
+            self._log.error("withdrawal_failed", recording=self._facts.recording, hint=error.hint)
+
+    async def _look_for_file(self) -> None:
+        assert self.live is not None
+        try:
+            async with asyncio.timeout(FILE_SECONDS):
+                await self.live.seen.wait()
+        except TimeoutError:
+            self._log.error("recording_missing", recording=self._facts.recording, line=self._facts.line.id)
+            with suppress(PeerError):
+                await self._house.calls.stop(self.live)
+            await self._note(Kind.NOT_STARTED, {"reason": "no_file"})
+        else:
+            await self._note(Kind.STARTED, {"segment": 1})
+
+    async def _note(self, kind: Kind, body: Mapping[str, object]) -> None:
+        fact = Fact(kind, self._facts.recording, self._facts.controller.id, body)
+        try:
+            await asyncio.wrap_future(self._house.vault.submit(fact))
+        except VaultError as error:
+            self._log.error("evidence_failed", recording=self._facts.recording, hint=error.hint)
