@@ -1,0 +1,172 @@
+# Everything a developer or a packager does, without root (but for install into the system's folders).
+
+prefix     ?= /usr/local
+bindir     ?= $(prefix)/bin
+libdir     ?= $(prefix)/lib
+datadir    ?= $(prefix)/share
+sysconfdir ?= /etc
+unitdir    ?= $(libdir)/systemd/system
+DESTDIR    ?=
+
+# Pythons to run the unit suite on besides the first one, such as PYTHONS="python3.12 python3.13".
+PYTHONS ?=
+
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -ec
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+TOOLS := python3.14 python3.13 python3.12 python3.11 python3
+
+# The first Python that starts and is new enough; a pyenv shim may be there and not start.
+PYTHON ?= $(shell for p in $(TOOLS); do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+
+UNITS   := gdprcall.service gdprcall-onfailure.service gdprcall-retention.service gdprcall-retention.timer \
+           var-spool-asterisk-gdprcall.mount
+PRIVATE  = $(libdir)/gdprcall
+SAMPLES := README.md gdprcall.conf ari.conf http.conf manager.conf features.conf logger.conf
+
+say = @printf '==> %s\n'
+
+.DEFAULT_GOAL := help
+.PHONY: help venv pbx demo test test-pythons lint format types unit real install install-program install-files \
+        uninstall clean distclean
+
+help: ## show this
+	@printf 'make <target>, where the first run of venv and pbx downloads what they need:\n\n'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|' 2>/dev/null \
+		|| sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1: \2/p' $(firstword $(MAKEFILE_LIST))
+
+venv: $(READY) ## make .venv with the program and the tools of its developers
+
+# Stamped: made again only when the dependencies may have changed. The lock lets two makes run side by side.
+$(READY): setup.cfg pyproject.toml
+	@test -n "$(PYTHON)" || { \
+		echo "error: no Python 3.11 or newer was found; install it with apt (python3, python3-venv)" >&2; exit 1; }
+	$(say) "$(BIN): program and tools ($$($(PYTHON) --version)), about a minute the first time"
+	@mkdir -p .cache
+	@exec 9>.cache/venv.lock; flock 9; \
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) tests/pbx/environment.py $(VENV); \
+	$(BIN)/python -m pip install --disable-pip-version-check --no-input -e '.[dev]' \
+		| sed -u '/^Requirement already satisfied/d'; \
+	touch $@
+
+pbx: $(READY) ## prepare a private Asterisk, SIPp, espeak-ng, sox and age in .pbx
+	@flock .cache/pbx.lock $(BIN)/python tests/pbx/prepare.py
+
+demo: $(READY) pbx ## show calls that are asked, recorded, sealed, opened and erased
+	@$(BIN)/python -m tests.pbx.demo
+
+test: lint types pbx $(if $(PYTHONS),test-pythons) ## all checks and all tests, with coverage of 90 % of the branches
+	@rm -f .coverage .coverage.*
+	$(say) "unit tests"
+	@$(BIN)/coverage run -m pytest -q -m 'not pbx'
+	$(say) "tests with a real Asterisk"
+	@$(BIN)/coverage run -m pytest -q -m pbx
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage report --fail-under=90
+
+lint: $(READY) ## ruff: rules and format
+	$(say) "lint"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: $(READY) ## let ruff format and mend what it can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+types: $(READY) ## mypy --strict
+	$(say) "types"
+	@$(BIN)/mypy
+
+unit: $(READY) ## the fast suite, without network and without Asterisk
+	@$(BIN)/python -m pytest -q -m 'not pbx'
+
+real: $(READY) pbx ## the suite with a real Asterisk
+	@$(BIN)/python -m pytest -q -m pbx
+
+# pyenv keeps its Pythons aside; those are found too.
+ALL_PYTHONS = $(or $(PYTHONS),$(foreach v,3.11 3.12 3.13 3.14,$(shell for p in python$(v) \
+	$(HOME)/.pyenv/versions/$(v).*/bin/python$(v); do $$p -c '' >/dev/null 2>&1 && { echo $$p; break; }; done)))
+
+test-pythons: $(READY) ## the unit suite on each Python from 3.11 on that this machine has (or PYTHONS="...")
+	@set -e; for python in $(ALL_PYTHONS); do \
+		version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); venv=.cache/venv-$$version; \
+		printf '==> unit tests on Python %s\n' "$$version"; \
+		$$venv/bin/python -m pip --version >/dev/null 2>&1 || $$python tests/pbx/environment.py $$venv; \
+		test $$venv/.ready -nt setup.cfg || { \
+			$$venv/bin/python -m pip install -q --disable-pip-version-check -e '.[dev]'; touch $$venv/.ready; }; \
+		$$venv/bin/python -m pytest -q -p no:cacheprovider -m 'not pbx'; \
+	done
+
+install: install-program install-files ## install under prefix (/usr/local), below DESTDIR if that is given
+	@printf 'next: see %s\n' '$(datadir)/doc/gdprcall/systemd.md'
+
+# The program lives in an environment of its own. Its scripts and its bytecode must not name DESTDIR.
+install-program:
+	$(say) "program: $(DESTDIR)$(PRIVATE)"
+	@test -n "$(PYTHON)" || { \
+		echo "error: no Python 3.11 or newer was found; install it with apt (python3, python3-venv)" >&2; exit 1; }
+	@rm -rf build '$(DESTDIR)$(PRIVATE)'
+	@mkdir -p '$(DESTDIR)$(PRIVATE)' '$(DESTDIR)$(bindir)'
+	@$(PYTHON) tests/pbx/environment.py '$(DESTDIR)$(PRIVATE)'
+	@'$(DESTDIR)$(PRIVATE)/bin/python' -m pip install -q --disable-pip-version-check --no-input --no-compile .
+	@rm -rf build
+	@grep -lIr '$(DESTDIR)$(PRIVATE)' '$(DESTDIR)$(PRIVATE)/bin' '$(DESTDIR)$(PRIVATE)/pyvenv.cfg' \
+		| xargs -r sed -i 's|$(DESTDIR)$(PRIVATE)|$(PRIVATE)|g'
+	@find '$(DESTDIR)$(PRIVATE)' -name direct_url.json -delete
+	@'$(DESTDIR)$(PRIVATE)/bin/python' -m compileall -q $(if $(DESTDIR),-s '$(DESTDIR)') '$(DESTDIR)$(PRIVATE)/lib' || true
+	@ln -sf '$(PRIVATE)/bin/gdprcall' '$(DESTDIR)$(bindir)/gdprcall'
+
+# The page and the completions are made from the commands themselves.
+MAKER ?= $(if $(wildcard $(DESTDIR)$(PRIVATE)/bin/python),$(DESTDIR)$(PRIVATE)/bin/python,$(BIN)/python)
+
+install-files:
+	$(say) "units, samples, dialplan, page and completions: $(DESTDIR)$(prefix)"
+	@set -e; cd systemd; \
+	install -d '$(DESTDIR)$(unitdir)/asterisk.service.d' '$(DESTDIR)$(libdir)/sysusers.d' \
+		'$(DESTDIR)$(libdir)/tmpfiles.d' '$(DESTDIR)$(PRIVATE)' '$(DESTDIR)$(datadir)/doc/gdprcall'; \
+	for unit in $(UNITS); do \
+		sed -e 's|/usr/bin/gdprcall|$(bindir)/gdprcall|' -e 's|/usr/lib/gdprcall/|$(PRIVATE)/|' "$$unit" \
+			> '$(DESTDIR)$(unitdir)'/"$$unit"; \
+		chmod 644 '$(DESTDIR)$(unitdir)'/"$$unit"; \
+	done; \
+	install -m 644 asterisk.service.d/gdprcall.conf '$(DESTDIR)$(unitdir)/asterisk.service.d/gdprcall.conf'; \
+	install -m 644 sysusers.d/gdprcall.conf '$(DESTDIR)$(libdir)/sysusers.d/gdprcall.conf'; \
+	install -m 644 tmpfiles.d/gdprcall.conf '$(DESTDIR)$(libdir)/tmpfiles.d/gdprcall.conf'; \
+	install -m 755 stop-recordings '$(DESTDIR)$(PRIVATE)/stop-recordings'; \
+	install -m 644 README.md '$(DESTDIR)$(datadir)/doc/gdprcall/systemd.md'
+	@install -d '$(DESTDIR)$(sysconfdir)/gdprcall' '$(DESTDIR)$(datadir)/gdprcall/dialplan'
+	@install -m 644 systemd/gdprcall.toml '$(DESTDIR)$(sysconfdir)/gdprcall/gdprcall.toml.sample'
+	@install -m 644 LICENSE '$(DESTDIR)$(datadir)/doc/gdprcall/LICENSE'
+	@cd dialplan && install -m 644 $(SAMPLES) '$(DESTDIR)$(datadir)/gdprcall/dialplan/'
+	@install -d '$(DESTDIR)$(datadir)/man/man1' '$(DESTDIR)$(datadir)/bash-completion/completions' \
+		'$(DESTDIR)$(datadir)/zsh/site-functions' '$(DESTDIR)$(datadir)/fish/vendor_completions.d'
+	@'$(MAKER)' -c 'from gdprcall.cli.manual import man_page; print(man_page(), end="")' \
+		> '$(DESTDIR)$(datadir)/man/man1/gdprcall.1'
+	@set -e; complete() { _GDPRCALL_COMPLETE=$${1}_source '$(MAKER)' -c \
+		'import sys; sys.argv[0] = "gdprcall"; from gdprcall.cli import main; main()' > "$$2"; }; \
+	complete bash '$(DESTDIR)$(datadir)/bash-completion/completions/gdprcall'; \
+	complete zsh '$(DESTDIR)$(datadir)/zsh/site-functions/_gdprcall'; \
+	complete fish '$(DESTDIR)$(datadir)/fish/vendor_completions.d/gdprcall.fish'
+
+uninstall: ## remove what install put there; configuration, vault and spool stay
+	@rm -rf '$(DESTDIR)$(PRIVATE)' '$(DESTDIR)$(datadir)/gdprcall' '$(DESTDIR)$(datadir)/doc/gdprcall'
+	@rm -f '$(DESTDIR)$(bindir)/gdprcall' $(foreach unit,$(UNITS),'$(DESTDIR)$(unitdir)/$(unit)') \
+		'$(DESTDIR)$(unitdir)/asterisk.service.d/gdprcall.conf' \
+		'$(DESTDIR)$(libdir)/sysusers.d/gdprcall.conf' '$(DESTDIR)$(libdir)/tmpfiles.d/gdprcall.conf' \
+		'$(DESTDIR)$(sysconfdir)/gdprcall/gdprcall.toml.sample' '$(DESTDIR)$(datadir)/man/man1/gdprcall.1' \
+		'$(DESTDIR)$(datadir)/bash-completion/completions/gdprcall' \
+		'$(DESTDIR)$(datadir)/zsh/site-functions/_gdprcall' \
+		'$(DESTDIR)$(datadir)/fish/vendor_completions.d/gdprcall.fish'
+	@rmdir '$(DESTDIR)$(unitdir)/asterisk.service.d' '$(DESTDIR)$(sysconfdir)/gdprcall' 2>/dev/null || true
+	@echo 'kept: configuration and secrets in $(sysconfdir)/gdprcall, the vault, the spool'
+
+clean: ## remove what tests and builds left
+	@rm -rf build dist .cache .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	@find gdprcall tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## clean, and remove .venv and .pbx
+	@rm -rf .venv .pbx *.egg-info
