@@ -13,9 +13,10 @@ Body = Mapping[str, object]
 
 
 def project(db: sqlite3.Connection, entry: Entry) -> None:
-    """Change the tables of the index as ``entry`` says; an erased body changes nothing."""
+    """Change the tables of the index as ``entry`` says; what lost its body or names no recording changes nothing."""
     change = _CHANGES.get(entry.kind)
-    if change is not None:
+    named = entry.recording is not None or entry.kind is Kind.DECISION
+    if change is not None and named and not (entry.body is None and entry.kind in _TOLD_BY_BODY):
         change(db, entry, entry.body or {})
 
 
@@ -131,8 +132,11 @@ def _texts(body: Body, names: list[str]) -> dict[str, object]:
 
 
 def _numbers(body: Body, names: list[str]) -> dict[str, object]:
-    return {name: value if isinstance(value := body.get(name), int) else 0 for name in names}
+    fits = {name: value for name in names if isinstance(value := body.get(name), int) and abs(value) < 1 << 63}
+    return {name: fits.get(name, 0) for name in names}
 
+
+_TOLD_BY_BODY = frozenset({Kind.DECISION, Kind.SEALED, Kind.QUARANTINED})
 
 _CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
     Kind.DECISION: _decided,
