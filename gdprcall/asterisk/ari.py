@@ -5,6 +5,7 @@ DB() for the rest of the call (verdicts travel in the extension of ``continue_``
 """
 
 import asyncio
+import base64
 import json
 import random
 import re
@@ -56,7 +57,8 @@ class Ari:
         self.up = False
         self.version = ""
         self._url = url.rstrip("/")
-        self._auth = aiohttp.BasicAuth(user, password)
+        # In a header, never in a URL: Asterisk and proxies log URLs.
+        self._headers = {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
         self._app = app
         self._on_event = on_event
         self._on_up = on_up
@@ -89,7 +91,7 @@ class Ari:
         """Make requests possible, without events, for as long as the block lasts."""
         connector = aiohttp.TCPConnector(limit=16, keepalive_timeout=KEEPALIVE_SECONDS)
         timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
-        async with aiohttp.ClientSession(connector=connector, auth=self._auth, timeout=timeout) as session:
+        async with aiohttp.ClientSession(connector=connector, headers=self._headers, timeout=timeout) as session:
             self._session = session
             try:
                 yield session

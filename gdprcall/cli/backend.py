@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -48,18 +49,20 @@ class Backend:
                 return operations.run(operations.Context(vault, self._config), name, params)
             finally:
                 vault.close()
-        connection.request("POST", f"/v1/{name}", json.dumps(params), {"Content-Type": "application/json"})
-        return json.loads(_checked(connection).read())
+        with closing(connection):
+            connection.request("POST", f"/v1/{name}", json.dumps(params), {"Content-Type": "application/json"})
+            return json.loads(_checked(connection).read())
 
     def export(self, recording: str, segment: int, purpose: str, sink: BinaryIO) -> None:
         """Write a sealed segment as an age file to ``sink``; raises GdprcallError."""
         connection = self._daemon()
         if connection is not None:
             path = f"/v1/export/{quote(recording, safe='')}/{segment}?purpose={quote(purpose)}"
-            connection.request("GET", path)
-            answer = _checked(connection)
-            while data := answer.read(COPY_BYTES):
-                sink.write(data)
+            with closing(connection):
+                connection.request("GET", path)
+                answer = _checked(connection)
+                while data := answer.read(COPY_BYTES):
+                    sink.write(data)
             return
         vault = self._open()
         try:
@@ -76,6 +79,7 @@ class Backend:
         try:
             connection.connect()
         except (FileNotFoundError, ConnectionRefusedError):
+            connection.close()
             return None
         except OSError as error:
             hint = "use sudo, or the user gdprcall"

@@ -1,0 +1,196 @@
+"""A whole gdprcall beside a private Asterisk: configuration, secrets, identity, prompts, and the daemon as a process."""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from tests.pbx.asterisk import Asterisk
+from tests.pbx.prepare import PBX
+
+CONFIG = """\
+[asterisk]
+ari_url = "{ari_url}"
+ami_port = {ami_port}
+spool = "{spool}"
+sounds = "{sounds}"
+
+[vault]
+folder = "{folder}/vault"
+socket = "{folder}/api.sock"
+
+[secrets]
+folder = "{folder}/secrets"
+
+[controllers.acme]
+name = "Acme"
+contact = "privacy@acme.example"
+country = "SE"
+notice_url = "acme.example"
+recipients = ["{recipient}"]
+
+[lines.support]
+controller = "acme"
+purpose = "quality"
+basis = "consent"
+languages = ["en", "sv", "de"]
+timeout_seconds = {timeout}
+"""
+READY_SECONDS = 20
+
+
+class Installation:
+    """One installation in one folder; a context manager that starts the daemon and stops it."""
+
+    def __init__(self, folder: Path, asterisk: Asterisk, *, timeout: int = 2, speed: int = 400) -> None:
+        self.folder = folder.resolve()
+        self.asterisk = asterisk
+        self.config = self.folder / "gdprcall.toml"
+        self.identity = self.folder / "officer" / "acme.identity"
+        self.log_path = self.folder / "gdprcall.log"
+        self._timeout = timeout
+        self._speed = speed
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def prepare(self) -> None:
+        """Write everything that an administrator would."""
+        for name in ("secrets", "officer"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        self._secret("ari-password", self.asterisk.ari_password)
+        self._secret("ami-password", self.asterisk.ami_password)
+        self._secret("pseudonym-key-acme", secrets.token_hex(32))
+        recipient = self.cli("keys", "new", "-o", str(self.identity)).stdout.strip()
+        self.config.write_text(
+            CONFIG.format(
+                ari_url=self.asterisk.ari_url,
+                ami_port=self.asterisk.ami_port,
+                spool=self.asterisk.spool,
+                sounds=self.asterisk.sounds,
+                folder=self.folder,
+                recipient=recipient,
+                timeout=self._timeout,
+            )
+        )
+        self.cli("prompts", "build", "--speed", str(self._speed))
+
+    def __enter__(self) -> "Installation":
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def start(self, *, ready: bool = True) -> None:
+        """Start the daemon, and wait until it records those who agree."""
+        before = len(self.log("started"))
+        with self.log_path.open("ab") as out:
+            self._process = subprocess.Popen(
+                [*self._command(), "serve", "--log", "json"], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                env=self._environment(), cwd=self.folder,
+            )  # fmt: skip
+        deadline = time.monotonic() + READY_SECONDS
+        while ready and len(self.log("started")) == before:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the daemon did not start: {self.log_path.read_text()[-3000:]}")
+            time.sleep(0.02)
+
+    def stop(self) -> int | None:
+        """Stop the daemon in order and return its exit status."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill the daemon without warning."""
+        self._end(signal.SIGKILL)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the daemon a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    @property
+    def pid(self) -> int:
+        """The daemon's process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def _end(self, how: signal.Signals) -> int | None:
+        if self._process is None:
+            return None
+        self._process.send_signal(signal.SIGCONT)
+        self._process.send_signal(how)
+        try:
+            status = self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            status = self._process.wait()
+        self._process = None
+        return status
+
+    def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run one command of the command line."""
+        done = subprocess.run(
+            [*self._command(), *arguments], capture_output=True, text=True, check=False, env=self._environment(),
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        if check and done.returncode:
+            raise RuntimeError(f"gdprcall {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def json(self, *arguments: str) -> list[dict[str, object]]:
+        """Run one command with --json and return what it printed."""
+        return list(json.loads(self.cli(*arguments, "--json").stdout))
+
+    def log(self, event: str | None = None) -> list[Mapping[str, object]]:
+        """Return the lines of the daemon's log, or those of one event."""
+        if not self.log_path.exists():
+            return []
+        lines = [json.loads(line) for line in self.log_path.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if event in {None, line["event"]}]
+
+    def wait_for(self, event: str, count: int = 1, seconds: float = 20) -> list[Mapping[str, object]]:
+        """Wait until the log has an event so many times, and return those lines."""
+        deadline = time.monotonic() + seconds
+        while len(found := self.log(event)) < count:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{event}: {len(found)} of {count}\n{self.log_path.read_text()[-3000:]}")
+            time.sleep(0.02)
+        return found
+
+    def wait_until_quiet(self, seconds: float = 20) -> None:
+        """Wait until no sound file is left in the spool."""
+        deadline = time.monotonic() + seconds
+        while list(self.asterisk.spool.glob("*.wav")):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the spool is not empty\n{self.log_path.read_text()[-3000:]}")
+            time.sleep(0.02)
+
+    def opened(self, recording: str, segment: int = 1) -> Path:
+        """Export a segment, open it with the public age tool, and return the WAV."""
+        sealed = self.folder / "officer" / f"{recording}.{segment}.age"
+        self.cli("recordings", "export", recording, "--segment", str(segment), "-o", str(sealed), "--force")
+        wav = sealed.with_suffix(".wav")
+        subprocess.run([PBX / "bin" / "age", "-d", "-i", self.identity, "-o", wav, sealed], check=True)
+        return wav
+
+    def clear(self) -> None:
+        """Remove everything."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "gdprcall", "--config", str(self.config)]
+
+    def _environment(self) -> dict[str, str]:
+        environment = {name: value for name, value in os.environ.items() if name != "GDPRCALL_CONFIG"}
+        return environment | {"PATH": f"{PBX / 'bin'}{os.pathsep}{os.environ['PATH']}", "PYTHONWARNINGS": "error"}
+
+    def _secret(self, name: str, value: str) -> None:
+        path = self.folder / "secrets" / name
+        path.touch(mode=0o600)
+        path.write_text(value + "\n")
