@@ -1,50 +1,44 @@
-"""The vault as one thing, and the only module that knows in which order its parts are written.
+"""The vault as one thing: opened by one process at a time, whole again after any crash, and asked from any thread.
 
-Whatever it is killed in the middle of, the next ``open`` finishes or undoes. It cannot open what it seals.
+It cannot open what it seals. In which order a recording is sealed and destroyed stands in ``sealing`` and ``erasing``.
 """
 
 import fcntl
-import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
-from threading import Lock
-from typing import BinaryIO
+from types import TracebackType
 
 from gdprcall import age
-from gdprcall.errors import NotFound, Refused, VaultError
-from gdprcall.times import DAY_MS, Clock, now_ms
-from gdprcall.vault import wav
-from gdprcall.vault.binding import NUMBER, binding_stanza, check_header
+from gdprcall.errors import CheckFailed, GdprcallError, NotFound, Refused, VaultError
+from gdprcall.times import Clock, now_ms
+from gdprcall.vault import checks, erasing, sealing
+from gdprcall.vault.binding import NUMBER, binding_stanza, bound_header, check_header
 from gdprcall.vault.index import Index
-from gdprcall.vault.keys import Keys, Slot, fingerprint
+from gdprcall.vault.keys import Keys, Slot
 from gdprcall.vault.ledger import Entry, Fact, Kind, Ledger
-from gdprcall.vault.objects import HashingSink, Objects, sync_folder
+from gdprcall.vault.objects import Objects, sync_folder
+from gdprcall.vault.proof import Finding
 from gdprcall.vault.rows import DecisionRow, Export, Receipt, RecordingRow, SegmentFacts, SegmentRow, Wanted
+from gdprcall.vault.stores import Step, Stores
 
-COPY_BYTES = 256 * 1024
-Step = Callable[[str], None]
+OTHERS = 0o077
+"""The mode bits that nobody but the owner of the vault folder needs."""
+
+VERIFY_HINT = "run: gdprcall audit verify"
 
 
 class Vault:
     """The vault folder under its exclusive lock."""
 
-    def __init__(self, folder: Path, *, clock: Clock, random: Callable[[int], bytes], step: Step) -> None:
+    def __init__(self, folder: Path, stores: Stores, closing: ExitStack) -> None:
         self.folder = folder
-        self._clock = clock
-        self._random = random
-        self._step = step
-        self._catching_up = Lock()
-        # Striped by recording: sealing, erasing and releasing one recording exclude each other.
-        self._locks = [Lock() for _ in range(64)]
-        self._lock = _exclusive(folder)
-        self.ledger = Ledger(folder / "ledger.db", clock=clock, random=random)
-        self.keys = Keys(folder / "keys.db")
-        self.index = Index(folder / "index.db")
-        self.objects = Objects(folder / "objects")
-        self.catch_up()
+        self.stores = stores
+        self.ledger, self.keys, self.index, self.objects = stores.ledger, stores.keys, stores.index, stores.objects
+        self._closing = closing
 
     @classmethod
     def open(
@@ -59,132 +53,133 @@ class Vault:
 
         ``step`` is called with a name between any two durable writes: the place where tests pull the plug.
         """
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise VaultError(f"{folder} cannot be made: {error.strerror}", "check the path and its owner") from error
-        return cls(folder, clock=clock, random=random, step=step)
+        with ExitStack() as opened:
+            opened.callback(os.close, _exclusive(folder))
+            ledger = Ledger(folder / "ledger.db", clock=clock, random=random)
+            opened.callback(ledger.close)
+            keys = Keys(folder / "keys.db")
+            opened.callback(keys.close)
+            index = Index(folder / "index.db")
+            opened.callback(index.close)
+            stores = Stores(ledger, keys, index, Objects(folder / "objects"), clock, random, step)
+            if index.applied() > ledger.size():
+                ledger.distrust("the ledger was cut or an old one was restored: the index has seen more entries")
+            stores.catch_up()
+            if ledger.trusted():
+                _sweep(stores)
+            return cls(folder, stores, opened.pop_all())
 
     def close(self) -> None:
-        """Close everything and let go of the lock."""
-        self.ledger.close()
-        self.keys.close()
-        self.index.close()
-        os.close(self._lock)
+        """Write what waits, close everything and let go of the lock; again does nothing."""
+        self._closing.close()
+
+    def __enter__(self) -> "Vault":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def submit(self, fact: Fact) -> Future[Entry]:
         """Queue a fact for the ledger; see ``Ledger.submit``."""
         return self.ledger.submit(fact)
 
     def note(self, fact: Fact) -> Entry:
-        """Return the entry of a fact once it is durable."""
+        """Return the entry of a fact once it is durable; raises VaultError."""
         return self.ledger.append(fact)
 
     def keep_number(self, recording: str, controller: str, number: str, recipients: Sequence[str]) -> None:
-        """Seal a caller's number beside the recording's header, durably; raises VaultError."""
-        file_key, out = self._random(age.FILE_KEY_BYTES), BytesIO()
-        binding = binding_stanza(recording, controller, NUMBER)
-        out.write(age.make_header(file_key, _parsed(recipients), (binding,), random=self._random))
-        nonce = self._random(age.NONCE_BYTES)
-        age.encrypt_payload(file_key, BytesIO(number.encode()), out, nonce=nonce)
+        """Seal a caller's number beside the recording's header, durably on return; raises VaultError."""
+        random, out = self.stores.random, BytesIO()
+        file_key = random(age.FILE_KEY_BYTES)
+        out.write(bound_header(file_key, recipients, binding_stanza(recording, controller, NUMBER), random))
+        age.encrypt_payload(file_key, BytesIO(number.encode()), out, nonce=random(age.NONCE_BYTES))
         self.keys.put(recording, 0, Slot.NUMBER, out.getvalue())
+
+    def sealed_number(self, recording: str) -> bytes | None:
+        """Return the caller's number as a whole age file for the controller, or None if there is none (any more)."""
+        return self.keys.get(recording, 0, Slot.NUMBER)
 
     def seal(self, source: Path, segment: SegmentFacts) -> Entry:
         """Seal a finished sound file and remove it: header, payload, ledger, index, and only then the plaintext.
 
-        A file that was sealed already (a crash came before its removal) is only removed. Raises VaultError; the
-        plaintext then is still there.
+        A file that was sealed already (a crash came before its removal) is only removed: the entry returned is the
+        earlier one, and another tells of the removal. Raises NotFound without a decision, Refused when it was
+        withdrawn or erased, wav.NotAWav, wav.EmptyWav, VaultError; the plaintext then is still there.
         """
-        with self._lock_of(segment.recording):
-            return self._seal(source, segment, Kind.SEALED, {})
+        with self.stores.holding(segment.recording):
+            return sealing.seal(self.stores, source, segment)
 
     def quarantine(self, source: Path, segment: SegmentFacts, reason: str) -> Entry:
-        """Seal a sound file that no decision explains, in the same order."""
-        with self._lock_of(segment.recording):
-            return self._seal(source, segment, Kind.QUARANTINED, {"reason": reason})
+        """Seal a file that is no sound or has no decision, in the same order; raises VaultError."""
+        with self.stores.holding(segment.recording):
+            return sealing.quarantine(self.stores, source, segment, reason)
 
     def discard(self, source: Path, recording: str, segment: int, controller: str | None, reason: str) -> Entry:
-        """Destroy a sound file unsealed; the ledger knows it first; raises VaultError when it is still there."""
-        with self._lock_of(recording):
-            entry = self.note(Fact(Kind.DISCARDED, recording, controller, {"segment": segment, "reason": reason}))
-            self._step("discard noted")
-            _unlink(source)
-            self.catch_up()
-            return entry
+        """Destroy a sound file unsealed; the ledger knows it first, and only once.
+
+        Raises NotFound when there never was such a file, VaultError when it is still there.
+        """
+        with self.stores.holding(recording):
+            fact = Fact(Kind.DISCARDED, recording, controller, {"segment": segment, "reason": reason})
+            return sealing.discard(self.stores, source, fact)
 
     def erase(self, recording: str, *, reason: str, actor: str) -> Receipt:
         """Destroy a recording: its header first, so that no copy of the payload anywhere opens again.
 
-        Idempotent; raises NotFound for an unknown recording and VaultError when a step could not be verified.
+        Idempotent: an erased one gives its receipt again. Raises NotFound for an unknown recording, and VaultError
+        when a step could not be carried out: it is then tried again at the next start, or by another call.
         """
-        with self._lock_of(recording):
-            row = self.recording(recording)
-            if row.state == "erased":
-                return self._receipt_of(recording)
-            intent = {"reason": reason, "actor": actor}
-            self.note(Fact(Kind.ERASURE_INTENDED, recording, row.controller, intent))
-            self._step("erasure intended")
-            return self._carry_out(row, reason, actor)
+        with self.stores.holding(recording):
+            return erasing.erase(self.stores, recording, reason=reason, actor=actor)
 
     def finish_erasures(self) -> list[Receipt]:
-        """Finish what a crash interrupted; called once at start, before anything is served."""
-        intended: dict[str, Entry] = {}
-        for entry in self.ledger.entries():
-            if entry.recording is not None and entry.kind is Kind.ERASURE_INTENDED:
-                intended[entry.recording] = entry
-            elif entry.recording is not None and entry.kind is Kind.ERASED:
-                intended.pop(entry.recording, None)
-        return [
-            self._carry_out(self.recording(recording), str((entry.body or {}).get("reason", "")), "gdprcall")
-            for recording, entry in intended.items()
-        ]
+        """Erase what was withdrawn or was being erased when a crash came; called at start, before anything is served.
+
+        Raises VaultError after all others were finished, when one could not be.
+        """
+        self.catch_up()
+        receipts, failed = [], []
+        for row in self.index.unerased():
+            try:
+                receipts.append(self.erase(row.id, reason=self._why(row), actor="gdprcall"))
+            except GdprcallError as error:
+                failed.append(error)
+        if failed:
+            raise VaultError(f"{len(failed)} erasures could not be finished: {failed[0].message}", failed[0].hint)
+        return receipts
 
     def export(self, recording: str, segment: int, *, actor: str, purpose: str) -> Export:
-        """Release the header of a segment: the logged access. Raises NotFound, Refused or VaultError."""
-        with self._lock_of(recording):
-            return self._export(recording, segment, actor, purpose)
+        """Release the header of a segment: the logged access; header and payload are those that were sealed.
 
-    def _export(self, recording: str, segment: int, actor: str, purpose: str) -> Export:
-        row = self.recording(recording)
-        if row.state == "erased":
-            raise Refused(f"recording {recording} was erased", "its receipt: gdprcall recordings show " + recording)
-        known = next((known for known in self.index.segments(recording) if known.segment == segment), None)
-        header = self.keys.get(recording, segment, Slot.HEADER)
-        if known is None or header is None:
-            raise NotFound(f"recording {recording} has no sealed segment {segment}", f"its state is {row.state}")
-        problem = check_header(header, known, row.controller)
-        if problem is None and self.objects.sha256(recording, segment) != known.payload_sha256:
-            problem = "its payload is not the one that was sealed"
-        if problem is not None:
-            raise VaultError(
-                f"segment {segment} of recording {recording} is not served: {problem}", "run: gdprcall audit verify"
+        Raises NotFound, Refused for what is withdrawn or erased, and CheckFailed for what is not as it was sealed.
+        """
+        with self.stores.holding(recording):
+            row = self.recording(recording)
+            if row.state == "erased" or row.erasing or row.withdrawn:
+                raise Refused(f"recording {recording} was withdrawn or erased", "see: gdprcall recordings show")
+            entry = self.stores.sealed(recording, segment)
+            if entry is None or entry.body is None:
+                raise NotFound(f"recording {recording} has no sealed segment {segment}", f"its state is {row.state}")
+            header = self._as_sealed(entry, recording, segment)
+            body = {"segment": segment, "actor": actor, "purpose": purpose}
+            self.note(
+                Fact(Kind.RELEASED, recording, row.controller, body | {"header_sha256": entry.body["header_sha256"]})
             )
-        body = {"segment": segment, "actor": actor, "purpose": purpose, "header_sha256": known.header_sha256}
-        self.note(Fact(Kind.RELEASED, recording, row.controller, body))
-        return Export(recording, segment, header, self.objects.path(recording, segment))
+            return Export(recording, segment, header, self.objects.path(recording, segment))
+
+    def verify(self, progress: checks.Progress = lambda _done, _all: None) -> Iterator[Finding]:
+        """Yield everything in the vault that is not as the ledger says; see ``checks.verify``."""
+        return checks.verify(self, progress)
 
     def catch_up(self) -> None:
-        """Bring the index to the end of the ledger."""
-        with self._catching_up:
-            done = self.index.applied()
-            while done < self.ledger.size():
-                entries = []
-                for entry in self.ledger.entries(after=done):
-                    entries.append(entry)
-                    if len(entries) == 1000:
-                        break
-                if not entries:
-                    raise VaultError("the ledger is shorter than it says", "run: gdprcall audit verify")
-                self.index.apply(entries)
-                done = entries[-1].seq
+        """Bring the index to the end of the ledger; raises VaultError."""
+        self.stores.catch_up()
 
     def recording(self, id_: str) -> RecordingRow:
-        """Return one recording; raises NotFound."""
-        self.catch_up()
-        row = self.index.recording(id_)
-        if row is None:
-            raise NotFound(f"there is no recording {id_}", "see: gdprcall recordings list")
-        return row
+        """Return one recording; raises NotFound, and VaultError when only the index has lost it."""
+        return self.stores.recording(id_)
 
     def recordings(self, wanted: Wanted | None = None) -> list[RecordingRow]:
         """Return recordings, the newest first."""
@@ -192,8 +187,9 @@ class Vault:
         return self.index.recordings(wanted or Wanted())
 
     def unfinished(self) -> list[RecordingRow]:
-        """Return the granted recordings of which nothing was sealed, discarded or noted as not started yet."""
-        return self.recordings(Wanted(state="recording", limit=100_000))
+        """Return the granted recordings of which nothing more is known, and nobody wants them gone."""
+        self.catch_up()
+        return self.index.unfinished()
 
     def decision(self, id_: str) -> DecisionRow:
         """Return one decision; raises NotFound."""
@@ -214,125 +210,52 @@ class Vault:
         return self.index.segments(recording)
 
     def due(self, now: int) -> list[RecordingRow]:
-        """Return the recordings whose retention has ended by ``now``."""
+        """Return what has expired by ``now`` (milliseconds), the longest overdue first, a thousand at most."""
         self.catch_up()
         return self.index.due(now)
 
     def ledger_is_whole(self) -> bool:
         """Whether every entry of the ledger is as it was written."""
-        return next(self.ledger.verify(), None) is None
+        return self.ledger.trusted() and next(self.ledger.verify(), None) is None
 
-    def _seal(self, source: Path, facts: SegmentFacts, kind: Kind, more: dict[str, object]) -> Entry:
-        before = self._sealed_entry(facts.recording, facts.segment)
-        if before is None:
-            row = self.index.recording(facts.recording)
-            if row is not None and row.state == "erased":
-                raise VaultError("the recording was erased, so nothing is sealed under it any more")
-            self.objects.remove(facts.recording, facts.segment)
-            body = self._store(source, facts)
-            self._step("payload stored")
-            before = self.note(Fact(kind, facts.recording, facts.controller, body | more))
-            self._step("sealed")
-            self.catch_up()
-            self._step("indexed")
-        _unlink(source)
-        return before
+    def _as_sealed(self, entry: Entry, recording: str, segment: int) -> bytes:
+        """Return the header of a segment; raises CheckFailed unless it and the payload are what ``entry`` says."""
+        header = self.keys.get(recording, segment, Slot.HEADER)
+        stored = self.objects.stored(recording, segment)
+        problem = check_header(header, entry)
+        if problem is not None:
+            problem = f"its header is {problem}"
+        elif stored is None or stored.sha256 != (entry.body or {}).get("payload_sha256"):
+            problem = "its payload is missing" if stored is None else "its payload is not the one that was sealed"
+        if header is None or problem is not None:
+            raise CheckFailed(f"segment {segment} of recording {recording} is not served: {problem}", VERIFY_HINT)
+        return header
 
-    def _lock_of(self, recording: str) -> Lock:
-        return self._locks[int(recording[:8], 16) % len(self._locks)]
-
-    def _sealed_entry(self, recording: str, segment: int) -> Entry | None:
-        for entry in self.ledger.entries(recording=recording):
-            if entry.kind in {Kind.SEALED, Kind.QUARANTINED} and (entry.body or {}).get("segment") == segment:
-                return entry
-        return None
-
-    def _store(self, source: Path, facts: SegmentFacts) -> dict[str, object]:
-        file_key = self._random(age.FILE_KEY_BYTES)
-        binding = binding_stanza(facts.recording, facts.controller, str(facts.segment))
-        header = age.make_header(file_key, _parsed(facts.recipients), (binding,), random=self._random)
-        try:
-            with source.open("rb") as file:
-                sound = wav.examine(file.read(wav.HEADER_BYTES), os.fstat(file.fileno()).st_size)
-                self.keys.put(facts.recording, facts.segment, Slot.HEADER, header)
-                self._step("header stored")
-                stored = self.objects.write(
-                    facts.recording, facts.segment, lambda sink: self._encrypt(file_key, sound.header, file, sink)
-                )
-        except OSError as error:
-            raise VaultError(f"a sound file cannot be read: {error.strerror}", "check the spool") from error
-        return {
-            "segment": facts.segment,
-            "payload_sha256": stored.sha256,
-            "payload_bytes": stored.size,
-            "header_sha256": hashlib.sha256(header).hexdigest(),
-            "recipients": [fingerprint(recipient) for recipient in facts.recipients],
-            "seconds": sound.seconds,
-            "repaired": sound.repaired,
-            "started_at": facts.started_at,
-            "closed_at": facts.closed_at,
-            "expires_at": facts.closed_at + facts.retention_days * DAY_MS,
-            "plaintext_ms": max(0, self._clock() - facts.closed_at),
-        }
-
-    def _encrypt(self, file_key: bytes, head: bytes, file: BinaryIO, sink: HashingSink) -> None:
-        writer = age.PayloadWriter(file_key, self._random(age.NONCE_BYTES), sink)
-        writer.write(head)
-        while data := file.read(COPY_BYTES):
-            writer.write(data)
-        writer.finish()
-
-    def _carry_out(self, row: RecordingRow, reason: str, actor: str) -> Receipt:
-        steps: list[tuple[str, str]] = [("intent", "durable in the ledger")]
-        shredded = self.keys.destroy(row.id)
-        self._step("header overwritten")
-        steps.append(("header", f"{shredded.slots} slots overwritten, log cut, old bytes not found in keys.db"))
-        segments = {segment for name, segment in self.objects.names() if name == row.id}
-        for segment in sorted(segments):
-            self.objects.remove(row.id, segment)
-            self._step("payload removed")
-        steps.append(("payload", f"{len(segments)} files removed, folder synchronised"))
-        receipt = Receipt(row.id, reason, actor, tuple(steps))
-        self.note(Fact(Kind.ERASED, row.id, row.controller, receipt.as_json()))
-        self._step("erased")
-        self.catch_up()
-        self.index.truncate_log()
-        return receipt
-
-    def _receipt_of(self, recording: str) -> Receipt:
-        for entry in self.ledger.entries(recording=recording):
-            if entry.kind is Kind.ERASED and entry.body is not None:
-                steps = entry.body["steps"]
-                assert isinstance(steps, list)
-                pairs = tuple((str(step["step"]), str(step["seen"])) for step in steps)
-                return Receipt(recording, str(entry.body["reason"]), str(entry.body["actor"]), pairs)
-        raise VaultError(f"the receipt of recording {recording} is missing", "run: gdprcall audit verify")
+    def _why(self, row: RecordingRow) -> str:
+        intents = [e for e in self.ledger.entries(recording=row.id) if e.kind is Kind.ERASURE_INTENDED]
+        return str((intents[-1].body or {}).get("reason", "")) if intents else "withdrawn"
 
 
-def _parsed(recipients: Sequence[str]) -> list[age.X25519Recipient]:
-    try:
-        parsed = [age.X25519Recipient.parse(recipient) for recipient in recipients]
-    except age.BadRecipient as error:
-        raise VaultError(f"a recipient cannot be used: {error}", "mend the controller's recipients") from error
-    if not parsed:
-        raise VaultError("the controller has no recipient, so nothing can be sealed", "add one to its configuration")
-    return parsed
-
-
-def _unlink(source: Path) -> None:
-    try:
-        source.unlink(missing_ok=True)
-        if source.parent.is_dir():
-            sync_folder(source.parent)
-    except OSError as error:
-        raise VaultError(
-            f"a sound file could not be removed: {error.strerror}", "check the spool's owner and modes"
-        ) from error
+def _sweep(stores: Stores) -> None:
+    """Destroy headers that no entry refers to and numbers of calls that were never granted: a crash left them."""
+    recordings, segments = stores.index.names()
+    for recording, segment in stores.keys.names(Slot.HEADER):
+        if (recording, segment) not in segments and stores.sealed(recording, segment) is None:
+            stores.objects.remove(recording, segment)
+            stores.keys.destroy(recording, segment)
+    for recording, _ in stores.keys.names(Slot.NUMBER):
+        if recording not in recordings and not any(stores.ledger.entries(recording=recording)):
+            stores.keys.destroy(recording, 0)
 
 
 def _exclusive(folder: Path) -> int:
+    """Return the descriptor that holds the vault's lock, for as long as it is open; makes the folder."""
     try:
-        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_mode & OTHERS:
+            folder.chmod(0o700)
+        sync_folder(folder.parent)
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise VaultError(
             f"{folder} cannot be used: {error.strerror}", "run as the user gdprcall, or mend the modes"
@@ -340,8 +263,11 @@ def _exclusive(folder: Path) -> int:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
+        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
         os.close(descriptor)
         raise VaultError(
-            f"the vault {folder} is in use by another gdprcall", "stop it, or talk to it: gdprcall status"
+            f"the vault {folder} is in use by process {holder}", "stop it, or talk to it: gdprcall status"
         ) from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     return descriptor

@@ -4,9 +4,11 @@ It can tell a header that belongs elsewhere without any identity; that it was no
 """
 
 import hashlib
+from collections.abc import Sequence
 
 from gdprcall import age
-from gdprcall.vault.rows import SegmentRow
+from gdprcall.errors import VaultError
+from gdprcall.vault.ledger import Entry
 
 BINDING = "gdprcall/recording-v1"
 NUMBER = "number"
@@ -23,14 +25,31 @@ def bound_to(header: age.Header) -> tuple[str, ...] | None:
     return found[0] if len(found) == 1 else None
 
 
-def check_header(header: bytes, segment: SegmentRow, controller: str) -> str | None:
-    """Return what is wrong with a stored header, or None: it must be the sealed one and bound to its recording."""
+def check_header(header: bytes | None, sealed: Entry) -> str | None:
+    """Return what is wrong with a stored header, or None: it must be the sealed one and bound to its recording.
+
+    ``sealed`` is the ledger's entry of the segment: its word counts, not the index's.
+    """
+    body = sealed.body or {}
+    if header is None:
+        return "missing"
     try:
         bound = bound_to(age.Header.parse(header))
     except age.HeaderError:
-        return "its header is damaged"
-    if bound != binding_stanza(segment.recording, controller, str(segment.segment)).args[1:]:
-        return "its header belongs to another recording"
-    if hashlib.sha256(header).hexdigest() != segment.header_sha256:
-        return "its header is not the one that was sealed"
+        return "damaged"
+    if bound != (sealed.recording, f"ctl={sealed.controller}", f"part={body.get('segment')}"):
+        return "of another recording"
+    if hashlib.sha256(header).hexdigest() != body.get("header_sha256"):
+        return "not the one that was sealed"
     return None
+
+
+def bound_header(file_key: bytes, recipients: Sequence[str], stanza: age.Stanza, random: age.Random) -> bytes:
+    """Return a header for all ``recipients`` (``age1…``) with its binding; raises VaultError when one is no use."""
+    try:
+        parsed = [age.X25519Recipient.parse(recipient) for recipient in recipients]
+        if not parsed:
+            raise VaultError("the controller has no recipient, so nothing is sealed", "add one to its configuration")
+        return age.make_header(file_key, parsed, (stanza,), random=random)
+    except age.AgeError as error:
+        raise VaultError(f"a header cannot be made: {error}", "mend the controller's id and recipients") from error

@@ -56,7 +56,7 @@ def first(db: Database) -> None:
 RECORDING = """
     SELECT r.id, r.call, r.controller, r.line, r.purpose, r.basis, r.decision, coalesce(d.outcome, ''), r.state,
         r.started_at, coalesce(sum(s.seconds), 0.0), count(s.segment), r.retention_days, r.expires_at,
-        d.withdrawn_at IS NOT NULL, r.subject
+        d.withdrawn_at IS NOT NULL, r.subject, r.intended AND r.state <> 'erased'
     FROM recording r LEFT JOIN decision d ON d.id = r.decision LEFT JOIN segment s ON s.recording = r.id
 """
 DECISION = """
@@ -149,6 +149,12 @@ class Index:
         rows = self._store.rows(f"{SEGMENT} {where} ORDER BY recording, segment", values)
         return [SegmentRow(*row) for row in rows]  # type: ignore[arg-type]  # the table is STRICT
 
+    def names(self) -> tuple[set[str], set[tuple[str, int]]]:
+        """Return the ids of all recordings, and recording and number of all segments."""
+        ids = {str(id_) for (id_,) in self._store.rows("SELECT id FROM recording")}
+        rows = self._store.rows("SELECT recording, segment FROM segment")
+        return ids, {(str(recording), int(str(segment))) for recording, segment in rows}
+
     def truncate_log(self) -> bool:
         """Cut the write-ahead log, so that erased rows are in no file."""
         return self._store.truncate_log()
@@ -168,5 +174,5 @@ def _decision(row: tuple[object, ...]) -> DecisionRow:
 
 
 def _recording(row: tuple[object, ...]) -> RecordingRow:
-    values = [bool(value) if place == 14 else value for place, value in enumerate(row)]
+    values = [bool(value) if place in {14, 16} else value for place, value in enumerate(row)]
     return RecordingRow(*values)  # type: ignore[arg-type]  # the table is STRICT

@@ -3,6 +3,7 @@
 The names in the JSON are stable; nothing here reads the database.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -59,6 +60,7 @@ class RecordingRow:
     expires_at: int | None
     withdrawn: bool
     subject: str | None
+    erasing: bool = False
     restricted: bool = False
     held: bool = False
 
@@ -121,18 +123,45 @@ class Export:
 
 
 @dataclass(frozen=True, slots=True)
+class ErasureStep:
+    """One step of an erasure: whether what was looked for afterwards was as it should be, and what was seen."""
+
+    step: str
+    ok: bool
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What an erasure did, step by step, each with what was seen."""
 
     recording: str
     reason: str
     actor: str
-    steps: tuple[tuple[str, str], ...]
+    steps: tuple[ErasureStep, ...]
 
-    def as_json(self) -> dict[str, object]:
+    @property
+    def complete(self) -> bool:
+        """Whether every step was verified."""
+        return all(step.ok for step in self.steps)
+
+    def as_json(self) -> Json:
         """Return the receipt for print and ledger."""
-        steps = [{"step": step, "seen": seen} for step, seen in self.steps]
-        return {"recording": self.recording, "reason": self.reason, "actor": self.actor, "steps": steps}
+        steps = [{"step": step.step, "ok": step.ok, "seen": step.seen} for step in self.steps]
+        named = {"recording": self.recording, "reason": self.reason, "actor": self.actor}
+        return named | {"complete": self.complete, "steps": steps}
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, object]) -> "Receipt":
+        """Return the receipt that ``as_json`` wrote; raises ValueError for anything else."""
+        steps = body.get("steps")
+        if not isinstance(steps, list):
+            raise ValueError("a receipt has steps")
+        try:
+            made = tuple(ErasureStep(str(step["step"]), step["ok"] is True, str(step["seen"])) for step in steps)
+            return cls(str(body["recording"]), str(body["reason"]), str(body["actor"]), made)
+        except (KeyError, TypeError) as error:
+            raise ValueError("a receipt lacks a field") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,74 @@
+"""The four stores of a vault together: ledger, keys, index and payloads, and what keeps them in step.
+
+It knows how the index follows the ledger and who may touch a recording now; in which order things are written it
+leaves to sealing and erasing.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from threading import Lock
+
+from gdprcall.errors import NotFound, VaultError
+from gdprcall.times import Clock
+from gdprcall.vault.index import Index
+from gdprcall.vault.keys import Keys
+from gdprcall.vault.ledger import PAGE, Entry, Kind, Ledger
+from gdprcall.vault.objects import Objects
+from gdprcall.vault.rows import RecordingRow
+
+STRIPES = 64
+SEALS = frozenset({Kind.SEALED, Kind.QUARANTINED})
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The open stores; ``step`` is called with a name between any two durable writes."""
+
+    ledger: Ledger
+    keys: Keys
+    index: Index
+    objects: Objects
+    clock: Clock
+    random: Callable[[int], bytes]
+    step: Step
+    # Striped by recording: a lock for each would have to be forgotten again, and forgetting it is a race.
+    _locks: tuple[Lock, ...] = field(default_factory=lambda: tuple(Lock() for _ in range(STRIPES)))
+    _following: Lock = field(default_factory=Lock)
+
+    @contextmanager
+    def holding(self, recording: str) -> Iterator[None]:
+        """Let nobody else seal, discard, erase or release ``recording``; not to be nested."""
+        with self._locks[hash(recording) % STRIPES]:
+            yield
+
+    def catch_up(self) -> None:
+        """Bring the index to the end of the ledger; raises VaultError."""
+        with self._following:
+            done = self.index.applied()
+            while done < self.ledger.size():
+                entries = list(islice(self.ledger.entries(after=done), PAGE))
+                if not entries:
+                    raise VaultError("the ledger is shorter than it says", "run: gdprcall audit verify")
+                self.index.apply(entries)
+                done = entries[-1].seq
+
+    def recording(self, id_: str) -> RecordingRow:
+        """Return one recording; raises NotFound, and VaultError when only the index has lost it."""
+        self.catch_up()
+        row = self.index.recording(id_)
+        if row is not None:
+            return row
+        if any(entry.kind in SEALS | {Kind.DECISION} for entry in self.ledger.entries(recording=id_)):
+            hint = "stop gdprcall and remove index.db: it is made anew from the ledger"
+            raise VaultError("the index has lost a recording that the ledger knows", hint)
+        raise NotFound(f"there is no recording {id_}", "see: gdprcall recordings list")
+
+    def sealed(self, recording: str, segment: int) -> Entry | None:
+        """Return the entry that says that a segment was sealed or quarantined."""
+        for entry in self.ledger.entries(recording=recording):
+            if entry.kind in SEALS and entry.body is not None and entry.body.get("segment") == segment:
+                return entry
+        return None
