@@ -167,10 +167,9 @@ def load(path: Path) -> Config:
     return Config(path, AsteriskPlaces(**places), vault, socket, secrets, policy, warnings)
 
 
-def refuse_identities(config: Config) -> None:
-    """Raise ConfigError if an identity lies where the PBX can read it: it could then open its own recordings."""
-    places = [config.path.parent, config.secrets, config.vault]
-    for folder in dict.fromkeys(places):
+def refuse_identities(config: Config, *also: Path) -> None:
+    """Raise ConfigError if an identity lies among our own files: the PBX could then open its own recordings."""
+    for folder in (config.secrets, config.vault, *also):
         for path in sorted(folder.glob("*")) if folder.is_dir() else []:
             if path.suffix not in {".db", ".db-wal", ".db-shm"} and path.is_file() and _identities_in(path):
                 raise ConfigError(

@@ -55,7 +55,7 @@ async def examine(config: Config) -> list[Finding]:
 
 def _keys(config: Config) -> Iterator[Finding]:
     try:
-        refuse_identities(config)
+        refuse_identities(config, config.path.parent)
         yield Finding("identities", OK, "no private key lies on this host's places")
     except ConfigError as error:
         yield Finding("identities", FAIL, error.message, error.hint)

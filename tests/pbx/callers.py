@@ -69,7 +69,9 @@ Step = Wait | Press | Hangup | Stay
 class Caller:
     """One call to one extension, with a plan of steps after it was answered."""
 
-    def __init__(self, asterisk: Asterisk, number: str, extension: str, steps: list[Step], *, speaks: bool = True) -> None:
+    def __init__(
+        self, asterisk: Asterisk, number: str, extension: str, steps: list[Step], *, speaks: bool = True
+    ) -> None:
         self.number = number
         self.folder = asterisk.folder / "calls"
         self.folder.mkdir(exist_ok=True)
@@ -118,7 +120,9 @@ class Agent:
         self._process = _sipp(self._folder / f"{self._name}.xml", ["-p", str(self._port)], log, own_port=False)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         assert self._process is not None
         self._process.kill()
         self._process.wait()
@@ -128,12 +132,21 @@ def _sipp(scenario: Path, more: list[str], log: Path, *, own_port: bool = True) 
     first = next(_ports) if own_port else next(itertools.islice(_ports, 39, 40)) - 390
     span = 8 if own_port else 390
     command = [PBX / "bin" / "sipp", "-sf", scenario, "-i", "127.0.0.1", "-mi", "127.0.0.1", "-nostdin", "-trace_err"]
-    command += ["-error_file", log.with_suffix(".errors"), "-min_rtp_port", str(first), "-max_rtp_port", str(first + span)]
+    command += [
+        "-error_file",
+        log.with_suffix(".errors"),
+        "-min_rtp_port",
+        str(first),
+        "-max_rtp_port",
+        str(first + span),
+    ]
     command += ["-mp", str(first), "-timeout", "600", "-recv_timeout", "120000", *more]
     if own_port:
         command += ["-p", str(free_port(socket.SOCK_DGRAM))]
     with log.open("wb") as out:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, cwd=log.parent)
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, cwd=log.parent
+        )
 
 
 def _caller(number: str, extension: str, steps: list[Step], *, speaks: bool) -> str:
@@ -164,7 +177,9 @@ def _step(step: Step, extension: str, head: str) -> list[str]:
             answers = ['<recv response="200"/>'] * len(keys)
             if together:
                 return sends + answers
-            return [part for pair in zip(sends, answers, strict=True) for part in (*pair, '<pause milliseconds="150"/>')]
+            return [
+                part for pair in zip(sends, answers, strict=True) for part in (*pair, '<pause milliseconds="150"/>')
+            ]
         case Hangup():
             return [_send("BYE", extension, head, "", "", retrans=True), '<recv response="200"/>']
         case Stay(seconds):
@@ -173,7 +188,9 @@ def _step(step: Step, extension: str, head: str) -> list[str]:
 
 
 def _digit(key: str, extension: str, head: str) -> str:
-    return _send("INFO", extension, head, "Content-Type: application/dtmf-relay", f"Signal={key}\nDuration=100\n", retrans=True)
+    return _send(
+        "INFO", extension, head, "Content-Type: application/dtmf-relay", f"Signal={key}\nDuration=100\n", retrans=True
+    )
 
 
 def _send(method: str, extension: str, head: str, kind: str, body: str, *, retrans: bool = False) -> str:
@@ -188,7 +205,9 @@ def _agent(*, answers: bool) -> str:
     echo = "[last_Via:]\n[last_From:]\n[last_To:];tag=[pid]agent[call_number]\n[last_Call-ID:]\n[last_CSeq:]\n"
     contact = "Contact: <sip:agent@[local_ip]:[local_port]>\n"
     sdp = SDP.format(port="rtpstream_audio_port")
-    plain = "SIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\nContent-Length: 0\n\n"
+    plain = (
+        "SIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\nContent-Length: 0\n\n"
+    )
     parts = [
         '<recv request="INVITE" rrs="true"/>',
         f"<send><![CDATA[\nSIP/2.0 180 Ringing\n{echo}{contact}Content-Length: 0\n\n]]></send>",
@@ -204,7 +223,11 @@ def _agent(*, answers: bool) -> str:
         ]
     else:
         gone = f"SIP/2.0 487 Request Terminated\n{echo}Content-Length: 0\n\n"
-        parts += ['<recv request="CANCEL"/>', f"<send><![CDATA[\n{plain}]]></send>", f"<send><![CDATA[\n{gone}]]></send>"]
+        parts += [
+            '<recv request="CANCEL"/>',
+            f"<send><![CDATA[\n{plain}]]></send>",
+            f"<send><![CDATA[\n{gone}]]></send>",
+        ]
         parts += ['<recv request="ACK" optional="false"/>']
     return _scenario(parts)
 

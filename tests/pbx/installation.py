@@ -49,11 +49,13 @@ READY_SECONDS = 20
 class Installation:
     """One installation in one folder; a context manager that starts the daemon and stops it."""
 
-    def __init__(self, folder: Path, asterisk: Asterisk, *, timeout: int = 2, speed: int = 400) -> None:
+    def __init__(
+        self, folder: Path, asterisk: Asterisk, *, timeout: int = 2, speed: int = 400, identity: Path | None = None
+    ) -> None:
         self.folder = folder.resolve()
         self.asterisk = asterisk
         self.config = self.folder / "gdprcall.toml"
-        self.identity = self.folder / "officer" / "acme.identity"
+        self.identity = identity or self.folder / "officer" / "acme.identity"
         self.log_path = self.folder / "gdprcall.log"
         self._timeout = timeout
         self._speed = speed
@@ -84,7 +86,9 @@ class Installation:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def start(self, *, ready: bool = True) -> None:

@@ -1,0 +1,83 @@
+"""Turns a dialogue file into what a real caller does: the same lines that drive the dialogue, played on a telephone."""
+
+from dataclasses import dataclass
+
+from tests.dialogue_files import KEYS, DialogueFile
+from tests.pbx.callers import Hangup, Press, Step, Wait
+
+TALK = Wait(3)
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How long the real prompt is, in seconds, and how long it waits for a key."""
+
+    mandatory: float
+    total: float
+    timeout: float
+
+
+def actable(file: DialogueFile) -> bool:
+    """Whether a caller alone can act a file out: what fails inside the system is not a caller's doing."""
+    events = [line.text for line in file.lines if line.mark == ">"]
+    foreign = ("failed", "party-joined", "ended left")
+    stale = file.name == "stale-silence"
+    return events[0] == "started" and not stale and not any(text.startswith(foreign) for text in events)
+
+
+def act(file: DialogueFile, lengths: Lengths) -> list[Step]:
+    """Return the steps of a caller who does what the file says."""
+    steps: list[Step] = []
+    asked_at, now = 0.15, 0.0
+    for place, line in enumerate(file.lines):
+        words = line.text.split()
+        match (line.mark, *words):
+            case (">", "digit", key, "of", _, "at", ms):
+                moment = asked_at + _real(int(ms), file, lengths)
+                together = file.lines[place + 1].text == "note granted" and file.lines[place + 2].text.startswith(
+                    "digit"
+                )
+                if together:
+                    return [
+                        *steps,
+                        Wait(moment - now),
+                        Press(KEYS["accept"] + KEYS["refuse"], together=True),
+                        TALK,
+                        Hangup(),
+                    ]
+                if moment > now:
+                    steps.append(Wait(moment - now))
+                steps.append(Press(KEYS[key]))
+                # Press leaves 0.15 seconds after the key; a wrong key starts the next question at once.
+                now = max(moment, now) + 0.15
+                asked_at = moment if key == "wrong" else asked_at
+            case (">", "no-input", _):
+                asked_at += lengths.total + lengths.timeout
+            case (">", "ended", "hangup"):
+                return [*steps, *_leave(file, place), Hangup()]
+            case (">", "withdrawn", _):
+                return [*steps, TALK, Press("*9"), Wait(3), Hangup()]
+            case _:
+                pass
+    silent = max(0.0, asked_at - now)
+    return [*steps, *([Wait(silent)] if silent else []), TALK, Hangup()]
+
+
+def _leave(file: DialogueFile, place: int) -> list[Step]:
+    """Return what comes before a hangup: nothing after a key, a little in a prompt, a talk in a recording."""
+    before = [line.text for line in file.lines[:place]]
+    if "record" in before:
+        return [TALK]
+    if any(text.startswith("played") for text in before):
+        return [Wait(9.5)]
+    return [] if "note granted" in before else [Wait(1)]
+
+
+def _real(ms: int, file: DialogueFile, lengths: Lengths) -> float:
+    """Return the moment of the real prompt that stands for one of the file's nine seconds."""
+    mandatory = file.terms.mandatory_ms
+    if ms < mandatory:
+        return ms / 1000
+    if ms > 8900:
+        return lengths.total - 0.05
+    return lengths.mandatory + (lengths.total - lengths.mandatory) * (ms - mandatory) / (9000 - mandatory)

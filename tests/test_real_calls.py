@@ -1,0 +1,323 @@
+"""Real calls: SIPp callers, a real Asterisk, the daemon as a process, and the public age tool as witness.
+
+All calls of the module are placed side by side before the first test; each test then looks at what one of them left.
+"""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests import dialogue_files as files
+from tests.pbx.acting import Lengths, act, actable
+from tests.pbx.asterisk import Asterisk
+from tests.pbx.callers import Agent, Caller, Hangup, Press, Stay, Step, Wait
+from tests.pbx.installation import Installation
+from tests.pbx.speech import read_wav, whose
+from tests.pbx.watch import Witness
+
+pytestmark = pytest.mark.pbx
+
+DIALOGUES = [file for file in files.read_all() if actable(file)]
+TALK = Wait(3)
+
+
+@dataclass
+class Stage:
+    """What the calls left behind."""
+
+    installation: Installation
+    asterisk: Asterisk
+    witness: Witness
+    numbers: dict[str, str] = field(default_factory=dict)
+    results: dict[str, dict[str, str]] = field(default_factory=dict)
+    decisions: dict[str, dict[str, object]] = field(default_factory=dict)
+    recordings: dict[str, dict[str, object]] = field(default_factory=dict)
+    processes: list[str] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def result(self, call: str, family: str = "result") -> str | None:
+        """Return what the dialplan wrote down for a call."""
+        return self.results.setdefault(family, self.asterisk.db(family)).get(self.numbers[call])
+
+    def decision(self, call: str) -> dict[str, object]:
+        """Return the decision of a call, found by Asterisk's own id of it."""
+        return self.decisions[str(self.result(call, "call"))]
+
+    def recording(self, call: str) -> dict[str, object] | None:
+        """Return the recording of a call, if one was granted."""
+        return self.recordings.get(str(self.decision(call)["recording"]))
+
+
+def others(lengths: Lengths) -> dict[str, tuple[str, list[Step]]]:
+    """Return the calls that no dialogue file describes: name, extension and steps."""
+    heard = Wait(lengths.total + 0.4)
+    yes: list[Step] = [heard, Press("1"), TALK, Hangup()]
+    longer = Wait(lengths.total + 2.6)
+    return {
+        "swedish": ("support-sv", [longer, Press("1"), TALK, Hangup()]),
+        "unspoken-language": ("support-fr", yes),
+        "prompt-removed": ("support-de", [TALK, Hangup()]),
+        "agent-never-answers": ("support-ring", [heard, Press("1"), TALK, Hangup()]),
+        "rfc4733": ("support", [heard, Press("1", rfc4733=True), TALK, Hangup()]),
+        "queue": ("support-queue", yes),
+        "queue-withdrawal": ("support-queue", [heard, Press("1"), TALK, Press("*9"), Wait(2), Hangup()]),
+        "asked-again": ("support-again", [heard, Press("1"), Wait(3.2), heard, Press("2"), TALK, Hangup()]),
+        "own-features": ("support-own", yes),
+        "own-timeout": ("support-limit", yes),
+        "own-timeout-ends-the-call": ("support-limit", [heard, Press("1"), Stay(60)]),
+        "unknown-line": ("nowhere", [Wait(1), Hangup()]),
+        "unknown-line-must": ("nowhere-must", [Stay(10)]),
+        "third-party": ("support", [heard, Press("1"), Wait(8), Hangup()]),
+    }
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder = tmp_path_factory.mktemp("stage")
+    with Asterisk(folder / "pbx") as asterisk, Agent(asterisk), Agent(asterisk, answers=False):
+        installation = Installation(folder / "app", asterisk)
+        installation.prepare()
+        with installation, Witness(asterisk.spool) as witness:
+            stage = Stage(installation, asterisk, witness)
+            place(stage)
+            installation.wait_until_quiet()
+            stage.decisions = {str(row["uniqueid"]): row for row in installation.json("decisions", "list")}
+            stage.recordings = {str(row["id"]): row for row in installation.json("recordings", "list")}
+            yield stage
+
+
+def prompt_lengths(installation: Installation) -> Lengths:
+    rows = installation.json("prompts", "list")
+    sha256 = next(row["sha256"] for row in rows if row["language"] == "en")
+    manifest = json.loads((installation.folder / "vault" / "prompts" / f"{sha256}.json").read_text())
+    return Lengths(manifest["mandatory_ms"] / 1000, manifest["total_ms"] / 1000, 2.0)
+
+
+def place(stage: Stage) -> None:
+    """Place all calls; a few at a time, so that their steps keep their times on two cores."""
+    lengths = prompt_lengths(stage.installation)
+    german = next(row for row in stage.installation.json("prompts", "list") if row["language"] == "de")
+    (stage.asterisk.sounds / "de" / "gdprcall" / f"{german['sha256']}.wav").unlink()
+    plans: dict[str, tuple[str, list[Step]]] = {
+        file.name: ("support-must" if file.terms.must else "support", act(file, lengths)) for file in DIALOGUES
+    }
+    plans |= others(lengths)
+    calls = {}
+    for place, (name, (extension, steps)) in enumerate(plans.items()):
+        stage.numbers[name] = f"+4670174{place:04d}"
+        calls[name] = Caller(stage.asterisk, stage.numbers[name], extension, steps).start()
+        time.sleep(0.1)
+    stage.numbers["anonymous"] = "anonymous"
+    yes: list[Step] = [Wait(lengths.total + 0.4), Press("1"), TALK, Hangup()]
+    calls["anonymous"] = Caller(stage.asterisk, "", "support", yes).start()
+    try:
+        bring_in_a_third(stage, lengths)
+        stage.processes = command_lines(stage)
+        for name, call in calls.items():
+            if call.wait():
+                stage.problems[name] = call.problem()
+    finally:
+        for call in calls.values():
+            call.stop()
+
+
+def bring_in_a_third(stage: Stage, lengths: Lengths) -> None:
+    """Put somebody who was not asked into the bridge of one recorded call."""
+    deadline = time.monotonic() + lengths.total + 12
+    while time.monotonic() < deadline:
+        channels = [line.split("!") for line in stage.asterisk.rx("core show channels concise").splitlines()]
+        wanted = stage.numbers["third-party"]
+        found = [c[0] for c in channels if len(c) > 12 and c[7] == wanted and c[5] == "Dial" and c[4] == "Up"]
+        if found:
+            time.sleep(2)
+            stage.asterisk.rx(f"channel originate Local/300@agent-side application BridgeAdd {found[0]}")
+            return
+        time.sleep(0.1)
+    raise AssertionError("the call that a third party was to join never came up")
+
+
+def command_lines(stage: Stage) -> list[str]:
+    """Return the command lines of all processes but the callers' own."""
+    found = [
+        path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        for path in Path("/proc").glob("[0-9]*/cmdline")
+        if path.exists()
+    ]
+    return [line for line in found if "sipp" not in line]
+
+
+@pytest.mark.parametrize("file", DIALOGUES, ids=lambda file: file.name)
+def test_each_dialogue_file_acted_by_a_real_caller_ends_as_it_says(stage: Stage, file: files.DialogueFile) -> None:
+    assert file.name not in stage.problems, stage.problems
+    if file.name == "hangup-while-noting":
+        # Who is first, the hangup or the verdict, is not ours to say; that nothing is kept is.
+        row = stage.recording(file.name)
+        assert row is None or row["state"] in {"not_started", "erased"}
+        return
+    assert stage.decision(file.name)["outcome"] == str(file.outcome), file.sentence
+    hung_up = file.outcome == "hangup_in_prompt"
+    granted = file.outcome in {"granted", "withdrawn"}
+    otherwise = "route" if file.terms.must else "unrecorded"
+    assert stage.result(file.name) == (None if hung_up else "recorded" if granted else otherwise)
+    row = stage.recording(file.name)
+    assert (row or {}).get("state") == {"granted": "sealed", "withdrawn": "erased"}.get(str(file.outcome))
+
+
+@pytest.mark.parametrize("file", [file for file in DIALOGUES if file.outcome == "granted"], ids=lambda file: file.name)
+def test_con_02_a_granted_recording_opens_with_age_and_holds_both_voices(
+    stage: Stage, file: files.DialogueFile
+) -> None:
+    row = stage.recording(file.name)
+    assert row is not None
+    sound = read_wav(stage.installation.opened(str(row["id"])))
+    seconds = whose(sound)
+    assert seconds["caller"] >= 1.5
+    assert seconds["agent"] >= 1.5
+    assert str(row["started_at"]) >= str(stage.decision(file.name)["decided_at"])
+
+
+def test_con_01_only_granted_calls_ever_had_a_file_in_the_spool(stage: Stage) -> None:
+    granted = {str(row["id"]) for row in stage.recordings.values()}
+    assert {name.split(".")[0] for name in stage.witness.lives} <= granted
+
+
+def test_sec_02_plaintext_is_gone_within_seconds_of_its_end(stage: Stage) -> None:
+    assert all(life.removed and life.plaintext_seconds < 5 for life in stage.witness.lives.values())
+    assert not list(stage.asterisk.spool.iterdir())
+
+
+def test_inf_03_a_caller_whose_channel_speaks_swedish_is_asked_in_swedish(stage: Stage) -> None:
+    decision = stage.decision("swedish")
+    swedish = next(row for row in stage.installation.json("prompts", "list") if row["language"] == "sv")
+    assert (decision["language"], decision["prompt_sha256"]) == ("sv", swedish["sha256"])
+    assert decision["outcome"] == "granted"
+
+
+def test_inf_03_a_language_that_the_line_does_not_speak_falls_back_to_its_first(stage: Stage) -> None:
+    assert stage.decision("unspoken-language")["language"] == "en"
+
+
+def test_inf_05_a_prompt_file_that_is_missing_records_nobody(stage: Stage) -> None:
+    assert stage.decision("prompt-removed")["outcome"] == "prompt_error"
+    assert stage.result("prompt-removed") == "unrecorded"
+    assert stage.recording("prompt-removed") is None
+
+
+def test_sec_03_a_caller_without_a_number_is_recorded_without_a_subject(stage: Stage) -> None:
+    call = stage.asterisk.db("result")
+    assert call["anonymous"] == "recorded"
+
+
+def test_an_agent_who_never_answers_leaves_no_recording(stage: Stage) -> None:
+    row = stage.recording("agent-never-answers")
+    assert row is not None
+    assert row["state"] == "not_started"
+
+
+def test_a_key_in_the_sound_itself_counts_as_one_by_info(stage: Stage) -> None:
+    assert stage.decision("rfc4733")["outcome"] == "granted"
+
+
+def test_con_07_withdrawal_works_in_a_queue_as_in_a_dialled_call(stage: Stage) -> None:
+    kept, withdrawn = stage.recording("queue"), stage.recording("queue-withdrawal")
+    assert kept is not None
+    assert withdrawn is not None
+    assert (kept["state"], withdrawn["state"]) == ("sealed", "erased")
+    assert stage.decision("queue-withdrawal")["withdrawn_at"] is not None
+
+
+def test_con_09_a_call_that_is_asked_again_keeps_the_first_recording_and_obeys_the_second_answer(stage: Stage) -> None:
+    assert stage.result("asked-again") == "recorded"
+    assert stage.result("asked-again", "again") == "unrecorded"
+    decisions = [
+        row
+        for row in stage.installation.json("decisions", "list")
+        if row["uniqueid"] == stage.result("asked-again", "call")
+    ]
+    assert sorted(str(row["outcome"]) for row in decisions) == ["granted", "refused"]
+
+
+def test_the_sites_own_features_and_hangup_handlers_are_kept(stage: Stage) -> None:
+    assert stage.result("own-features", "features") == "sitefeature#gdprstop"
+    assert stage.result("own-features", "siteend") == "yes"
+
+
+def test_the_sites_own_absolute_timeout_goes_on_with_what_is_left_of_it(stage: Stage) -> None:
+    left = float(str(stage.result("own-timeout", "left")))
+    assert 20 < left < 40 - prompt_lengths(stage.installation).total
+    assert float(str(stage.result("refuse", "left"))) == 0
+
+
+def test_the_sites_own_absolute_timeout_still_ends_its_call(stage: Stage) -> None:
+    assert stage.result("own-timeout-ends-the-call", "sitelimit") == "yes"
+    row = stage.recording("own-timeout-ends-the-call")
+    assert row is not None
+    assert row["state"] == "sealed"
+
+
+def test_bas_10_a_line_that_is_not_configured_is_not_recorded(stage: Stage) -> None:
+    assert stage.result("unknown-line") == "unrecorded"
+    assert stage.result("unknown-line-must") == "route"
+
+
+def test_pty_04_a_party_that_nobody_asked_ends_the_recording(stage: Stage) -> None:
+    row = stage.recording("third-party")
+    assert row is not None
+    assert row["state"] == "sealed"
+    assert float(str(row["seconds"])) < 6
+    stops = [line for line in stage.installation.log("recording_stopped") if line["recording"] == row["id"]]
+    assert [line["reason"] for line in stops] == ["party_joined"]
+
+
+def test_the_vault_is_whole_after_all_that(stage: Stage) -> None:
+    assert "everything is as it was written" in stage.installation.cli("audit", "verify").stdout
+
+
+def test_one_canonical_line_is_logged_for_each_asked_call(stage: Stage) -> None:
+    lines = stage.installation.log("call_finished")
+    assert len(lines) == len(stage.installation.json("decisions", "list"))
+
+
+LEAKS = re.compile(rb"\+?4670174\d{4}|0701740\d{3}")
+
+
+def leaks(folder: Path, needles: list[bytes]) -> list[str]:
+    """Return the files below a folder that hold a caller's number or a needle, in name or content."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        data = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+        if LEAKS.search(path.name.encode()) or LEAKS.search(data) or any(needle in data for needle in needles):
+            found.append(str(path.relative_to(folder)))
+    return found
+
+
+def test_sec_05_no_number_secret_or_speech_is_left_anywhere(stage: Stage) -> None:
+    application, asterisk = stage.installation.folder, stage.asterisk.folder
+    row = stage.recording("accept")
+    assert row is not None
+    speech = stage.installation.opened(str(row["id"])).read_bytes()[8044:8108]
+    secrets = [stage.asterisk.ari_password.encode(), stage.asterisk.ami_password.encode(), b"AGE-SECRET-KEY-"]
+    for folder in (application / "vault", asterisk / "log", stage.asterisk.spool):
+        planted = folder / "planted"
+        planted.write_bytes(b"call from " + stage.numbers["accept"].encode() + speech)
+        assert leaks(folder, [speech]) == ["planted"], "the search must find what is there"
+        planted.unlink()
+        assert leaks(folder, [speech, *secrets]) == []
+    log = stage.installation.log_path.read_bytes()
+    assert not LEAKS.search(log)
+    assert not any(secret in log for secret in secrets)
+    assert not any(LEAKS.search(line.encode()) for line in stage.processes)
+    assert any("gdprcall" in line for line in stage.processes), "the processes were looked at while the daemon ran"
+
+
+def test_sec_05_no_pressed_key_is_in_the_log_or_the_ledger(stage: Stage) -> None:
+    lines = (
+        stage.installation.log_path.read_text()
+        + stage.installation.cli("audit", "log", "--json", "--limit", "10000").stdout
+    )
+    assert not re.search(r'"(digit|digits|key|keys)"', lines)
