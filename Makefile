@@ -23,6 +23,10 @@ TOOLS := python3.14 python3.13 python3.12 python3.11 python3
 PYTHON ?= $(shell for p in $(TOOLS); do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 
+# A daemon whose home is hidden (ProtectHome=) cannot run a Python that lies in somebody's home.
+SYSTEM_PYTHON ?= $(or $(shell for p in $(TOOLS:%=/usr/bin/%) $(TOOLS:%=/usr/local/bin/%); do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done),$(PYTHON))
+
 UNITS   := gdprcall.service gdprcall-onfailure.service gdprcall-retention.service gdprcall-retention.timer \
            var-spool-asterisk-gdprcall.mount
 PRIVATE  = $(libdir)/gdprcall
@@ -101,23 +105,25 @@ test-pythons: $(READY) ## the unit suite on each Python from 3.11 on that this m
 		$$venv/bin/python -m pytest -q -p no:cacheprovider -m 'not pbx'; \
 	done
 
-install: install-program install-files ## install under prefix (/usr/local), below DESTDIR if that is given
+install: ## install under prefix (/usr/local), below DESTDIR if that is given
+	@$(MAKE) --no-print-directory install-program
+	@$(MAKE) --no-print-directory install-files
 	@printf 'next: see %s\n' '$(datadir)/doc/gdprcall/systemd.md'
 
 # The program lives in an environment of its own. Its scripts and its bytecode must not name DESTDIR.
 install-program:
-	$(say) "program: $(DESTDIR)$(PRIVATE)"
-	@test -n "$(PYTHON)" || { \
+	$(say) "program: $(DESTDIR)$(PRIVATE), $$($(SYSTEM_PYTHON) --version)"
+	@test -n "$(SYSTEM_PYTHON)" || { \
 		echo "error: no Python 3.11 or newer was found; install it with apt (python3, python3-venv)" >&2; exit 1; }
 	@rm -rf build '$(DESTDIR)$(PRIVATE)'
 	@mkdir -p '$(DESTDIR)$(PRIVATE)' '$(DESTDIR)$(bindir)'
-	@$(PYTHON) tests/pbx/environment.py '$(DESTDIR)$(PRIVATE)'
+	@$(SYSTEM_PYTHON) tests/pbx/environment.py '$(DESTDIR)$(PRIVATE)'
 	@'$(DESTDIR)$(PRIVATE)/bin/python' -m pip install -q --disable-pip-version-check --no-input --no-compile .
 	@rm -rf build
 	@grep -lIr '$(DESTDIR)$(PRIVATE)' '$(DESTDIR)$(PRIVATE)/bin' '$(DESTDIR)$(PRIVATE)/pyvenv.cfg' \
 		| xargs -r sed -i 's|$(DESTDIR)$(PRIVATE)|$(PRIVATE)|g'
 	@find '$(DESTDIR)$(PRIVATE)' -name direct_url.json -delete
-	@'$(DESTDIR)$(PRIVATE)/bin/python' -m compileall -q $(if $(DESTDIR),-s '$(DESTDIR)') '$(DESTDIR)$(PRIVATE)/lib' || true
+	@'$(DESTDIR)$(PRIVATE)/bin/python' -m compileall -q -f $(if $(DESTDIR),-s '$(DESTDIR)') '$(DESTDIR)$(PRIVATE)/lib' || true
 	@ln -sf '$(PRIVATE)/bin/gdprcall' '$(DESTDIR)$(bindir)/gdprcall'
 
 # The page and the completions are made from the commands themselves.
@@ -144,13 +150,10 @@ install-files:
 	@cd dialplan && install -m 644 $(SAMPLES) '$(DESTDIR)$(datadir)/gdprcall/dialplan/'
 	@install -d '$(DESTDIR)$(datadir)/man/man1' '$(DESTDIR)$(datadir)/bash-completion/completions' \
 		'$(DESTDIR)$(datadir)/zsh/site-functions' '$(DESTDIR)$(datadir)/fish/vendor_completions.d'
-	@'$(MAKER)' -c 'from gdprcall.cli.manual import man_page; print(man_page(), end="")' \
-		> '$(DESTDIR)$(datadir)/man/man1/gdprcall.1'
-	@set -e; complete() { _GDPRCALL_COMPLETE=$${1}_source '$(MAKER)' -c \
-		'import sys; sys.argv[0] = "gdprcall"; from gdprcall.cli import main; main()' > "$$2"; }; \
-	complete bash '$(DESTDIR)$(datadir)/bash-completion/completions/gdprcall'; \
-	complete zsh '$(DESTDIR)$(datadir)/zsh/site-functions/_gdprcall'; \
-	complete fish '$(DESTDIR)$(datadir)/fish/vendor_completions.d/gdprcall.fish'
+	@'$(MAKER)' -m gdprcall manual > '$(DESTDIR)$(datadir)/man/man1/gdprcall.1'
+	@'$(MAKER)' -m gdprcall completion bash > '$(DESTDIR)$(datadir)/bash-completion/completions/gdprcall'
+	@'$(MAKER)' -m gdprcall completion zsh > '$(DESTDIR)$(datadir)/zsh/site-functions/_gdprcall'
+	@'$(MAKER)' -m gdprcall completion fish > '$(DESTDIR)$(datadir)/fish/vendor_completions.d/gdprcall.fish'
 
 uninstall: ## remove what install put there; configuration, vault and spool stay
 	@rm -rf '$(DESTDIR)$(PRIVATE)' '$(DESTDIR)$(datadir)/gdprcall' '$(DESTDIR)$(datadir)/doc/gdprcall'

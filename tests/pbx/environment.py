@@ -33,13 +33,16 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def make(folder: Path, *, has_ensurepip: bool | None = None) -> None:
-    """Make a virtual environment of this very Python in ``folder``; raises CannotPrepare when pip cannot be had."""
-    if importlib.util.find_spec("ensurepip") is not None if has_ensurepip is None else has_ensurepip:
+def make(folder: Path, *, wheel: Path | None = None) -> None:
+    """Make a virtual environment of this very Python in ``folder``, with pip from ``wheel`` if that is given.
+
+    Raises CannotPrepare when pip cannot be had.
+    """
+    if wheel is None and importlib.util.find_spec("ensurepip") is not None:
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         return
     subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", folder], check=True)
-    wheel = pip_wheel()
+    wheel = wheel or pip_wheel()
     # A wheel is a zip: pip can be run from inside it, to install itself.
     command = [folder / "bin" / "python", f"{wheel}/pip", "install", "--quiet", "--no-index", "--no-deps", str(wheel)]
     subprocess.run(command, check=True)
