@@ -175,11 +175,8 @@ def _step(step: Step, extension: str, head: str) -> list[str]:
         case Press(keys, together):
             sends = [_digit(key, extension, head) for key in keys]
             answers = ['<recv response="200"/>'] * len(keys)
-            if together:
-                return sends + answers
-            return [
-                part for pair in zip(sends, answers, strict=True) for part in (*pair, '<pause milliseconds="150"/>')
-            ]
+            pause = [] if together else ['<pause milliseconds="150"/>']
+            return [part for pair in zip(sends, answers, strict=True) for part in (*pair, *pause)]
         case Hangup():
             return [_send("BYE", extension, head, "", "", retrans=True), '<recv response="200"/>']
         case Stay(seconds):

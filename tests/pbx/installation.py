@@ -42,6 +42,14 @@ purpose = "quality"
 basis = "consent"
 languages = ["en", "sv", "de"]
 timeout_seconds = {timeout}
+
+[lines.once]
+controller = "acme"
+purpose = "quality"
+basis = "consent"
+languages = ["en"]
+attempts = 1
+timeout_seconds = {timeout}
 """
 READY_SECONDS = 20
 

@@ -148,6 +148,13 @@ autoload=no
             "res_pjsip_authenticator_digest",
             "res_pjsip_header_funcs",
         ),
-        *("res_stasis_device_state", "res_ari_device_states", "app_confbridge", "app_dumpchan", "app_bridgeaddchan"),
+        *(
+            "res_stasis_device_state",
+            "res_ari_device_states",
+            "app_confbridge",
+            "app_dumpchan",
+            "app_bridgeaddchan",
+            "res_clioriginate",
+        ),
     ]
 )
