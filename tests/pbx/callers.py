@@ -1,234 +1,208 @@
-"""Callers and agents as real SIP user agents, placed by SIPp: they speak, press keys and hang up as told."""
+"""Callers and agents as real SIP user agents, placed by SIPp: they speak, press keys and hang up as told.
 
+They know no more of the PBX than a telephone does, and nothing of gdprcall.
+"""
+
+import contextlib
 import itertools
 import os
+import signal
 import socket
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from tests.pbx import scenario
 from tests.pbx.asterisk import Asterisk, free_port
 from tests.pbx.prepare import PBX
-from tests.pbx.speech import spoken
+from tests.pbx.scenario import Hangup, Press, Stay, Step, Wait
+
+__all__ = ["Agent", "Caller", "Hangup", "Outcome", "Press", "Stay", "Step", "Wait"]
 
 _ports = itertools.count(30_000 + (os.getpid() % 50) * 400, 10)
-
-SDP = """\
-v=0
-o=user1 53655765 2353687637 IN IP4 [local_ip]
-s=-
-c=IN IP4 [media_ip]
-t=0 0
-m=audio [{port}] RTP/AVP 0 96
-a=rtpmap:0 PCMU/8000
-a=rtpmap:96 telephone-event/8000
-a=fmtp:96 0-15
-"""
-HEADERS = """\
-Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
-From: "{number}" <sip:{number}@127.0.0.1>;tag=[pid]SIPpTag00[call_number]
-To: <sip:{to}@[remote_ip]:[remote_port]>[peer_tag_param]
-Call-ID: [call_id]
-Contact: sip:{number}@[local_ip]:[local_port]
-Max-Forwards: 70
-"""
+_names = itertools.count(1)
 
 
-@dataclass(frozen=True)
-class Wait:
-    """Do nothing for so many seconds."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a call, told from its SIP messages; times are seconds since 1970."""
 
-    seconds: float
+    status: int
+    answered_at: float | None
+    ended_at: float | None
+    hung_up_itself: bool
+    problem: str
 
-
-@dataclass(frozen=True)
-class Press:
-    """Press keys, one after the other; ``together`` sends them at once. ``rfc4733`` sends them in the sound's stream."""
-
-    keys: str
-    together: bool = False
-    rfc4733: bool = False
-
-
-@dataclass(frozen=True)
-class Hangup:
-    """Hang up."""
-
-
-@dataclass(frozen=True)
-class Stay:
-    """Wait until the other side hangs up, so many seconds at most."""
-
-    seconds: float = 60
-
-
-Step = Wait | Press | Hangup | Stay
+    @property
+    def ok(self) -> bool:
+        """Whether all went as planned."""
+        return self.status == 0
 
 
 class Caller:
-    """One call to one extension, with a plan of steps after it was answered."""
+    """One call to one extension, with a plan of steps after it was answered; a number of "" is anonymous."""
 
     def __init__(
-        self, asterisk: Asterisk, number: str, extension: str, steps: list[Step], *, speaks: bool = True
+        self,
+        asterisk: Asterisk,
+        number: str,
+        extension: str,
+        steps: Sequence[Step],
+        *,
+        speaks: bool = True,
+        voice: str = "caller",
     ) -> None:
         self.number = number
-        self.folder = asterisk.folder / "calls"
-        self.folder.mkdir(exist_ok=True)
-        self._name = f"{number or 'anonymous'}-{next(_ports)}"
-        rfc4733 = any(isinstance(step, Press) and step.rfc4733 for step in steps)
-        scenario = self.folder / f"{self._name}.xml"
-        scenario.write_text(_caller(number, extension, steps, speaks=speaks and not rfc4733))
-        self._target = f"127.0.0.1:{asterisk.sip_port}"
-        self._process: subprocess.Popen[bytes] | None = None
-        self._scenario = scenario
+        self._telephone = Telephone(
+            asterisk.folder / "calls",
+            scenario.caller(number, extension, list(steps), voice if speaks else None),
+            ["-m", "1", f"127.0.0.1:{asterisk.sip_port}"],
+        )
 
     def start(self) -> "Caller":
         """Place the call."""
-        self._process = _sipp(self._scenario, ["-m", "1", self._target], self.folder / f"{self._name}.log")
+        self._telephone.start(ports=8)
         return self
 
+    def __enter__(self) -> "Caller":
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
     def wait(self, seconds: float = 180) -> int:
-        """Wait for the end of the call; 0 if it went as planned."""
-        assert self._process is not None
-        return self._process.wait(seconds)
+        """Wait for the end of the call; 0 if it went as planned; raises TimeoutExpired."""
+        return self._telephone.wait(seconds)
+
+    def result(self, seconds: float = 180) -> Outcome:
+        """Wait for the end of the call and return what became of it; raises TimeoutExpired."""
+        status = self.wait(seconds)
+        messages = self._telephone.messages()
+        answered = [at for at, sent, text in messages if not sent and text == "1 INVITE SIP/2.0 200 OK"]
+        byes = [(at, sent) for at, sent, text in messages if " BYE BYE sip:" in text]
+        return Outcome(
+            status,
+            answered[0] if answered else None,
+            byes[0][0] if byes else None,
+            bool(byes) and byes[0][1],
+            "" if status == 0 else self.problem(),
+        )
 
     def problem(self) -> str:
         """Return what SIPp said, for diagnosis."""
-        return (self.folder / f"{self._name}.log").read_text(errors="replace")[-3000:]
+        return self._telephone.problem()
 
     def stop(self) -> None:
         """End it if it still runs."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
+        self._telephone.stop()
 
 
 class Agent:
-    """Answers every call and speaks until the caller hangs up; or rings for ever."""
+    """Answers every call, does its steps and speaks until the caller hangs up; or rings for ever, on the silent port."""
 
-    def __init__(self, asterisk: Asterisk, *, answers: bool = True) -> None:
-        self._folder = asterisk.folder / "calls"
-        self._folder.mkdir(exist_ok=True)
-        self._name = "agent" if answers else "ringing"
-        self._port = asterisk.agent_port if answers else asterisk.silent_port
-        (self._folder / f"{self._name}.xml").write_text(_agent(answers=answers))
-        self._process: subprocess.Popen[bytes] | None = None
+    def __init__(
+        self,
+        asterisk: Asterisk,
+        *,
+        answers: bool = True,
+        steps: Sequence[Step] = (),
+        delay: float = 0,
+        voice: str = "agent",
+    ) -> None:
+        port = asterisk.agent_port if answers else asterisk.silent_port
+        # What the plan leaves open is ended by the caller.
+        plan = [*steps] if any(isinstance(step, Hangup | Stay) for step in steps) else [*steps, Stay(600)]
+        text = scenario.answering(plan, voice, delay) if answers else scenario.ringing()
+        self._telephone = Telephone(asterisk.folder / "calls", text, ["-p", str(port)])
 
     def __enter__(self) -> "Agent":
-        log = self._folder / f"{self._name}.log"
-        self._process = _sipp(self._folder / f"{self._name}.xml", ["-p", str(self._port)], log, own_port=False)
+        self._telephone.start(ports=390)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._telephone.stop()
+
+    def answered(self) -> int:
+        """Return how many calls it has taken so far."""
+        return self._count(True, " INVITE SIP/2.0 200 OK")
+
+    def rang(self) -> int:
+        """Return how often it has been called so far."""
+        return self._count(True, " INVITE SIP/2.0 180 Ringing")
+
+    def problem(self) -> str:
+        """Return what SIPp said, for diagnosis."""
+        return self._telephone.problem()
+
+    def _count(self, sent: bool, end: str) -> int:
+        return sum(text.endswith(end) for _, was_sent, text in self._telephone.messages() if was_sent is sent)
+
+
+class Telephone:
+    """One SIPp with one scenario, in a process group of its own; no number is in the names of its files."""
+
+    def __init__(self, folder: Path, text: str, options: list[str]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._name = f"{os.getpid()}-{next(_names)}"
+        self._folder = folder
+        self._options = options
+        self._scenario = scenario.write(folder, self._name, text)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, ports: int) -> None:
+        """Start it, with so many ports for sound."""
+        command = [str(PBX / "bin" / "sipp"), "-sf", str(self._scenario), "-i", "127.0.0.1", "-mi", "127.0.0.1"]
+        command += ["-nostdin", "-trace_err", "-error_file", str(self._file("errors"))]
+        command += ["-trace_shortmsg", "-shortmessage_file", str(self._file("messages"))]
+        first = take_ports(ports)
+        command += ["-min_rtp_port", str(first), "-max_rtp_port", str(first + ports)]
+        command += ["-timeout", "600", "-recv_timeout", "120000", *self._options]
+        if "-p" not in self._options:
+            command += ["-p", str(free_port(socket.SOCK_DGRAM))]
+        with self._file("log").open("wb") as out:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, cwd=self._folder
+            )
+
+    def wait(self, seconds: float) -> int:
+        """Return SIPp's exit status; raises TimeoutExpired."""
         assert self._process is not None
-        self._process.kill()
-        self._process.wait()
+        return self._process.wait(seconds)
 
+    def stop(self) -> None:
+        """End it, whatever it does."""
+        if self._process is not None and self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
-def _sipp(scenario: Path, more: list[str], log: Path, *, own_port: bool = True) -> subprocess.Popen[bytes]:
-    first = next(_ports) if own_port else next(itertools.islice(_ports, 39, 40)) - 390
-    span = 8 if own_port else 390
-    command = [PBX / "bin" / "sipp", "-sf", scenario, "-i", "127.0.0.1", "-mi", "127.0.0.1", "-nostdin", "-trace_err"]
-    command += [
-        "-error_file",
-        log.with_suffix(".errors"),
-        "-min_rtp_port",
-        str(first),
-        "-max_rtp_port",
-        str(first + span),
-    ]
-    command += ["-mp", str(first), "-timeout", "600", "-recv_timeout", "120000", *more]
-    if own_port:
-        command += ["-p", str(free_port(socket.SOCK_DGRAM))]
-    with log.open("wb") as out:
-        return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, cwd=log.parent
-        )
-
-
-def _caller(number: str, extension: str, steps: list[Step], *, speaks: bool) -> str:
-    shown = number or "anonymous"
-    head = HEADERS.format(number=shown, to=extension)
-    sdp = SDP.format(port="rtpstream_audio_port" if speaks else "media_port")
-    parts = [
-        _send("INVITE", extension, head, "Content-Type: application/sdp", sdp, retrans=True),
-        '<recv response="100" optional="true"/><recv response="180" optional="true"/><recv response="183" optional="true"/>',
-        '<recv response="200" rrs="true"/>',
-        _send("ACK", extension, head, "", ""),
-    ]
-    if speaks:
-        parts.append(f'<nop><action><exec rtp_stream="{spoken("caller")},-1,0,PCMU/8000"/></action></nop>')
-    for step in steps:
-        parts += _step(step, extension, head)
-    return _scenario(parts)
-
-
-def _step(step: Step, extension: str, head: str) -> list[str]:
-    match step:
-        case Wait(seconds):
-            return [f'<pause milliseconds="{round(seconds * 1000)}"/>']
-        case Press(keys, rfc4733=True):
-            return [f'<nop><action><exec play_dtmf="{key}"/></action></nop><pause milliseconds="400"/>' for key in keys]
-        case Press(keys, together):
-            sends = [_digit(key, extension, head) for key in keys]
-            answers = ['<recv response="200"/>'] * len(keys)
-            pause = [] if together else ['<pause milliseconds="150"/>']
-            return [part for pair in zip(sends, answers, strict=True) for part in (*pair, *pause)]
-        case Hangup():
-            return [_send("BYE", extension, head, "", "", retrans=True), '<recv response="200"/>']
-        case Stay(seconds):
-            answer = "SIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\nContent-Length: 0\n\n"
-            return [f'<recv request="BYE" timeout="{round(seconds * 1000)}"/>', f"<send><![CDATA[\n{answer}]]></send>"]
-
-
-def _digit(key: str, extension: str, head: str) -> str:
-    return _send(
-        "INFO", extension, head, "Content-Type: application/dtmf-relay", f"Signal={key}\nDuration=100\n", retrans=True
-    )
-
-
-def _send(method: str, extension: str, head: str, kind: str, body: str, *, retrans: bool = False) -> str:
-    typed = f"{kind}\n" if kind else ""
-    sequence = "CSeq: 1 ACK" if method == "ACK" else f"CSeq: [cseq] {method}"
-    text = f"{method} sip:{extension}@[remote_ip]:[remote_port] SIP/2.0\n{head}{sequence}\n{typed}Content-Length: [len]\n\n{body}"
-    again = ' retrans="500"' if retrans else ""
-    return f"<send{again}><![CDATA[\n{text}\n]]></send>"
-
-
-def _agent(*, answers: bool) -> str:
-    echo = "[last_Via:]\n[last_From:]\n[last_To:];tag=[pid]agent[call_number]\n[last_Call-ID:]\n[last_CSeq:]\n"
-    contact = "Contact: <sip:agent@[local_ip]:[local_port]>\n"
-    sdp = SDP.format(port="rtpstream_audio_port")
-    plain = (
-        "SIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\nContent-Length: 0\n\n"
-    )
-    parts = [
-        '<recv request="INVITE" rrs="true"/>',
-        f"<send><![CDATA[\nSIP/2.0 180 Ringing\n{echo}{contact}Content-Length: 0\n\n]]></send>",
-    ]
-    if answers:
-        ok = f"SIP/2.0 200 OK\n{echo}{contact}Content-Type: application/sdp\nContent-Length: [len]\n\n{sdp}"
-        parts += [
-            f'<send retrans="500"><![CDATA[\n{ok}\n]]></send>',
-            '<recv request="ACK"/>',
-            f'<nop><action><exec rtp_stream="{spoken("agent")},-1,0,PCMU/8000"/></action></nop>',
-            '<recv request="BYE"/>',
-            f"<send><![CDATA[\n{plain}]]></send>",
+    def messages(self) -> list[tuple[float, bool, str]]:
+        """Return its SIP messages so far: when, whether it sent them, CSeq and first line."""
+        if not self._file("messages").exists():
+            return []
+        rows = [line.split("\t") for line in self._file("messages").read_text(errors="replace").splitlines()]
+        return [
+            (float(row[2]), row[3] == "S", f"{row[5].removeprefix('CSeq:').strip()} {row[6].strip()}")
+            for row in rows
+            if len(row) == 7
         ]
-    else:
-        gone = f"SIP/2.0 487 Request Terminated\n{echo}Content-Length: 0\n\n"
-        parts += [
-            '<recv request="CANCEL"/>',
-            f"<send><![CDATA[\n{plain}]]></send>",
-            f"<send><![CDATA[\n{gone}]]></send>",
-        ]
-        parts += ['<recv request="ACK" optional="false"/>']
-    return _scenario(parts)
+
+    def problem(self) -> str:
+        """Return what SIPp said of errors, or else its last screen."""
+        said = [self._file(kind).read_text(errors="replace") for kind in ("errors", "log") if self._file(kind).exists()]
+        return next((text[-3000:] for text in said if text), "")
+
+    def _file(self, kind: str) -> Path:
+        return self._folder / f"{self._name}.{kind}"
 
 
-def _scenario(parts: list[str]) -> str:
-    body = "\n".join(parts)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE scenario SYSTEM "sipp.dtd">\n<scenario name="call">\n{body}\n</scenario>\n'
+def take_ports(count: int) -> int:
+    """Return the first of ``count`` neighbouring ports for sound that no other telephone of this process has."""
+    taken = [next(_ports) for _ in range(count // 10 + 1)]
+    return taken[0]

@@ -112,8 +112,8 @@ def answering(steps: list[Step], voice: str | None, delay: float) -> str:
 def ringing() -> str:
     """Return the scenario of a telephone that rings until the call is taken back."""
     gone = _reply("487 Request Terminated", "Content-Length: 0\n")
-    # The 487 answers the INVITE, and the last message was the CANCEL: only the method of its CSeq differs.
-    gone = gone.replace("[last_CSeq:]", "CSeq: [cseq] INVITE")
+    # It answers the INVITE, while the last message was the CANCEL: only the CSeq of the two differs.
+    gone = gone.replace("[last_CSeq:]", "CSeq:[$invite]")
     return _scenario([_rings(), '<recv request="CANCEL"/>', _message(OK), gone, '<recv request="ACK"/>'])
 
 
@@ -162,10 +162,10 @@ def _send(side: Side, method: str, kind: str = "", body: str = "", *, again: boo
 
 
 def _rings() -> str:
-    peer = '<action><ereg regexp=".*" search_in="hdr" header="From:" assign_to="peer"/></action>'
-    return f'<recv request="INVITE" rrs="true">{peer}</recv><Reference variables="peer"/>' + _reply(
-        "180 Ringing", "Content-Length: 0\n"
-    )
+    keep = '<ereg regexp=".*" search_in="hdr" header="{}:" assign_to="{}"/>'
+    kept = keep.format("From", "peer") + keep.format("CSeq", "invite")
+    invite = f'<recv request="INVITE" rrs="true"><action>{kept}</action></recv><Reference variables="peer,invite"/>'
+    return invite + _reply("180 Ringing", "Content-Length: 0\n")
 
 
 def _reply(status: str, rest: str, *, again: bool = False) -> str:
@@ -176,7 +176,8 @@ def _reply(status: str, rest: str, *, again: bool = False) -> str:
 
 
 def _message(text: str, *, again: bool = False) -> str:
-    return f"<send{' retrans="500"' if again else ''}><![CDATA[\n{text}]]></send>"
+    retrans = ' retrans="500"' if again else ""
+    return f"<send{retrans}><![CDATA[\n{text}]]></send>"
 
 
 def _scenario(parts: list[str]) -> str:

@@ -19,6 +19,8 @@ WINDOW = 4000
 """Half a second: long enough to know a voice by, short enough to count by."""
 HOP = WINDOW // 2
 PACKET = 160
+KEYS = "0123456789*#ABCD"
+"""Keys in the order of their telephone-event codes (RFC 4733 3.2)."""
 SURE = 0.65
 """Correlation at which one window alone counts: in 240 mixes of two other voices chance reached 0.56."""
 LIKE = 0.35
@@ -81,6 +83,17 @@ def spoken(who: str) -> Path:
         partial.write_bytes(data[: len(data) // PACKET * PACKET])  # whole packets, so that a loop has no seam
         partial.rename(raw)
     return raw
+
+
+def key(digit: str) -> Path:
+    """Return the one packet by which a key is told in the stream of sound: the end of a telephone-event (RFC 4733 2.3).
+
+    It is 50 bytes long, of which the event has the first four: event, end bit and volume, duration in samples.
+    """
+    path = PBX / "speech" / f"key-{KEYS.index(digit)}.event"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(bytes([KEYS.index(digit), 0x80 | 10]) + (RATE // 10).to_bytes(2) + bytes(46))
+    return path
 
 
 def reference(who: str) -> Samples:
