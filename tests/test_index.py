@@ -92,6 +92,14 @@ def test_the_state_of_a_recording_follows_from_its_entries(index: Index, facts: 
     assert [found.id for found in index.recordings(Wanted(state=state))] == [A]
 
 
+def test_nothing_of_an_erased_recording_comes_back(index: Index) -> None:
+    index.apply(entries(GRANTED, seal(), INTENDED, ERASED, seal(2), seal(3, Kind.QUARANTINED), GRANTED))
+    assert index.segments() == []
+    row = index.recording(A)
+    assert row is not None
+    assert (row.state, row.subject, row.expires_at) == ("erased", None, None)
+
+
 def history(seed: int) -> list[Entry]:
     """Return a random history of some recordings, sensible or not."""
     source = random.Random(seed)

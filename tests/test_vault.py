@@ -248,7 +248,9 @@ def test_what_is_put_into_the_spool_in_place_of_a_file_is_neither_followed_nor_w
     vault.note(vaults.decision(recording))
     source = spool / f"{recording}.1.wav"
     if kind == "link":
-        source.symlink_to("/etc/hostname")
+        elsewhere = spool.parent / "elsewhere.wav"
+        elsewhere.write_bytes(vaults.wav())
+        source.symlink_to(elsewhere)
     elif kind == "pipe":
         os.mkfifo(source)
     else:

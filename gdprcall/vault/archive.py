@@ -62,8 +62,7 @@ class Vault:
             index = Index(folder / "index.db")
             opened.callback(index.close)
             stores = Stores(ledger, keys, index, Objects(folder / "objects"), clock, random, step)
-            if index.applied() > ledger.size():
-                ledger.distrust("the ledger was cut or an old one was restored: the index has seen more entries")
+            _distrust(stores)
             stores.catch_up()
             if ledger.trusted():
                 _sweep(stores)
@@ -236,15 +235,27 @@ class Vault:
         return str((intents[-1].body or {}).get("reason", "")) if intents else "withdrawn"
 
 
+def _distrust(stores: Stores) -> None:
+    """Let the ledger take nothing more when the other stores show that it is not the one they were filled with."""
+    if stores.index.applied() > stores.ledger.size():
+        stores.ledger.distrust("the ledger was cut or an old one was restored: the index has seen more entries")
+    elif not stores.ledger.size() and next(stores.objects.names(), None) is not None:
+        stores.ledger.distrust("the ledger is missing: it is empty, and there are recordings")
+
+
 def _sweep(stores: Stores) -> None:
-    """Destroy headers that no entry refers to and numbers of calls that were never granted: a crash left them."""
+    """Destroy headers without a payload and numbers of calls that were never granted: a crash left them.
+
+    A header whose payload is there is never swept, whatever the ledger says: should the ledger be an old one after
+    all, that would destroy recordings. Retention takes it with its recording.
+    """
     recordings, segments = stores.index.names()
     for recording, segment in stores.keys.names(Slot.HEADER):
-        if (recording, segment) not in segments and stores.sealed(recording, segment) is None:
-            stores.objects.remove(recording, segment)
+        if (recording, segment) not in segments and not stores.objects.is_there(recording, segment):
             stores.keys.destroy(recording, segment)
+    headers = {recording for recording, _ in stores.keys.names(Slot.HEADER)}
     for recording, _ in stores.keys.names(Slot.NUMBER):
-        if recording not in recordings and not any(stores.ledger.entries(recording=recording)):
+        if recording not in recordings | headers and not any(stores.ledger.entries(recording=recording)):
             stores.keys.destroy(recording, 0)
 
 

@@ -94,6 +94,10 @@ class Objects:
             ) from error
         return Stored(sink.size, sink.hexdigest())
 
+    def is_there(self, recording: str, segment: int) -> bool:
+        """Whether anything lies in the place of a payload."""
+        return _is_there(self.path(recording, segment))
+
     def stored(self, recording: str, segment: int) -> Stored | None:
         """Return size and hash of a payload as it lies there, None if there is none; raises VaultError."""
         try:
