@@ -66,7 +66,7 @@ LIBRARIES: dict[str, set[str]] = {
     "sqlite_utils": {"vault.database", "vault.index", "vault.keys", "vault.ledger"},
     "structlog": {"log"},
     # of Python's own: what starts programs, and what reaches a database
-    "subprocess": {"prompts.synthesis"},
+    "subprocess": {"doctor.files", "prompts.synthesis"},
     "sqlite3": {"vault"},
 }
 
