@@ -86,3 +86,10 @@ def test_a_wav_is_read_back_sample_by_sample(tmp_path: Path) -> None:
         file.setparams((1, 2, speech.RATE, 0, "NONE", ""))
         file.writeframes(samples.tobytes())
     assert speech.read_wav(tmp_path / "x.wav").tolist() == samples.tolist()
+
+
+def test_a_key_is_one_packet_that_says_its_event_and_its_end() -> None:
+    # RFC 4733 2.3: event, E|R|volume, duration in two bytes; code 10 is "*" (3.2).
+    packet = speech.key("*").read_bytes()
+    assert len(packet) == 50
+    assert packet[:4] == bytes([10, 0x8A, 0x03, 0x20])

@@ -91,8 +91,12 @@ def key(digit: str) -> Path:
     It is 50 bytes long, of which the event has the first four: event, end bit and volume, duration in samples.
     """
     path = PBX / "speech" / f"key-{KEYS.index(digit)}.event"
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(bytes([KEYS.index(digit), 0x80 | 10]) + (RATE // 10).to_bytes(2) + bytes(46))
+    packet = bytes([KEYS.index(digit), 0x80 | 10]) + (RATE // 10).to_bytes(2) + bytes(46)
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}.partial")
+        partial.write_bytes(packet)
+        partial.rename(path)
     return path
 
 
