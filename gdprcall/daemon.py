@@ -42,7 +42,9 @@ def serve(path: Path) -> None:
     try:
         asyncio.run(Daemon(settings, vault).run())
     except* GdprcallError as group:
-        raise _first(group) from None
+        error = _first(group)
+        get_logger().error("fatal", error=type(error).__name__, hint=error.hint)
+        raise error from None
     finally:
         vault.close()
 

@@ -17,7 +17,7 @@ from gdprcall.times import Clock, now_ms
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.vault.rows import RecordingRow, SegmentFacts
-from gdprcall.vault.wav import EMPTY_WAV_BYTES
+from gdprcall.vault.wav import EMPTY_WAV_BYTES, NotAWav
 
 SWEEP_SECONDS = 60
 """How often the spool is looked through for files that no event told of."""
@@ -169,13 +169,22 @@ class Intake:
         elif (await asyncio.to_thread(file.path.stat)).st_size <= EMPTY_WAV_BYTES:
             await self._discard(file, row.controller, "empty")
         else:
-            await self._seal(file, row)
+            await self._seal_or_quarantine(file, row)
             if await self._marked(file.recording):
                 await self._withdraw(file.recording, "key")
 
-    async def _seal(self, file: Found, row: RecordingRow) -> None:
+    async def _seal_or_quarantine(self, file: Found, row: RecordingRow) -> None:
+        try:
+            await self._seal(file, row)
+        except NotAWav as error:
+            # A granted recording that cannot be understood is kept, sealed, for a person to look at.
+            self._log.error("quarantined", recording=file.recording, segment=file.segment, hint=error.hint)
+            facts = await self._facts(file, row)
+            await asyncio.to_thread(self._work.vault.quarantine, file.path, facts, "no_wav")
+
+    async def _facts(self, file: Found, row: RecordingRow) -> SegmentFacts:
         closed_at = round((await asyncio.to_thread(file.path.stat)).st_mtime * 1000)
-        segment = SegmentFacts(
+        return SegmentFacts(
             recording=file.recording,
             segment=file.segment,
             controller=row.controller,
@@ -184,7 +193,9 @@ class Intake:
             closed_at=closed_at,
             retention_days=row.retention_days,
         )
-        entry = await asyncio.to_thread(self._work.vault.seal, file.path, segment)
+
+    async def _seal(self, file: Found, row: RecordingRow) -> None:
+        entry = await asyncio.to_thread(self._work.vault.seal, file.path, await self._facts(file, row))
         self.last_seal_ms = self._work.clock()
         body = entry.body or {}
         self._log.info(
@@ -216,10 +227,13 @@ class Intake:
         await self._erase(recording)
 
     async def _erase(self, recording: str) -> None:
+        row = await asyncio.to_thread(self._work.vault.recording, recording)
         for file in await asyncio.to_thread(self._work.files):
             if file.recording == recording:
-                row = await asyncio.to_thread(self._work.vault.recording, recording)
                 await self._discard(file, row.controller, "withdrawn")
+        if row.state == "erased":
+            await self._forget(recording)
+            return
         await asyncio.to_thread(self._work.vault.erase, recording, reason="withdrawn", actor="caller")
         self._log.info("withdrawn", recording=recording)
         await self._forget(recording)

@@ -65,6 +65,7 @@ EVENTS: Mapping[str, Event] = {
     "seal_failed": Event(
         "error", "a file could not be sealed; it waits in the spool and nothing new is recorded", "see hint"
     ),
+    "quarantined": Event("error", "a granted file that is no WAV was sealed apart, for a person to look at", "open it"),
     "discarded": Event("info", "a plaintext file was destroyed unsealed; reason says why", NOTHING),
     "plaintext_without_decision": Event(
         "error", "sound without a decision was found and is destroyed", "who wrote it?"
@@ -131,6 +132,9 @@ def withhold_exception(_logger: object, _method: str, values: Values) -> Values:
     error = values.pop("exc_info", None)
     if error is True:
         error = sys.exc_info()[1]
+    while isinstance(error, BaseExceptionGroup):
+        # The first of a group tells what happened; the others are mostly its consequences.
+        error = error.exceptions[0]
     if isinstance(error, BaseException):
         values["error"] = type(error).__name__
         frames = traceback.extract_tb(error.__traceback__)[-6:]

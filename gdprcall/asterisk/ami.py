@@ -246,8 +246,10 @@ class Ami:
 
 def _variables(answer: Mapping[str, Any]) -> dict[str, str]:
     given = answer.get("Variable", [])
-    lines = given if isinstance(given, list) else [given]
-    return dict(_text(line).split("=", 1) for line in lines if "=" in _text(line))
+    lines = [_text(line) for line in (given if isinstance(given, list) else [given])]
+    pairs = dict(line.split("=", 1) for line in lines if "=" in line)
+    # What is not set on a channel is listed as (null).
+    return {name: value for name, value in pairs.items() if value != "(null)"}
 
 
 def _text(value: object) -> str:

@@ -66,6 +66,6 @@ def run(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # noqa: BLE001 # the top: a person gets a line, not a traceback
-        where = log.withhold_exception(None, "", {"exc_info": error}).get("where", [])
-        complain(f"internal error: {type(error).__name__} at {' '.join(where)}", "please report this line")
+        shown = log.withhold_exception(None, "", {"exc_info": error})
+        complain(f"internal error: {shown['error']} at {' '.join(shown['where'])}", "please report this line")
         return 1

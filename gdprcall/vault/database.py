@@ -16,6 +16,9 @@ from gdprcall.errors import VaultError
 BUSY_S = 1.0
 """How long a statement waits for another program that reads the file; evidence must not wait longer than that."""
 
+PRAGMAS: dict[str, str | int] = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "foreign_keys": 1}
+"""Set on every connection and read back: what SQLite was built with does not count. 2 is FULL, 1 is ON, not FAST."""
+
 WRITE_HINT = "check free space, and the owner and modes of the vault folder"
 
 
@@ -41,11 +44,9 @@ class Store:
             raise
 
     def _set_pragmas(self) -> None:
-        wanted = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "foreign_keys": 1}
-        for name, value in wanted.items():
+        for name, value in PRAGMAS.items():
             self.connection.execute(f"PRAGMA {name}={value}")
-            (read,) = self.connection.execute(f"PRAGMA {name}").fetchone()
-            if read != value:
+            if self.connection.execute(f"PRAGMA {name}").fetchone() != (value,):
                 raise VaultError(f"SQLite does not take {name}={value} for {self.path.name}", "use Debian's own SQLite")
 
     @contextmanager

@@ -132,6 +132,13 @@ class Installation:
         assert self._process is not None
         return self._process.pid
 
+    def ended(self, seconds: float) -> int:
+        """Wait for the daemon to end by itself and return its exit status."""
+        assert self._process is not None
+        status = self._process.wait(seconds)
+        self._process = None
+        return status
+
     def _end(self, how: signal.Signals) -> int | None:
         if self._process is None:
             return None

@@ -1,0 +1,232 @@
+"""What a caller meets, and what is kept, when the daemon is dead, frozen, killed, replaced or badly configured.
+
+Each test has real calls on a real Asterisk; the daemon is a process that is stopped, killed and frozen.
+"""
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pbx.asterisk import Asterisk
+from tests.pbx.callers import Agent, Caller, Hangup, Press, Stay, Step, Wait
+from tests.pbx.installation import Installation
+from tests.pbx.speech import read_wav, whose
+
+pytestmark = pytest.mark.pbx
+
+NUMBER = "+46701749901"
+HEARD = Wait(8.8)
+
+
+@pytest.fixture(scope="module")
+def pbx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asterisk]:
+    with Asterisk(tmp_path_factory.mktemp("pbx")) as asterisk, Agent(asterisk):
+        yield asterisk
+
+
+@pytest.fixture
+def installation(pbx: Asterisk, tmp_path: Path) -> Iterator[Installation]:
+    installation = Installation(tmp_path / "app", pbx)
+    installation.prepare()
+    pbx.rx("database deltree result")
+    yield installation
+    installation.stop()
+    for left in pbx.spool.glob("*.wav"):
+        left.unlink()
+
+
+def call(pbx: Asterisk, *steps: Step, to: str = "support") -> Caller:
+    return Caller(pbx, NUMBER, to, list(steps)).start()
+
+
+def recording(installation: Installation) -> dict[str, object]:
+    (row,) = installation.json("recordings", "list")
+    return row
+
+
+def wait_for_file(pbx: Asterisk) -> None:
+    deadline = time.monotonic() + 20
+    while not list(pbx.spool.glob("*.wav")):
+        assert time.monotonic() < deadline, "no recording began"
+        time.sleep(0.02)
+
+
+def test_fcl_02_without_a_daemon_calls_go_on_unrecorded_and_must_lines_are_routed(
+    pbx: Asterisk, installation: Installation
+) -> None:
+    begun = time.monotonic()
+    may = call(pbx, Wait(2), Hangup())
+    assert may.wait() == 0, may.problem()
+    assert time.monotonic() - begun < 3.5
+    assert pbx.db("result")[NUMBER] == "unrecorded"
+    must = call(pbx, Stay(10), to="support-must")
+    assert must.wait() == 0, must.problem()
+    assert pbx.db("result")[NUMBER] == "route"
+    assert not list(pbx.spool.iterdir())
+
+
+def test_fcl_02_a_frozen_daemon_costs_a_caller_three_seconds_and_no_recording(
+    pbx: Asterisk, installation: Installation
+) -> None:
+    installation.start()
+    installation.send(signal.SIGSTOP)
+    caller = call(pbx, Wait(5), Hangup())
+    deadline = time.monotonic() + 4.5
+    while NUMBER not in pbx.db("result"):
+        assert time.monotonic() < deadline, "the caller still waits"
+        time.sleep(0.05)
+    assert pbx.db("result")[NUMBER] == "unrecorded"
+    installation.send(signal.SIGCONT)
+    assert caller.wait() == 0, caller.problem()
+    installation.wait_for("watchdog")
+    assert installation.json("recordings", "list") == []
+
+
+def test_con_08_a_withdrawal_while_the_daemon_is_dead_destroys_the_recording_when_it_is_back(
+    pbx: Asterisk, installation: Installation
+) -> None:
+    installation.start()
+    caller = call(pbx, HEARD, Press("1"), Wait(3), Press("*9"), Wait(2), Hangup())
+    wait_for_file(pbx)
+    installation.kill()
+    assert caller.wait() == 0, caller.problem()
+    assert len(pbx.db("gdprcall/withdrawn")) == 1
+    assert list(pbx.spool.glob("*.wav")), "nobody was there to take the file"
+    installation.start()
+    installation.wait_until_quiet()
+    installation.wait_for("withdrawn")
+    row = recording(installation)
+    assert row["state"] == "erased"
+    assert not list((installation.folder / "vault" / "objects").glob("*/*"))
+    deadline = time.monotonic() + 5
+    while pbx.db("gdprcall/withdrawn"):
+        assert time.monotonic() < deadline, "the mark is forgotten once the erasure is durable"
+        time.sleep(0.05)
+
+
+def test_fcl_04_a_recording_outlives_a_killed_daemon_and_is_sealed_by_the_next(
+    pbx: Asterisk, installation: Installation
+) -> None:
+    installation.start()
+    caller = call(pbx, HEARD, Press("1"), Wait(5), Hangup())
+    wait_for_file(pbx)
+    installation.kill()
+    installation.start()
+    assert list(pbx.spool.glob("*.wav")), "a file that is still written to is left alone"
+    assert caller.wait() == 0, caller.problem()
+    installation.wait_until_quiet()
+    installation.wait_for("sealed")
+    row = recording(installation)
+    assert row["state"] == "sealed"
+    seconds = whose(read_wav(installation.opened(str(row["id"]))))
+    assert min(seconds.values()) >= 3
+
+
+def test_fcl_04_a_withdrawal_after_the_daemon_came_back_still_destroys_the_recording(
+    pbx: Asterisk, installation: Installation
+) -> None:
+    installation.start()
+    caller = call(pbx, HEARD, Press("1"), Wait(4), Press("*9"), Wait(2), Hangup())
+    wait_for_file(pbx)
+    installation.kill()
+    installation.start()
+    assert caller.wait() == 0, caller.problem()
+    installation.wait_for("withdrawn")
+    installation.wait_until_quiet()
+    assert recording(installation)["state"] == "erased"
+
+
+def test_fcl_04_sound_that_no_decision_explains_is_destroyed(pbx: Asterisk, installation: Installation) -> None:
+    stray = pbx.spool / f"{'0123456789abcdef' * 2}.1.wav"
+    stray.write_bytes(bytes(100_000))
+    installation.start()
+    installation.wait_for("plaintext_without_decision")
+    installation.wait_until_quiet()
+    assert [entry["kind"] for entry in installation.json("audit", "log")][-1] == "discarded"
+
+
+def test_fcl_07_a_bad_reload_records_nobody_until_it_is_mended(pbx: Asterisk, installation: Installation) -> None:
+    installation.start()
+    good = installation.config.read_text()
+    installation.config.write_text(good.replace('basis = "consent"', 'basis = "because"'))
+    installation.send(signal.SIGHUP)
+    installation.wait_for("reload_refused")
+    caller = call(pbx, Wait(2), Hangup())
+    assert caller.wait() == 0, caller.problem()
+    assert pbx.db("result")[NUMBER] == "unrecorded"
+    installation.config.write_text(good)
+    installation.send(signal.SIGHUP)
+    installation.wait_for("reloaded")
+    caller = call(pbx, Wait(1), Press("2"), Wait(1), Hangup())
+    assert caller.wait() == 0, caller.problem()
+    assert installation.json("decisions", "list")[0]["outcome"] == "refused"
+
+
+def test_a_second_daemon_is_refused_with_a_sentence_and_the_first_goes_on(
+    pbx: Asterisk, installation: Installation
+) -> None:
+    installation.start()
+    second = installation.cli("serve", check=False)
+    assert second.returncode == 1
+    assert "in use" in second.stderr
+    assert "hint:" in second.stderr
+    assert installation.cli("status", "--json").returncode == 0
+
+
+def test_another_program_that_takes_the_application_ends_the_daemon_with_an_error(
+    pbx: Asterisk, installation: Installation, tmp_path: Path
+) -> None:
+    installation.start()
+    other = Installation(tmp_path / "other", pbx)
+    other.prepare()
+    with other:
+        installation.wait_for("fatal")
+        assert installation.ended(10) == 1
+    assert "another program took" in installation.log_path.read_text()
+
+
+def test_sigterm_ends_the_daemon_in_order(pbx: Asterisk, installation: Installation) -> None:
+    installation.start()
+    assert installation.stop() == 0
+    assert installation.log("stopped")
+    assert [entry["kind"] for entry in installation.json("audit", "log")] == ["daemon_started", "daemon_stopped"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "mend"),
+    [
+        ('basis = "consent"', 'basis = "maybe"', "lines.support.basis", "consent"),
+        ('country = "SE"', 'country = "Sweden"', "controllers.acme.country", "correct it"),
+        ("ami_port", "amiport", "asterisk.amiport", "did you mean ami_port?"),
+        ("[vault]", "[vault", "gdprcall.toml", "line"),
+        ('controller = "acme"', 'controller = "acne"', "lines.support.controller", "acme"),
+    ],
+)
+def test_a_broken_configuration_names_file_key_and_mend(
+    installation: Installation, old: str, new: str, place: str, mend: str
+) -> None:
+    installation.config.write_text(installation.config.read_text().replace(old, new))
+    for command in ("check", "serve"):
+        done = installation.cli(command, check=False)
+        assert done.returncode == 2
+        assert place in done.stderr
+        assert mend in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_recording_exits_3(installation: Installation) -> None:
+    done = installation.cli("recordings", "show", "0" * 32, check=False)
+    assert (done.returncode, "error: " in done.stderr) == (3, True)
+
+
+def test_the_process_title_and_environment_show_no_secret(pbx: Asterisk, installation: Installation) -> None:
+    installation.start()
+    for name in ("cmdline", "environ"):
+        shown = Path(f"/proc/{installation.pid}/{name}").read_bytes()
+        assert pbx.ari_password.encode() not in shown
+        assert pbx.ami_password.encode() not in shown
+    assert subprocess.run(["ps", "-o", "args=", "-p", str(installation.pid)], capture_output=True, check=True).stdout
