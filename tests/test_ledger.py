@@ -405,3 +405,11 @@ def test_a_file_that_is_no_database_is_an_error_with_a_hint(path: Path) -> None:
     assert caught.value.hint
     with pytest.raises(VaultError):
         Ledger(path.parent / "no-such-folder" / "ledger.db")
+
+
+def test_a_ledger_without_its_tables_does_not_open_and_is_let_go(ten: Path) -> None:
+    change(ten, "DROP TABLE checkpoint")
+    with pytest.raises(VaultError, match="could not be read"):
+        Ledger(ten)
+    change(ten, "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, root BLOB NOT NULL, time INTEGER NOT NULL)")
+    assert not Ledger(ten).trusted()

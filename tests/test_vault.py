@@ -756,3 +756,57 @@ def test_the_pseudonym_is_in_the_index_only_as_long_as_the_recording(tmp_path: P
         vault.erase(recording, reason="r", actor="a")
         files = b"".join(file.read_bytes() for file in (tmp_path / "vault").glob("index.db*"))
         assert SUBJECT.encode() not in files
+
+
+def test_an_index_that_is_held_open_holds_up_the_receipt_and_not_the_destruction(
+    tmp_path: Path, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gdprcall.vault.erasing.CHECKPOINT_TRIES", 1)
+    with vaults.opened(tmp_path) as vault:
+        recording = vaults.sealed(vault, spool)
+        reader = sqlite3.connect(vault.folder / "index.db", isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM recording").fetchone()
+        with pytest.raises(VaultError, match=r"index\.db is held open"):
+            vault.erase(recording, reason="request", actor="officer")
+        assert list(vault.objects.names()) == []
+        assert "erased" not in kinds(vault, recording)
+        reader.close()
+        assert vault.erase(recording, reason="request", actor="officer").complete
+
+
+@pytest.mark.parametrize("body", [None, {"steps": "none"}])
+def test_a_receipt_that_was_lost_or_damaged_is_an_error(
+    vault: Vault, spool: Path, body: dict[str, object] | None
+) -> None:
+    recording = vaults.sealed(vault, spool)
+    entry = vault.note(Fact(Kind.ERASED, recording, "acme", body or {}))
+    if body is None:
+        vault.ledger.forget([entry.seq])
+    with pytest.raises(VaultError, match="receipt"):
+        vault.erase(recording, reason="request", actor="officer")
+
+
+def test_a_file_that_comes_back_while_it_is_removed_is_told(
+    vault: Vault, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = vaults.spooled(spool, vaults.recording_id())
+    monkeypatch.setattr("gdprcall.vault.sealing.sync_folder", lambda _folder: source.write_bytes(b"again"))
+    with pytest.raises(VaultError, match="still there"):
+        vault.discard(source, vaults.recording_id(), 1, "acme", "empty")
+
+
+def test_the_json_of_a_segment_has_its_times_in_words(vault: Vault, spool: Path) -> None:
+    recording = vaults.sealed(vault, spool)
+    values = vault.segments(recording)[0].as_json()
+    assert (values["segment"], values["state"]) == (1, "sealed")
+    assert values["expires_at"] == "2026-01-31T00:00:00.000Z"
+
+
+def test_an_entry_that_vanishes_under_the_open_vault_stops_the_index(vault: Vault) -> None:
+    first = vault.note(vaults.decision(vaults.recording_id(1)))
+    db = sqlite3.connect(vault.folder / "ledger.db", isolation_level=None)
+    db.execute("DELETE FROM entry WHERE seq = ?", (first.seq,))
+    db.close()
+    with pytest.raises(VaultError, match="shorter than it says"):
+        vault.recordings()

@@ -2,6 +2,7 @@
 
 import os
 import random
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -280,6 +281,20 @@ def test_sec_03_a_number_whose_call_was_never_granted_is_destroyed_at_the_next_s
         vault.note(vaults.decision(vaults.recording_id(2)))
     with vaults.opened(tmp_path) as vault:
         assert vault.keys.names(Slot.NUMBER) == [(vaults.recording_id(2), 0)]
+
+
+def test_nothing_is_swept_under_a_ledger_that_cannot_be_trusted(tmp_path: Path) -> None:
+    with vaults.opened(tmp_path) as vault:
+        grant_and_seal(vault, _spool(tmp_path))
+        vault.objects.remove(RECORDING, 1)
+    db = sqlite3.connect(tmp_path / "vault" / "ledger.db", isolation_level=None)
+    db.execute("DELETE FROM entry WHERE seq = 2")
+    db.close()
+    for file in (tmp_path / "vault").glob("index.db*"):
+        file.unlink()
+    with vaults.opened(tmp_path) as vault:
+        assert vault.keys.names(Slot.HEADER) == [(RECORDING, 1)]
+        assert ("ledger", "entry 2") in {(f.where, f.name) for f in vault.verify()}
 
 
 def test_a_withdrawal_that_was_noted_is_carried_out_at_the_next_start(tmp_path: Path) -> None:
