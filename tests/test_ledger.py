@@ -1,5 +1,6 @@
 """The ledger: durable when it says so, and every change to it is named."""
 
+import hashlib
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -78,6 +79,32 @@ def test_an_entry_comes_back_as_it_was_submitted_and_again_after_reopening(path:
     assert list(again.entries()) == [entry]
     assert entry.as_json()["time"] == "1970-01-01T00:00:01.000Z"
     again.close()
+
+
+def test_an_entry_can_be_checked_with_nothing_but_sha_256_and_json(path: Path) -> None:
+    ledger = Ledger(path, clock=Ticks(), random=lambda size: b"\x07" * size)
+    ledger.append(Fact(Kind.SEALED, RECORDING, "acme", {"segment": 1, "name": "ä"}))
+    ledger.append(Fact(Kind.DAEMON_STOPPED, None, None, {}))
+    commits = [hashlib.sha256(b"\x07" * 32 + body).hexdigest() for body in (b'{"name":"\\u00e4","segment":1}', b"{}")]
+    leaves = [
+        f'{{"commit":"{commits[0]}","controller":"acme","kind":"sealed","recording":"{RECORDING}","seq":1,"time":1000}}',
+        f'{{"commit":"{commits[1]}","controller":null,"kind":"daemon_stopped","recording":null,"seq":2,"time":1000}}',
+    ]
+    assert [leaf for (leaf,) in ledger._store.rows("SELECT leaf FROM entry ORDER BY seq")] == leaves
+    hashes = [hashlib.sha256(b"\x00" + leaf.encode()).digest() for leaf in leaves]
+    assert ledger.root() == hashlib.sha256(b"\x01" + hashes[0] + hashes[1]).digest()
+    ledger.close()
+
+
+def test_a_leaf_says_nothing_of_its_body(path: Path) -> None:
+    ledger = Ledger(path)
+    ledger.append(Fact(Kind.DECISION, None, "acme", {"subject": "5b" * 16, "outcome": "granted"}))
+    ledger.append(Fact(Kind.DECISION, None, "acme", {"subject": "5b" * 16, "outcome": "granted"}))
+    leaves = [str(leaf) for (leaf,) in ledger._store.rows("SELECT leaf FROM entry ORDER BY seq")]
+    assert not any("5b5b" in leaf or "granted" in leaf for leaf in leaves)
+    # The same body twice has two commitments: nobody can try out numbers against a leaf.
+    assert leaves[0].split('"controller"')[0] != leaves[1].split('"controller"')[0]
+    ledger.close()
 
 
 def test_order_is_the_number_even_when_the_clock_jumps_back(path: Path) -> None:
