@@ -123,8 +123,10 @@ class Config:
     def secret(self, name: str) -> bytes:
         """Return a secret from systemd's credentials or from the secrets folder; raises ConfigError."""
         given = os.environ.get("CREDENTIALS_DIRECTORY")
-        if given and (Path(given) / name).is_file():
-            return _content(Path(given) / name)
+        # A folder given as the credential "secrets" arrives as files named secrets_<name> (systemd.exec(5)).
+        for file in (name, f"secrets_{name}"):
+            if given and (Path(given) / file).is_file():
+                return _content(Path(given) / file)
         path = self.secrets / name
         hint = f"write it with: umask 077; openssl rand -hex 32 > {path}"
         try:
