@@ -117,6 +117,15 @@ def test_the_secrets_stay_with_root_and_reach_the_daemon_as_credentials() -> Non
     assert "d /etc/gdprcall/secrets 0700 root root -" in (UNITS / "tmpfiles.d/gdprcall.conf").read_text()
 
 
+def test_the_daemon_finds_its_secrets_among_the_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "gdprcall.toml"
+    path.write_text(f'[secrets]\nfolder = "{tmp_path}/closed"\n')
+    # As systemd.exec(5) names the files of a folder.
+    (tmp_path / "secrets_pseudonym-key-acme").write_text("0123456789abcdef" * 4)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert config.load(path).pseudonym_key("acme") == b"0123456789abcdef" * 4
+
+
 def test_the_daemon_reaches_this_host_alone() -> None:
     service = unit("gdprcall.service")["Service"]
     assert (service["IPAddressDeny"], service["IPAddressAllow"]) == ("any", "localhost")
