@@ -87,3 +87,77 @@ def test_no_name_of_an_archive_is_written_in_the_project() -> None:
     assert len(texts) > 50
     marks = [b"deb" + b".debian.org", b"snapshot" + b".debian.org", b"ftp." + b"debian.org"]
     assert not [path.name for path in texts if any(mark in path.read_bytes() for mark in marks)]
+
+
+def test_only_what_apt_would_install_is_unpacked_whatever_else_its_cache_holds() -> None:
+    said = (
+        "Inst sox (14.7 Debian:testing [amd64])\nInst libc6 (2:2.43-7 Debian:testing [amd64]) []\nConf sox (14.7 x)\n"
+    )
+    assert prepare.archives_of(said) == {"sox_14.7", "libc6_2%3a2.43-7"}
+
+
+def program(folder: Path, name: str, says: str) -> None:
+    """Write a program that says one line."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\necho '{says}'\n")
+    (folder / name).chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("asterisk", "taken"),
+    [("Asterisk 20.9.3", True), ("Asterisk 18.0.0", True), ("Asterisk 16.28.0", False), ("?", False)],
+)
+def test_the_hosts_own_asterisk_is_taken_if_it_is_new_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asterisk: str, taken: bool
+) -> None:
+    program(tmp_path / "bin", "asterisk", asterisk)
+    program(tmp_path / "bin", "sipp", "SIPp v3.7.3")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    own = {"asterisk": str(tmp_path / "bin/asterisk"), "sipp": str(tmp_path / "bin/sipp")}
+    assert prepare.host_asterisk() == (own if taken else {})
+
+
+def test_an_asterisk_without_sipp_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path / "bin", "asterisk", "Asterisk 22.1.0")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{prepare.PBX / 'bin'}")
+    assert prepare.host_asterisk() == {}
+
+
+WORLDS = {
+    # machine: (folder of libc, loader and what it is a link to)
+    "amd64": ("usr/lib/x86_64-linux-gnu", "usr/lib64/ld-linux-x86-64.so.2"),
+    "amd64 before usr was merged": ("lib/x86_64-linux-gnu", "lib64/ld-linux-x86-64.so.2"),
+    "arm64": ("usr/lib/aarch64-linux-gnu", "usr/lib/ld-linux-aarch64.so.1"),
+}
+
+
+@pytest.mark.parametrize("machine", WORLDS)
+def test_the_loader_and_the_libraries_of_each_kind_of_machine_are_found(tmp_path: Path, machine: str) -> None:
+    libraries, loader = WORLDS[machine]
+    world = tmp_path / "world"
+    for name in (f"{libraries}/libc.so.6", f"{libraries}/{Path(loader).name}", "usr/bin/sox"):
+        (world / name).parent.mkdir(parents=True, exist_ok=True)
+        (world / name).write_text("")
+    (world / loader).parent.mkdir(parents=True, exist_ok=True)
+    (world / loader).symlink_to(f"/{libraries}/{Path(loader).name}")
+    text = prepare.wrapper(world, "sox")
+    assert f'exec "$root/{libraries}/{Path(loader).name}" --library-path "$root/{libraries}' in text
+    assert '"$root/usr/bin/sox" "$@"' in text
+    assert "LD_LIBRARY_PATH" not in text
+
+
+def test_programs_of_the_host_are_started_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare, "PBX", tmp_path)
+    monkeypatch.setattr(prepare, "PROGRAMS", {"sipp": ("root", "sipp")})
+    program(tmp_path / "host", "sipp", "SIPp v3.7.3-TLS.")
+    host = {"sipp": str(tmp_path / "host/sipp")}
+    prepare.write_wrappers(host)
+    assert run(Path("/"), tmp_path / "bin/sipp").stdout == "SIPp v3.7.3-TLS.\n"
+    assert prepare.version("sipp", "-v") == "3.7.3-TLS"
+
+
+def test_a_program_that_does_not_start_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare, "PBX", tmp_path)
+    program(tmp_path / "bin", "sox", "cannot open shared object file")
+    with pytest.raises(prepare.CannotPrepare, match=r"sox of the private copy does not start: cannot open"):
+        prepare.version("sox", "--version")

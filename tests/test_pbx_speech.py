@@ -88,6 +88,14 @@ def test_a_wav_is_read_back_sample_by_sample(tmp_path: Path) -> None:
     assert speech.read_wav(tmp_path / "x.wav").tolist() == samples.tolist()
 
 
+def test_speech_made_again_is_the_same_speech(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = speech.spoken("third").read_bytes()
+    monkeypatch.setattr(speech, "FOLDER", tmp_path / "speech")
+    assert speech.spoken("third") == tmp_path / "speech" / "third.ulaw"
+    assert speech.spoken("third").read_bytes() == before
+    assert speech.key("1").parent == tmp_path / "speech"
+
+
 def test_a_key_is_one_packet_that_says_its_event_and_its_end() -> None:
     # RFC 4733 2.3: event, E|R|volume, duration in two bytes; code 10 is "*" (3.2).
     packet = speech.key("*").read_bytes()

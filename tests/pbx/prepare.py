@@ -4,6 +4,7 @@ Nothing outside .pbx/ is changed and no maintainer script runs: packages are dow
 beside the host's own libraries, and started through their own loader.
 """
 
+import fcntl
 import hashlib
 import os
 import re
@@ -18,21 +19,13 @@ ROOT = Path(__file__).resolve().parents[2]
 PBX = ROOT / ".pbx"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
-WORLDS: dict[str, tuple[str, tuple[str, ...]]] = {
-    # name: (suite, packages)
+WORLDS = {
+    # name: (suite, packages); the vectors of age come with the last of them
     "root": (
         "forky",
-        (
-            "asterisk",
-            "asterisk-core-sounds-en-wav",
-            "sip-tester",
-            "espeak-ng",
-            "sox",
-            "age",
-            "golang-github-c2sp-cctv-dev",
-        ),
+        "asterisk asterisk-core-sounds-en-wav sip-tester espeak-ng sox age golang-github-c2sp-cctv-dev".split(),
     ),
-    "root-age-1.1": ("bookworm", ("age",)),
+    "root-age-1.1": ("bookworm", ["age"]),
 }
 PROGRAMS = {
     # command: (world, name of the file)
@@ -72,10 +65,24 @@ def main() -> int:
 
 def prepare() -> None:
     """Build .pbx/ unless the same recipe built it before; raises CannotPrepare."""
-    if (PBX / "recipe").is_file() and (PBX / "recipe").read_text() == recipe():
+    if is_ready():
         return
-    say("preparing a private Asterisk in .pbx/ (once; some 120 MB are downloaded)")
     PBX.mkdir(exist_ok=True)
+    with (PBX / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # Another run may have built it while this one waited.
+        if not is_ready():
+            build()
+
+
+def is_ready() -> bool:
+    """Return whether .pbx/ was built, whole, by this recipe."""
+    return (PBX / "recipe").is_file() and (PBX / "recipe").read_text() == recipe()
+
+
+def build() -> None:
+    """Build .pbx/; what an interrupted run downloaded is used again."""
+    say("preparing a private Asterisk in .pbx/ (once; some 120 MB are downloaded)")
     (PBX / "recipe").unlink(missing_ok=True)
     host = host_asterisk()
     for number, world in enumerate(WORLDS, 1):
@@ -111,13 +118,16 @@ def build_world(name: str, step: str) -> None:
     apt = Apt(PBX / "apt" / suite, suite)
     say(f"{step} reading Debian {suite}'s package lists")
     apt.run("update")
-    count = len(re.findall(r"^Inst ", apt.run("install", "--simulate", *packages), re.MULTILINE))
-    say(f"{step} downloading {count} packages for {', '.join(packages)}")
+    wanted = archives_of(apt.run("install", "--simulate", *packages))
+    say(f"{step} downloading {len(wanted)} packages for {', '.join(packages)}")
     apt.run("install", "--download-only", "--yes", *packages)
     building = PBX / f"{name}.building"
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir()
-    archives = sorted(apt.archives.glob("*.deb"))
+    # The cache may also hold what an earlier run downloaded, in older versions.
+    archives = [path for path in sorted(apt.archives.glob("*.deb")) if path.name.rpartition("_")[0] in wanted]
+    if len(archives) != len(wanted):
+        raise CannotPrepare(f"{len(wanted) - len(archives)} packages of {suite} were not downloaded; try again")
     say(f"{step} unpacking {len(archives)} packages")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda deb: unpack(deb, building), archives))
@@ -125,8 +135,18 @@ def build_world(name: str, step: str) -> None:
     if (sounds / "en_US_f_Allison").is_dir() and not (sounds / "en").exists():
         # What the package's own script would have made.
         (sounds / "en").symlink_to("en_US_f_Allison")
-    shutil.rmtree(PBX / name, ignore_errors=True)
+    former = PBX / f"{name}.former"
+    shutil.rmtree(former, ignore_errors=True)
+    if (PBX / name).exists():
+        (PBX / name).rename(former)
     building.rename(PBX / name)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def archives_of(simulated: str) -> set[str]:
+    """Return <package>_<version>, as apt names its files, of each package that a simulated installation names."""
+    found = re.findall(r"^Inst (\S+) \((\S+) ", simulated, re.MULTILINE)
+    return {f"{package}_{version.replace(':', '%3a')}" for package, version in found}
 
 
 def unpack(archive: Path, target: Path) -> None:
@@ -188,6 +208,8 @@ class Apt:
         )
         if done.returncode:
             last = (done.stderr.strip() or done.stdout.strip())[-600:]
+            if "NO_PUBKEY" in last or "Missing key" in last:
+                last = f"{KEYRING} does not know the key of this suite; upgrade debian-archive-keyring ({last})"
             raise CannotPrepare(f"apt-get {arguments[0]} failed: {last}")
         return done.stdout
 
@@ -251,26 +273,20 @@ def loaders(world: Path) -> Iterator[Path]:
 
 def versions(host: dict[str, str]) -> list[str]:
     """Return one line per program: its name, its version, and whether it is the host's own."""
-    asks = {
-        "asterisk": ("-V",),
-        "sipp": ("-v",),
-        "espeak-ng": ("--version",),
-        "sox": ("--version",),
-        "age": ("--version",),
-        "age-1.1": ("--version",),
-    }
+    asks = dict.fromkeys(("espeak-ng", "sox", "age", "age-1.1"), "--version")
+    asks = {"asterisk": "-V", "sipp": "-v"} | asks
     return [
-        f"{name:10} {version(name, flags)}{'  (of this host)' if name in host else ''}" for name, flags in asks.items()
+        f"{name:10} {version(name, flag)}{'  (of this host)' if name in host else ''}" for name, flag in asks.items()
     ]
 
 
-def version(name: str, flags: tuple[str, ...]) -> str:
+def version(name: str, flag: str) -> str:
     """Return the version that a program of .pbx/bin says it has; raises CannotPrepare when it does not start."""
-    done = subprocess.run([PBX / "bin" / name, *flags], capture_output=True, text=True, check=False)
-    found = re.search(r"v?(\d+\.\d+[\w.+~-]*)", done.stdout + done.stderr)
+    done = subprocess.run([PBX / "bin" / name, flag], capture_output=True, text=True, check=False)
+    found = re.search(r"v?(\d+\.\d[\w.+~-]*)", done.stdout + done.stderr)
     if found is None:
         raise CannotPrepare(f"{name} of the private copy does not start: {(done.stderr or done.stdout).strip()[-300:]}")
-    return found[1]
+    return found[1].rstrip(".")
 
 
 def say(text: str) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tests.pbx.prepare import PBX
 
+FOLDER = PBX / "speech"
 RATE = 8000
 WINDOW = 4000
 """Half a second: long enough to know a voice by, short enough to count by."""
@@ -70,7 +71,7 @@ VOICES = {
 
 def spoken(who: str) -> Path:
     """Return the speech of a party as raw mu-law for SIPp; made once."""
-    raw = PBX / "speech" / f"{who}.ulaw"
+    raw = FOLDER / f"{who}.ulaw"
     if not raw.exists():
         raw.parent.mkdir(exist_ok=True)
         voice = VOICES[who]
@@ -90,7 +91,7 @@ def key(digit: str) -> Path:
 
     It is 50 bytes long, of which the event has the first four: event, end bit and volume, duration in samples.
     """
-    path = PBX / "speech" / f"key-{KEYS.index(digit)}.event"
+    path = FOLDER / f"key-{KEYS.index(digit)}.event"
     packet = bytes([KEYS.index(digit), 0x80 | 10]) + (RATE // 10).to_bytes(2) + bytes(46)
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
