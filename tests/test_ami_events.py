@@ -1,0 +1,48 @@
+"""Events of AMI as values: what concerns us, and nothing else."""
+
+import pytest
+
+from gdprcall.asterisk import ami_events as ami
+
+REC = "0123456789abcdef" * 2
+OURS = {"Event": "UserEvent", "UserEvent": "GdprCall", "Rec": REC, "Uniqueid": "1.1"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "event"),
+    [
+        (
+            OURS | {"Kind": "started", "Seg": "2", "MixMonitorID": "0x1", "Channel": "PJSIP/a-1"},
+            ami.RecordingStarted(REC, 2, "0x1", "PJSIP/a-1", "1.1"),
+        ),
+        (OURS | {"Kind": "started"}, ami.RecordingStarted(REC, 1, "", "", "1.1")),
+        (OURS | {"Kind": "stopped", "Reason": "asked_again"}, ami.RecordingStopped(REC, "asked_again")),
+        (OURS | {"Kind": "withdrawn"}, ami.Withdrawn(REC)),
+        (OURS | {"Kind": "timeout", "Rec": "", "Line": "support"}, ami.WatchdogFired("support")),
+        ({"Event": "MixMonitorStart", "Uniqueid": "1.1", "Context": "x"}, ami.MixMonitorStarted("1.1", "x")),
+        ({"Event": "Hangup", "Uniqueid": "1.1"}, ami.HungUp("1.1")),
+        ({"Event": "BridgeEnter", "Uniqueid": "1.1", "BridgeUniqueid": "b"}, ami.BridgeEntered("1.1", "b")),
+        ({"Event": "BridgeLeave", "Uniqueid": "1.1", "BridgeUniqueid": "b"}, ami.BridgeLeft("1.1", "b")),
+        ({"Event": "BlindTransfer", "TransfereeUniqueid": "1.1"}, ami.PartyChanged("1.1", "blind_transfer")),
+        ({"Event": "AttendedTransfer", "TransfereeUniqueid": "1.1"}, ami.PartyChanged("1.1", "attended_transfer")),
+        ({"Event": "ParkedCall", "ParkeeUniqueid": "1.1"}, ami.PartyChanged("1.1", "parked")),
+        ({"Event": "ConfbridgeJoin", "Uniqueid": "1.1"}, ami.PartyChanged("1.1", "conference")),
+    ],
+)
+def test_each_event_that_concerns_us_becomes_its_value(fields: dict[str, str], event: ami.AmiEvent) -> None:
+    assert ami.parse(fields) == event
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"Event": "Newexten"},
+        {"Event": "UserEvent", "UserEvent": "Other", "Kind": "withdrawn", "Rec": REC},
+        OURS | {"Kind": "withdrawn", "Rec": "../../etc"},
+        OURS | {"Kind": "withdrawn", "Rec": REC + "0"},
+        OURS | {"Kind": "unknown"},
+    ],
+)
+def test_what_does_not_concern_us_or_is_malformed_is_nothing(fields: dict[str, str]) -> None:
+    assert ami.parse(fields) is None

@@ -1,0 +1,65 @@
+"""The spool: names of ours only, told when they open and close, and when the folder is gone."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from gdprcall.asterisk.spool import Spool, SpoolFile
+from gdprcall.errors import PeerError
+
+REC = "0123456789abcdef" * 2
+
+
+async def test_a_file_is_told_when_it_opens_and_when_it_closes(tmp_path: Path) -> None:
+    created: asyncio.Queue[SpoolFile] = asyncio.Queue()
+    closed: asyncio.Queue[SpoolFile] = asyncio.Queue()
+    ready = asyncio.Event()
+    spool = Spool(tmp_path)
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(spool.watch(created.put_nowait, closed.put_nowait, lambda: None, ready.set))
+        await asyncio.wait_for(ready.wait(), 5)
+        with (tmp_path / f"{REC}.3.wav").open("wb") as file:
+            opened = await asyncio.wait_for(created.get(), 5)
+            assert (opened.recording, opened.segment) == (REC, 3)
+            assert closed.empty()
+            file.write(b"x")
+        assert await asyncio.wait_for(closed.get(), 5) == opened
+        (tmp_path / "note.txt").write_text("x")
+        (tmp_path / "moved").write_bytes(b"x")
+        (tmp_path / "moved").rename(tmp_path / f"{REC}.4.wav")
+        assert (await asyncio.wait_for(closed.get(), 5)).segment == 4
+        assert created.empty()
+        task.cancel()
+
+
+async def test_a_folder_that_goes_away_is_an_error(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    ready = asyncio.Event()
+    with pytest.raises(ExceptionGroup) as caught:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(Spool(folder).watch(lambda _f: None, lambda _f: None, lambda: None, ready.set))
+            await asyncio.wait_for(ready.wait(), 5)
+            folder.rmdir()
+            await asyncio.wait_for(asyncio.Event().wait(), 5)
+    assert caught.group_contains(PeerError, match="went away")
+
+
+async def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(PeerError, match="cannot be watched"):
+        await Spool(tmp_path / "none").watch(lambda _f: None, lambda _f: None, lambda: None)
+    with pytest.raises(PeerError, match="cannot be read"):
+        Spool(tmp_path / "none").files()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [f"{REC}.wav", f"{REC}.0.wav", f"{REC}.01.wav", f"{REC}.1.WAV", f"{REC[:-1]}.1.wav", f"{REC.upper()}.1.wav", "x"],
+)
+def test_sec_04_a_name_that_is_not_ours_is_a_stranger(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    (tmp_path / f"{REC}.12.wav").touch()
+    spool = Spool(tmp_path)
+    assert [(file.recording, file.segment) for file in spool.files()] == [(REC, 12)]
+    assert spool.strangers() == 1

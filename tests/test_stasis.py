@@ -1,0 +1,254 @@
+"""The ARI front end of a call: numbered questions, the moment of a key, one verdict."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from gdprcall.asterisk.ari import Ari
+from gdprcall.asterisk.stasis import Arrival, PlayablePrompt, Stasis, StasisCall
+from gdprcall.consent.dialogue import Ask, Digit, Ended, Event, Failed, NoInput, Played
+from gdprcall.errors import PeerError
+from tests.fakes.ari import FakeAri, serving
+
+PROMPT = PlayablePrompt("sound:gdprcall/x", "en", 4000)
+CHANNEL = "17.1"
+
+
+class Desk:
+    """A front end with its surroundings."""
+
+    def __init__(self, fake: FakeAri, ari: Ari, tasks: asyncio.TaskGroup) -> None:
+        self.fake = fake
+        self.seconds: int | None = 30
+        self.claimed: list[Arrival] = []
+        self.arrived: list[tuple[Arrival, StasisCall]] = []
+        self.events: asyncio.Queue[Event] = asyncio.Queue()
+        self.stasis = Stasis(ari, tasks=tasks, claim=self._claim, arrive=self._arrive)
+
+    def _claim(self, arrival: Arrival) -> int | None:
+        self.claimed.append(arrival)
+        return self.seconds
+
+    def _arrive(self, arrival: Arrival, call: StasisCall) -> None:
+        call.listen(self.events.put_nowait)
+        self.arrived.append((arrival, call))
+
+    def start(self, *args: str) -> None:
+        channel = {"id": CHANNEL, "name": "PJSIP/a-1", "caller": {"number": "+46701740001"}}
+        self.stasis.handle({"type": "StasisStart", "args": list(args), "channel": channel})
+
+    def tell(self, kind: str, **more: object) -> None:
+        self.stasis.handle({"type": kind, "channel": {"id": CHANNEL}, **more})
+
+    def playback(self, kind: str, state: str = "done", id_: str | None = None) -> None:
+        path = [p for m, p, _ in self.fake.requests if m == "POST" and "/play/" in p][-1]
+        playback = {"id": id_ or path.rsplit("/", 1)[-1], "state": state, "target_uri": f"channel:{CHANNEL}"}
+        self.stasis.handle({"type": kind, "playback": playback})
+
+    async def event(self) -> Event:
+        return await asyncio.wait_for(self.events.get(), 5)
+
+    def verdicts(self) -> list[tuple[str, str]]:
+        queries = self.fake.asked("POST", f"/channels/{CHANNEL}/continue")
+        return [(query["context"], query["extension"]) for query in queries]
+
+
+@asynccontextmanager
+async def desk() -> AsyncIterator[Desk]:
+    async with serving() as fake:
+        ari = Ari(fake.url, "u", "p", "gdprcall", on_event=lambda _e: None, on_up=_nothing)
+        async with ari.requests(), asyncio.TaskGroup() as tasks:
+            yield Desk(fake, ari, tasks)
+
+
+async def _nothing() -> None:
+    pass
+
+
+async def until_given_back(there: Desk) -> None:
+    async with asyncio.timeout(5):
+        while not there.verdicts():
+            await asyncio.sleep(0.005)
+
+
+async def asked(there: Desk, timeout_ms: int = 5000) -> StasisCall:
+    there.start("v1", "ask", "support", "may", "en")
+    _, call = there.arrived[-1]
+    await call.ask(Ask(1, "x", "12", timeout_ms), PROMPT)
+    return call
+
+
+async def test_a_claimed_call_is_held_for_the_seconds_that_its_questions_may_last() -> None:
+    async with desk() as there:
+        there.start("v1", "claim", "support", "must", "sv")
+        await until_given_back(there)
+        assert there.verdicts() == [("gdprcall-ask", "30")]
+        (arrival,) = there.claimed
+        assert (arrival.line, arrival.demand, arrival.language, arrival.channel) == ("support", "must", "sv", CHANNEL)
+        assert "4670" not in repr(arrival)
+
+
+async def test_a_call_that_is_not_claimed_is_given_back_unrecorded() -> None:
+    async with desk() as there:
+        there.seconds = None
+        there.start("v1", "claim", "nowhere", "may", "en")
+        await until_given_back(there)
+        assert there.verdicts() == [("gdprcall-verdict", "norec")]
+
+
+@pytest.mark.parametrize("args", [("v2", "ask", "a", "may", "en"), ("v1", "other", "a", "may", "en"), ("v1",), ()])
+async def test_a_dialplan_of_another_version_is_given_back_unrecorded(args: tuple[str, ...]) -> None:
+    async with desk() as there:
+        there.start(*args)
+        await until_given_back(there)
+        assert there.verdicts() == [("gdprcall-verdict", "norec")]
+        assert not there.arrived
+
+
+async def test_con_03_a_key_counts_from_the_moment_it_was_pressed_not_reported() -> None:
+    async with desk() as there:
+        await asked(there)
+        there.playback("PlaybackStarted")
+        await asyncio.sleep(0.3)
+        there.tell("ChannelDtmfReceived", digit="1", duration_ms=200)
+        event = await there.event()
+        assert isinstance(event, Digit)
+        assert 50 <= event.heard_ms <= 200
+        there.tell("ChannelDtmfReceived", digit="1", duration_ms=10_000)
+        event = await there.event()
+        assert isinstance(event, Digit)
+        assert event.heard_ms == 0
+
+
+async def test_a_key_before_the_sound_began_has_heard_nothing() -> None:
+    async with desk() as there:
+        await asked(there)
+        there.tell("ChannelDtmfReceived", digit="1")
+        assert await there.event() == Digit(1, "1", 0)
+
+
+async def test_silence_counts_from_the_end_of_the_prompt_and_names_its_question() -> None:
+    async with desk() as there:
+        await asked(there, timeout_ms=50)
+        there.playback("PlaybackFinished")
+        assert await there.event() == Played(1, 4000)
+        assert await there.event() == NoInput(1)
+
+
+async def test_inf_05_a_prompt_that_fails_is_told() -> None:
+    async with desk() as there:
+        await asked(there)
+        there.playback("PlaybackFinished", "failed")
+        assert await there.event() == Failed("prompt_failed")
+
+
+async def test_the_end_of_an_earlier_prompt_and_its_silence_do_not_count() -> None:
+    async with desk() as there:
+        call = await asked(there, timeout_ms=50)
+        there.playback("PlaybackFinished")
+        await there.event()
+        await call.ask(Ask(2, "x", "12", 60_000), PROMPT)
+        there.playback("PlaybackFinished", id_="another")
+        there.tell("ChannelDtmfReceived", digit="2")
+        assert await there.event() == Digit(2, "2", 0)
+        await asyncio.sleep(0.1)
+        assert there.events.empty()
+
+
+async def test_a_new_question_and_a_verdict_stop_the_sound_first() -> None:
+    async with desk() as there:
+        call = await asked(there)
+        await call.ask(Ask(2, "x", "12", 5000), PROMPT)
+        await call.record("0" * 32)
+        kinds = [(m, "playbacks" if "playbacks" in p else p.rsplit("/", 2)[-2]) for m, p, _ in there.fake.requests]
+        assert kinds == [
+            ("POST", "play"),
+            ("DELETE", "playbacks"),
+            ("POST", "play"),
+            ("DELETE", "playbacks"),
+            ("POST", CHANNEL),
+        ]
+        assert there.verdicts() == [("gdprcall-verdict", "rec" + "0" * 32)]
+
+
+async def test_after_a_verdict_nothing_more_is_told() -> None:
+    async with desk() as there:
+        call = await asked(there)
+        await call.release()
+        there.tell("ChannelDtmfReceived", digit="1")
+        there.tell("StasisEnd")
+        assert there.events.empty()
+        assert there.verdicts() == [("gdprcall-verdict", "norec")]
+
+
+async def test_a_caller_who_hangs_up_is_told_apart_from_a_watchdog_that_took_the_call() -> None:
+    async with desk() as there:
+        await asked(there)
+        there.tell("ChannelHangupRequest")
+        assert await there.event() == Ended("hangup")
+        there.tell("StasisEnd")
+    async with desk() as there:
+        await asked(there)
+        there.tell("StasisEnd")
+        assert await there.event() == Ended("left")
+
+
+async def test_a_sound_that_ended_by_itself_does_not_hinder_the_verdict() -> None:
+    async with desk() as there:
+        call = await asked(there)
+        playback = next(p for m, p, _ in there.fake.requests if "/play/" in p).rsplit("/", 1)[-1]
+        there.fake.answers[f"DELETE /playbacks/{playback}"] = (404, {})
+        await call.route()
+        assert there.verdicts() == [("gdprcall-verdict", "route")]
+
+
+@pytest.mark.parametrize("status", [404, 500])
+async def test_giving_back_never_raises_but_a_lost_verdict_to_record_does(status: int) -> None:
+    async with desk() as there:
+        there.fake.answers[f"POST /channels/{CHANNEL}/continue"] = (status, {})
+        await (await asked(there)).release()
+        with pytest.raises(PeerError):
+            await (await asked(there)).record("0" * 32)
+
+
+@pytest.mark.parametrize("status", [404, 500])
+async def test_a_call_that_cannot_be_held_or_freed_does_not_stop_the_rest(status: int) -> None:
+    async with desk() as there:
+        there.fake.answers[f"POST /channels/{CHANNEL}/continue"] = (status, {})
+        there.start("v1", "claim", "support", "may", "en")
+        there.seconds = None
+        there.start("v1", "claim", "support", "may", "en")
+        async with asyncio.timeout(5):
+            while len(there.verdicts()) < 2:
+                await asyncio.sleep(0.005)
+
+
+async def test_fcl_04_calls_that_nobody_answers_for_are_given_back_after_a_reconnection() -> None:
+    async with desk() as there:
+        await asked(there)
+
+        def channel(id_: str, app: str, data: str) -> dict[str, object]:
+            return {"id": id_, "dialplan": {"app_name": app, "app_data": data}}
+
+        there.fake.answers["GET /channels"] = (
+            200,
+            [
+                channel(CHANNEL, "Stasis", "gdprcall,v1,ask,support,may,en"),
+                channel("18.1", "Stasis", "gdprcall,v1,ask,support,may,en"),
+                channel("18.2", "Stasis", "otherapp"),
+                channel("18.3", "Dial", "PJSIP/x"),
+            ],
+        )
+        assert await there.stasis.sweep() == 1
+        assert there.fake.asked("POST", "/channels/18.1/continue")
+        assert not there.verdicts()
+
+
+async def test_events_of_channels_that_are_not_ours_are_passed_over() -> None:
+    async with desk() as there:
+        there.tell("ChannelDtmfReceived", digit="1")
+        await asked(there)
+        there.tell("ChannelVarset")
+        assert there.events.empty()
