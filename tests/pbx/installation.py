@@ -105,7 +105,7 @@ class Installation:
         with self.log_path.open("ab") as out:
             self._process = subprocess.Popen(
                 [*self._command(), "serve", "--log", "json"], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                env=self._environment(), cwd=self.folder,
+                env=self.environment(), cwd=self.folder,
             )  # fmt: skip
         deadline = time.monotonic() + READY_SECONDS
         while ready and len(self.log("started")) == before:
@@ -155,7 +155,7 @@ class Installation:
     def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run one command of the command line."""
         done = subprocess.run(
-            [*self._command(), *arguments], capture_output=True, text=True, check=False, env=self._environment(),
+            [*self._command(), *arguments], capture_output=True, text=True, check=False, env=self.environment(),
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         if check and done.returncode:
@@ -205,7 +205,8 @@ class Installation:
     def _command(self) -> list[str]:
         return [sys.executable, "-m", "gdprcall", "--config", str(self.config)]
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Return the environment in which its commands run."""
         environment = {name: value for name, value in os.environ.items() if name != "GDPRCALL_CONFIG"}
         return environment | {"PATH": f"{PBX / 'bin'}{os.pathsep}{os.environ['PATH']}", "PYTHONWARNINGS": "error"}
 
