@@ -5,24 +5,29 @@ panoramisk's own reconnection, pinging and logging are not used (they replay, mi
 """
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from panoramisk import Manager
 from panoramisk.ami_protocol import AMIProtocol
 
-from gdprcall.asterisk.ami_events import AmiEvent, parse
+from gdprcall.asterisk.ami_events import RECORDING, AmiEvent, parse, segment_number
+from gdprcall.asterisk.backoff import LOST_SECONDS, REFUSED_SECONDS, pause
 from gdprcall.errors import PeerError
 from gdprcall.log import get_logger
 
 ACTION_SECONDS = 3.0
 CONNECT_SECONDS = 5.0
 PING_SECONDS = 5.0
+LONGEST_MESSAGE = 1 << 20
+LONGEST_LIST = 50_000
 MARKS = "gdprcall/withdrawn"
-ACTIONS = ("ping", "login", "stopmixmonitor", "dbget", "dbgettree", "status", "command", "coresettings")
+
+
+class LoginRefused(PeerError):
+    """Asterisk answered, and does not let us in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +43,59 @@ class LiveChannel:
 
 
 class _Connection(Manager):  # type: ignore[misc]  # panoramisk publishes no types
-    """One connection; when it is lost it is over."""
+    """One connection; when it is lost it is over, and so is every action that waits."""
 
     def __init__(self, **config: Any) -> None:
         super().__init__(**config)
         self.lost = asyncio.Event()
+        self.waiting: set[asyncio.Future[Any]] = set()
+
+    def login(self, _future: object) -> None:
+        """Do nothing when the login is answered: who waits for the answer reads it."""
 
     def connection_lost(self, _exc: object) -> None:
         """Do not reconnect: a fresh connection replays nothing."""
         self.lost.set()
         if self.pinger is not None:
             self.pinger.cancel()
+        for future in self.waiting:
+            if not future.done():
+                future.set_exception(_lost())
+
+    def close(self) -> None:
+        """Close, and let nobody wait for what cannot come any more."""
+        super().close()
+        self.connection_lost(None)
+
+
+class _Protocol(AMIProtocol):  # type: ignore[misc]  # panoramisk publishes no types
+    """The library's reader, with limits; what it cannot understand costs one message, not the link."""
+
+    def __init__(self, owner: _Connection) -> None:
+        self._owner = owner
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Know the owner from the first moment: the link may be lost before it hears of us."""
+        super().connection_made(transport)
+        self.factory = self._owner
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came; a message without an end closes the link."""
+        super().data_received(data)
+        if self.queue and len(self.queue[-1]) > LONGEST_MESSAGE:
+            self.transport.abort()
+
+    def handle_message(self, message: Any) -> None:
+        """Take one message; a list without an end closes the link."""
+        action = self.responses.get(message.id)
+        if action is not None and len(action.responses) >= LONGEST_LIST:
+            self.transport.abort()
+            return
+        try:
+            super().handle_message(message)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # A header given twice is a list where the library expects a text.
+            get_logger().error("ami_event_failed", exc_info=True)
 
 
 class Ami:
@@ -66,7 +113,7 @@ class Ami:
     ) -> None:
         self.linked = False
         self._where = (host, port)
-        self._login = {"username": _safe(user), "secret": _safe(secret)}
+        self._login = {"username": _wire(user), "secret": _wire(secret)}
         self._on_event = on_event
         self._on_up = on_up
         self._connection: _Connection | None = None
@@ -74,68 +121,75 @@ class Ami:
 
     async def run(self) -> None:
         """Keep the link up until cancelled."""
-        tries = 0
+        tries, said = 0, ""
         while True:
+            longest = LOST_SECONDS
             try:
-                tries = await self._serve(tries)
+                await self._serve()
+                tries, said = 0, ""
             except (OSError, TimeoutError, PeerError) as error:
                 tries += 1
-                if tries == 1 or tries % 20 == 0:
-                    self._log.error("ami_down", error=type(error).__name__, count=tries)
+                trouble = type(error).__name__
+                if trouble != said or tries % 20 == 0:
+                    said = trouble
+                    self._tell(error, tries)
+                if isinstance(error, LoginRefused):
+                    longest = REFUSED_SECONDS
             finally:
                 self.linked = False
-                self._close()
-            pause = min(5.0, 0.1 * 2.0 ** min(tries, 8))
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 # jitter, not a secret
+            await asyncio.sleep(pause(tries, longest))
 
-    async def _serve(self, tries: int) -> int:
-        """Hold one connection from its login to its end; return the number of failed tries."""
-        connection = await self._connect()
-        if not await self._authenticated(connection):
-            if tries % 20 == 0:
-                self._log.error("ami_refused")
-            return tries + 1
-        self.linked = True
-        await self._on_up()
-        self._log.info("ami_up")
-        await self._watch(connection)
+    def _tell(self, error: Exception, tries: int) -> None:
+        if isinstance(error, LoginRefused):
+            self._log.error("ami_refused", count=tries, hint=error.hint)
+        else:
+            self._log.error("ami_down", error=type(error).__name__, count=tries)
+
+    async def _serve(self) -> None:
+        """Hold one connection from its login to its end."""
+        async with self._logged_in() as connection:
+            self.linked = True
+            await self._on_up()
+            self._log.info("ami_up")
+            await self._watch(connection)
         self._log.error("ami_down")
-        return 0
 
     @asynccontextmanager
     async def once(self) -> AsyncIterator[None]:
         """Hold one login for as long as the block lasts; raises PeerError when there is none."""
-        try:
-            connection = await self._connect()
-        except (OSError, TimeoutError) as error:
-            raise PeerError(f"AMI cannot be reached: {type(error).__name__}", "is Asterisk up?") from error
-        try:
-            if not await self._authenticated(connection):
-                raise PeerError("AMI refuses the login", "compare user and password with manager.conf")
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self._logged_in())
+            except (OSError, TimeoutError) as error:
+                raise PeerError(f"AMI cannot be reached: {type(error).__name__}", "is Asterisk up?") from error
             yield
+
+    @asynccontextmanager
+    async def _logged_in(self) -> AsyncIterator[_Connection]:
+        """Hold one connection that Asterisk let in; until then no action is sent on it."""
+        connection = await self._connect()
+        try:
+            answer = await self._answered(connection, connection.authenticated_future)
+            if not answer.success:
+                raise LoginRefused("AMI refuses the login", "compare user and password with manager.conf")
+            self._connection = connection
+            yield connection
         finally:
-            self._close()
+            self._connection = None
+            connection.close()
 
     async def _connect(self) -> _Connection:
         loop = asyncio.get_running_loop()
         # latin-1 keeps every byte; values are decoded one by one, so no character is lost between packets.
-        connection = _Connection(
-            loop=loop, encoding="latin-1", forgetable_actions=ACTIONS, ping_delay=86_400, **self._login
-        )
+        connection = _Connection(loop=loop, encoding="latin-1", ping_delay=86_400, **self._login)
         connection.register_event("*", self._take)
         connection.log.disabled = True
         async with asyncio.timeout(CONNECT_SECONDS):
-            opened = await loop.create_connection(AMIProtocol, *self._where)
+            opened = await loop.create_connection(lambda: _Protocol(connection), *self._where)
         made: asyncio.Future[object] = loop.create_future()
         made.set_result(opened)
-        self._connection = connection
         connection.connection_made(made)
         return connection
-
-    async def _authenticated(self, connection: _Connection) -> bool:
-        future = connection.authenticated_future
-        answer = await self._answered(connection, future) if future is not None else None
-        return bool(answer is not None and answer.success)
 
     async def _watch(self, connection: _Connection) -> None:
         """Return when the connection is lost or the peer no longer answers."""
@@ -148,11 +202,6 @@ class Ami:
                     await self.action("Ping")
                 except PeerError:
                     return
-
-    def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
 
     def _take(self, _manager: object, message: Any) -> None:
         try:
@@ -170,7 +219,7 @@ class Ami:
         connection = self._connection
         if connection is None or connection.lost.is_set():
             raise PeerError("AMI is not connected", "is Asterisk up?")
-        values = {"Action": name} | {key: _safe(value) for key, value in fields.items()}
+        values = {"Action": name} | {key: _wire(value) for key, value in fields.items()}
         answer = await self._answered(connection, connection.send_action(values))
         answers = answer if isinstance(answer, list) else [answer]
         if not answers[0].success:
@@ -179,21 +228,18 @@ class Ami:
             )
         return answers
 
-    async def _answered(self, connection: _Connection, future: Any) -> Any:
+    async def _answered(self, connection: _Connection, future: asyncio.Future[Any]) -> Any:
         """Wait for an answer, the loss of the connection, or the end of patience."""
-        lost = asyncio.ensure_future(connection.lost.wait())
+        if connection.lost.is_set():
+            raise _lost()
+        connection.waiting.add(future)
         try:
             async with asyncio.timeout(ACTION_SECONDS):
-                await asyncio.wait({future, lost}, return_when=asyncio.FIRST_COMPLETED)
+                return await future
         except TimeoutError as error:
-            future.cancel()
             raise PeerError("AMI did not answer in time", "is Asterisk overloaded?") from error
         finally:
-            lost.cancel()
-        if not future.done():
-            future.cancel()
-            raise PeerError("AMI was lost before it answered", "is Asterisk up?")
-        return future.result()
+            connection.waiting.discard(future)
 
     async def stop_recording(self, channel: str, mixmonitor: str) -> bool:
         """End one MixMonitor; False when it had ended already; raises PeerError when that is not known."""
@@ -215,7 +261,7 @@ class Ami:
                 return []
             raise
         keys = [_text(answer["Key"]) for answer in answers[1:] if "Key" in answer]
-        return [key.rsplit("/", 1)[-1] for key in keys]
+        return [key for key in (key.rsplit("/", 1)[-1] for key in keys) if RECORDING.fullmatch(key)]
 
     async def withdrawn_mark(self, recording: str) -> bool:
         """Whether a withdrawal mark stands for one recording; raises PeerError when that is not known."""
@@ -234,13 +280,18 @@ class Ami:
         found = []
         for answer in answers[1:]:
             values = _variables(answer)
-            if values.get("GDPRCALL_REC"):
+            recording = values.get("GDPRCALL_REC", "")
+            if RECORDING.fullmatch(recording):
                 found.append(
                     LiveChannel(
-                        _text(answer["Channel"]), _text(answer["Uniqueid"]), _text(answer.get("BridgeID", "")),
-                        values["GDPRCALL_REC"], int(values.get("GDPRCALL_SEG") or 1), values.get("GDPRCALL_MMID", ""),
+                        name=_text(answer["Channel"]),
+                        uniqueid=_text(answer["Uniqueid"]),
+                        bridge=_text(answer.get("BridgeID", "")),
+                        recording=recording,
+                        segment=segment_number(values.get("GDPRCALL_SEG", "")),
+                        mixmonitor=values.get("GDPRCALL_MMID", ""),
                     )
-                )  # fmt: skip
+                )
         return found
 
 
@@ -258,8 +309,12 @@ def _text(value: object) -> str:
     return str(first).encode("latin-1", "replace").decode("utf-8", "replace")
 
 
-def _safe(value: str) -> str:
-    """Return ``value`` unless it could end its line and begin another action; raises PeerError."""
+def _wire(value: str) -> str:
+    """Return ``value`` as it is sent: UTF-8, spelt in latin-1; raises PeerError if it could begin another action."""
     if any(char in value for char in "\r\n\0"):
         raise PeerError("a value for AMI holds a line break", "this is never sent: find out where it comes from")
-    return value
+    return value.encode().decode("latin-1")
+
+
+def _lost() -> PeerError:
+    return PeerError("AMI was lost before it answered", "is Asterisk up?")

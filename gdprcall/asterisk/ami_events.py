@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_RECORDING = re.compile(r"[0-9a-f]{32}")
+RECORDING = re.compile(r"[0-9a-f]{32}")
+"""The id of a recording; what does not look so is not ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +126,22 @@ def parse(fields: Mapping[str, str]) -> AmiEvent | None:
             return None
 
 
+def segment_number(text: str) -> int:
+    """Return the number of a segment, 1 when Asterisk does not say."""
+    return int(text) if re.fullmatch(r"[1-9][0-9]{0,5}", text) else 1
+
+
 def _ours(fields: Mapping[str, str]) -> AmiEvent | None:
     if fields.get("UserEvent") != "GdprCall":
         return None
     kind, recording = fields.get("Kind"), fields.get("Rec", "")
     if kind == "timeout":
         return WatchdogFired(fields.get("Line", ""))
-    if not _RECORDING.fullmatch(recording):
+    if not RECORDING.fullmatch(recording):
         return None
     match kind:
         case "started":
-            segment = fields.get("Seg", "")
-            number = int(segment) if segment.isdecimal() else 1
+            number = segment_number(fields.get("Seg", ""))
             channel, uniqueid = fields.get("Channel", ""), fields.get("Uniqueid", "")
             return RecordingStarted(recording, number, fields.get("MixMonitorID", ""), channel, uniqueid)
         case "stopped":

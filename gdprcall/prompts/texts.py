@@ -61,7 +61,9 @@ def _texts(language: str) -> dict[str, Any]:
 
 def _retention(days: int, locale: str) -> str:
     # With its preposition ("in 30 days"), for the case of the noun hangs on it. Days throughout: "1 month" would be shorter or longer than what is configured.
-    return format_timedelta(timedelta(days=days), granularity="day", threshold=10_000, add_direction=True, locale=locale)
+    return format_timedelta(
+        timedelta(days=days), granularity="day", threshold=10_000, add_direction=True, locale=locale
+    )
 
 
 def _spoken_keys(keys: str, text: dict[str, Any]) -> str:
