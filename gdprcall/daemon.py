@@ -26,11 +26,13 @@ from gdprcall.operations import Context
 from gdprcall.prompts.catalogue import Catalogue
 from gdprcall.reception import Holding, House, Reception
 from gdprcall.systemd import notify, watchdog_seconds
-from gdprcall.vault.archive import Vault
+from gdprcall.vault.archive import InUse, Vault
 from gdprcall.vault.ledger import Fact, Kind
 
 APP = "gdprcall"
 DRAIN_SECONDS = 20.0
+LOCK_SECONDS = 8.0
+"""How long the vault may be in use by somebody else at the start; systemd gives up after five quick failures."""
 OURS = "gdprcall"
 
 
@@ -38,7 +40,7 @@ def serve(path: Path) -> None:
     """Serve until told to stop; raises GdprcallError when it cannot start or go on."""
     settings = config.load(path)
     config.refuse_identities(settings)
-    vault = Vault.open(settings.vault)
+    vault = _opened(settings.vault)
     try:
         asyncio.run(Daemon(settings, vault).run())
     except* GdprcallError as group:
@@ -47,6 +49,18 @@ def serve(path: Path) -> None:
         raise error from None
     finally:
         vault.close()
+
+
+def _opened(folder: Path) -> Vault:
+    """Return the vault; a command that uses it just now, such as the daily sweep, is waited for."""
+    end = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            return Vault.open(folder)
+        except InUse:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
 
 
 class Daemon:

@@ -31,6 +31,10 @@ OTHERS = 0o077
 VERIFY_HINT = "run: gdprcall audit verify"
 
 
+class InUse(VaultError):
+    """Another process has the vault open."""
+
+
 class Vault:
     """The vault folder under its exclusive lock."""
 
@@ -276,7 +280,7 @@ def _exclusive(folder: Path) -> int:
     except OSError as error:
         holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
         os.close(descriptor)
-        raise VaultError(
+        raise InUse(
             f"the vault {folder} is in use by process {holder}", "stop it, or talk to it: gdprcall status"
         ) from error
     os.ftruncate(descriptor, 0)
