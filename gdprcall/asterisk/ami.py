@@ -7,13 +7,12 @@ panoramisk's own reconnection, pinging and logging are not used (they replay, mi
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from panoramisk import Manager
 from panoramisk.ami_protocol import AMIProtocol
 
-from gdprcall.asterisk.ami_events import RECORDING, AmiEvent, parse, segment_number
+from gdprcall.asterisk.ami_events import RECORDING, AmiEvent, LiveChannel, live_channel, parse
 from gdprcall.asterisk.backoff import LOST_SECONDS, REFUSED_SECONDS, pause
 from gdprcall.errors import PeerError
 from gdprcall.log import get_logger
@@ -30,25 +29,43 @@ class LoginRefused(PeerError):
     """Asterisk answered, and does not let us in."""
 
 
-@dataclass(frozen=True, slots=True)
-class LiveChannel:
-    """A channel that is up and carries a recording of ours."""
-
-    name: str
-    uniqueid: str
-    bridge: str
-    recording: str
-    segment: int
-    mixmonitor: str
-
-
 class _Connection(Manager):  # type: ignore[misc]  # panoramisk publishes no types
     """One connection; when it is lost it is over, and so is every action that waits."""
 
     def __init__(self, **config: Any) -> None:
         super().__init__(**config)
         self.lost = asyncio.Event()
-        self.waiting: set[asyncio.Future[Any]] = set()
+        self._waiting: set[asyncio.Future[Any]] = set()
+
+    @classmethod
+    async def open(
+        cls, host: str, port: int, user: str, secret: str, take: Callable[[object, Any], None]
+    ) -> "_Connection":
+        """Connect, begin to log in, hand every event to ``take``; raises OSError or TimeoutError."""
+        loop = asyncio.get_running_loop()
+        # latin-1 keeps every byte; values are decoded one by one, so no character is lost between packets.
+        connection = cls(loop=loop, encoding="latin-1", ping_delay=86_400, username=user, secret=secret)
+        connection.register_event("*", take)
+        connection.log.disabled = True
+        async with asyncio.timeout(CONNECT_SECONDS):
+            opened = await loop.create_connection(lambda: _Protocol(connection), host, port)
+        made: asyncio.Future[object] = loop.create_future()
+        made.set_result(opened)
+        connection.connection_made(made)
+        return connection
+
+    async def answered(self, future: asyncio.Future[Any]) -> Any:
+        """Wait for the answer to an action; raises PeerError at the loss of the link or the end of patience."""
+        if self.lost.is_set():
+            raise _lost()
+        self._waiting.add(future)
+        try:
+            async with asyncio.timeout(ACTION_SECONDS):
+                return await future
+        except TimeoutError as error:
+            raise PeerError("AMI did not answer in time", "is Asterisk overloaded?") from error
+        finally:
+            self._waiting.discard(future)
 
     def login(self, _future: object) -> None:
         """Do nothing when the login is answered: who waits for the answer reads it."""
@@ -58,7 +75,7 @@ class _Connection(Manager):  # type: ignore[misc]  # panoramisk publishes no typ
         self.lost.set()
         if self.pinger is not None:
             self.pinger.cancel()
-        for future in self.waiting:
+        for future in self._waiting:
             if not future.done():
                 future.set_exception(_lost())
 
@@ -113,7 +130,7 @@ class Ami:
     ) -> None:
         self.linked = False
         self._where = (host, port)
-        self._login = {"username": _wire(user), "secret": _wire(secret)}
+        self._login = (_wire(user), _wire(secret))
         self._on_event = on_event
         self._on_up = on_up
         self._connection: _Connection | None = None
@@ -167,9 +184,9 @@ class Ami:
     @asynccontextmanager
     async def _logged_in(self) -> AsyncIterator[_Connection]:
         """Hold one connection that Asterisk let in; until then no action is sent on it."""
-        connection = await self._connect()
+        connection = await _Connection.open(*self._where, *self._login, self._take)
         try:
-            answer = await self._answered(connection, connection.authenticated_future)
+            answer = await connection.answered(connection.authenticated_future)
             if not answer.success:
                 raise LoginRefused("AMI refuses the login", "compare user and password with manager.conf")
             self._connection = connection
@@ -177,19 +194,6 @@ class Ami:
         finally:
             self._connection = None
             connection.close()
-
-    async def _connect(self) -> _Connection:
-        loop = asyncio.get_running_loop()
-        # latin-1 keeps every byte; values are decoded one by one, so no character is lost between packets.
-        connection = _Connection(loop=loop, encoding="latin-1", ping_delay=86_400, **self._login)
-        connection.register_event("*", self._take)
-        connection.log.disabled = True
-        async with asyncio.timeout(CONNECT_SECONDS):
-            opened = await loop.create_connection(lambda: _Protocol(connection), *self._where)
-        made: asyncio.Future[object] = loop.create_future()
-        made.set_result(opened)
-        connection.connection_made(made)
-        return connection
 
     async def _watch(self, connection: _Connection) -> None:
         """Return when the connection is lost or the peer no longer answers."""
@@ -220,26 +224,13 @@ class Ami:
         if connection is None or connection.lost.is_set():
             raise PeerError("AMI is not connected", "is Asterisk up?")
         values = {"Action": name} | {key: _wire(value) for key, value in fields.items()}
-        answer = await self._answered(connection, connection.send_action(values))
+        answer = await connection.answered(connection.send_action(values))
         answers = answer if isinstance(answer, list) else [answer]
         if not answers[0].success:
             raise PeerError(
                 f"AMI refused {name}: {_text(answers[0].message)}", "compare the AMI user with manager.conf"
             )
         return answers
-
-    async def _answered(self, connection: _Connection, future: asyncio.Future[Any]) -> Any:
-        """Wait for an answer, the loss of the connection, or the end of patience."""
-        if connection.lost.is_set():
-            raise _lost()
-        connection.waiting.add(future)
-        try:
-            async with asyncio.timeout(ACTION_SECONDS):
-                return await future
-        except TimeoutError as error:
-            raise PeerError("AMI did not answer in time", "is Asterisk overloaded?") from error
-        finally:
-            connection.waiting.discard(future)
 
     async def stop_recording(self, channel: str, mixmonitor: str) -> bool:
         """End one MixMonitor; False when it had ended already; raises PeerError when that is not known."""
@@ -277,30 +268,16 @@ class Ami:
         """Return the channels that carry a recording of ours."""
         wanted = "GDPRCALL_REC,GDPRCALL_SEG,GDPRCALL_MMID"
         answers = await self.action("Status", Variables=wanted)
-        found = []
-        for answer in answers[1:]:
-            values = _variables(answer)
-            recording = values.get("GDPRCALL_REC", "")
-            if RECORDING.fullmatch(recording):
-                found.append(
-                    LiveChannel(
-                        name=_text(answer["Channel"]),
-                        uniqueid=_text(answer["Uniqueid"]),
-                        bridge=_text(answer.get("BridgeID", "")),
-                        recording=recording,
-                        segment=segment_number(values.get("GDPRCALL_SEG", "")),
-                        mixmonitor=values.get("GDPRCALL_MMID", ""),
-                    )
-                )
-        return found
+        found = [
+            live_channel({key: _text(value) for key, value in answer.items()}, _lines(answer)) for answer in answers[1:]
+        ]
+        return [channel for channel in found if channel is not None]
 
 
-def _variables(answer: Mapping[str, Any]) -> dict[str, str]:
+def _lines(answer: Mapping[str, Any]) -> list[str]:
+    """Return what Status says of each variable: a header that comes once or many times."""
     given = answer.get("Variable", [])
-    lines = [_text(line) for line in (given if isinstance(given, list) else [given])]
-    pairs = dict(line.split("=", 1) for line in lines if "=" in line)
-    # What is not set on a channel is listed as (null).
-    return {name: value for name, value in pairs.items() if value != "(null)"}
+    return [_text(line) for line in (given if isinstance(given, list) else [given])]
 
 
 def _text(value: object) -> str:

@@ -4,7 +4,7 @@ No caller's number is taken over from an event, though Asterisk puts it into mos
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 RECORDING = re.compile(r"[0-9a-f]{32}")
@@ -83,6 +83,18 @@ class PartyChanged:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class LiveChannel:
+    """A channel that is up and carries a recording of ours."""
+
+    name: str
+    uniqueid: str
+    bridge: str
+    recording: str
+    segment: int
+    mixmonitor: str
+
+
 AmiEvent = (
     RecordingStarted
     | RecordingStopped
@@ -126,7 +138,24 @@ def parse(fields: Mapping[str, str]) -> AmiEvent | None:
             return None
 
 
-def segment_number(text: str) -> int:
+def live_channel(fields: Mapping[str, str], variables: Iterable[str]) -> LiveChannel | None:
+    """Return what Status tells of a channel and its ``NAME=value`` lines, or None if no recording of ours is on it."""
+    # What is not set on a channel is listed as (null), which looks like no recording and no segment.
+    values = dict(line.split("=", 1) for line in variables if "=" in line)
+    recording = values.get("GDPRCALL_REC", "")
+    if not RECORDING.fullmatch(recording):
+        return None
+    return LiveChannel(
+        name=fields.get("Channel", ""),
+        uniqueid=fields.get("Uniqueid", ""),
+        bridge=fields.get("BridgeID", ""),
+        recording=recording,
+        segment=_segment(values.get("GDPRCALL_SEG", "")),
+        mixmonitor=values.get("GDPRCALL_MMID", "").removeprefix("(null)"),
+    )
+
+
+def _segment(text: str) -> int:
     """Return the number of a segment, 1 when Asterisk does not say."""
     return int(text) if re.fullmatch(r"[1-9][0-9]{0,5}", text) else 1
 
@@ -141,7 +170,7 @@ def _ours(fields: Mapping[str, str]) -> AmiEvent | None:
         return None
     match kind:
         case "started":
-            number = segment_number(fields.get("Seg", ""))
+            number = _segment(fields.get("Seg", ""))
             channel, uniqueid = fields.get("Channel", ""), fields.get("Uniqueid", "")
             return RecordingStarted(recording, number, fields.get("MixMonitorID", ""), channel, uniqueid)
         case "stopped":
