@@ -7,7 +7,6 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from gdprcall import __version__, config
 from gdprcall.api import serve_api
@@ -26,41 +25,12 @@ from gdprcall.operations import Context
 from gdprcall.prompts.catalogue import Catalogue
 from gdprcall.reception import Holding, House, Reception
 from gdprcall.systemd import notify, watchdog_seconds
-from gdprcall.vault.archive import InUse, Vault
+from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Fact, Kind
 
 APP = "gdprcall"
 DRAIN_SECONDS = 20.0
-LOCK_SECONDS = 8.0
-"""How long the vault may be in use by somebody else at the start; systemd gives up after five quick failures."""
 OURS = "gdprcall"
-
-
-def serve(path: Path) -> None:
-    """Serve until told to stop; raises GdprcallError when it cannot start or go on."""
-    settings = config.load(path)
-    config.refuse_identities(settings)
-    vault = _opened(settings.vault)
-    try:
-        asyncio.run(Daemon(settings, vault).run())
-    except* GdprcallError as group:
-        error = _first(group)
-        get_logger().error("fatal", error=type(error).__name__, hint=error.hint)
-        raise error from None
-    finally:
-        vault.close()
-
-
-def _opened(folder: Path) -> Vault:
-    """Return the vault; a command that uses it just now, such as the daily sweep, is waited for."""
-    end = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            return Vault.open(folder)
-        except InUse:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.2)
 
 
 class Daemon:
@@ -292,11 +262,3 @@ def holding(settings: Config) -> Holding:
     for line, language in catalogue.missing():
         get_logger().error("prompt_unfit", line=line, language=language)
     return Holding(policy, catalogue, keys)
-
-
-def _first(group: BaseExceptionGroup[GdprcallError]) -> GdprcallError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, GdprcallError)
-    return error

@@ -45,8 +45,21 @@ LAYERS: dict[str, set[str]] = {
         *("api", "asterisk", "calls", "config", "consent", "errors", "intake", "log", "operations", "prompts"),
         *("reception", "systemd", "vault"),
     },
+    "service": {"config", "daemon", "errors", "log", "vault"},
     "cli": {
-        *("age", "config", "daemon", "doctor", "errors", "log", "operations", "policy", "prompts", "simulate", "vault"),
+        *(
+            "age",
+            "config",
+            "service",
+            "doctor",
+            "errors",
+            "log",
+            "operations",
+            "policy",
+            "prompts",
+            "simulate",
+            "vault",
+        ),
     },
     "__main__": {"cli"},
 }

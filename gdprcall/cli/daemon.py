@@ -11,9 +11,9 @@ from gdprcall.cli import options
 from gdprcall.cli.manual import man_page
 from gdprcall.cli.output import print_fields, print_json
 from gdprcall.cli.shared import Shared, example, shared
-from gdprcall.daemon import serve as serve_daemon
 from gdprcall.errors import CheckFailed
 from gdprcall.policy.model import Line, Policy
+from gdprcall.service import serve as serve_daemon
 
 
 @click.command(epilog=example("gdprcall serve", "gdprcall --config ./gdprcall.toml serve --log json"))
