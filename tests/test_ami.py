@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gdprcall.asterisk import ami as module
-from gdprcall.asterisk.ami import Ami
+from gdprcall.asterisk.ami import Ami, LoginRefused
 from gdprcall.asterisk.ami_events import AmiEvent, HungUp, RecordingStarted
 from gdprcall.errors import PeerError
 from tests.fakes.ami import FakeAmi, serving
@@ -198,3 +198,116 @@ async def test_only_channels_that_carry_a_recording_of_ours_are_live() -> None:
         fake.answers["Status"] = LIST + (one + mine + one + none + end).encode()
         (channel,) = await client.live()
         assert (channel.recording, channel.segment, channel.mixmonitor, channel.bridge) == (REC, 2, "0x1", "b")
+
+
+async def test_a_channel_whose_name_is_not_ascii_is_named_as_asterisk_knows_it() -> None:
+    async with linked() as (fake, client, seen):
+        await up(seen)
+        await client.stop_recording("PJSIP/Łódź-1", "0x1")
+        (action,) = fake.sent("StopMixMonitor")
+        assert action["Channel"] == "PJSIP/Łódź-1"
+
+
+async def test_who_waits_when_the_link_is_given_up_is_told_at_once() -> None:
+    async with serving() as fake:
+        client = Ami("127.0.0.1", fake.port, "gdprcall", "secret", on_event=lambda _e: None, on_up=Seen().up)
+        fake.silent.add("Status")
+        async with client.once():
+            waiting = asyncio.ensure_future(client.live())
+            await fake.arrived("Status")
+        with pytest.raises(PeerError, match="lost"):
+            await asyncio.wait_for(waiting, 1)
+        with pytest.raises(PeerError, match="not connected"):
+            await client.live()
+
+
+async def test_a_login_that_is_refused_is_told_apart_from_one_that_is_not_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "ACTION_SECONDS", 0.2)
+    complaints: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
+    async with serving() as fake:
+        client = Ami("127.0.0.1", fake.port, "gdprcall", "wrong", on_event=lambda _e: None, on_up=Seen().up)
+        with pytest.raises(LoginRefused) as refused:
+            async with client.once():
+                pass
+        assert "wrong" not in str(refused.value)
+        fake.silent.add("Login")
+        with pytest.raises(PeerError, match="in time"):
+            async with client.once():
+                pass
+        fake.breaks_at.add("Login")
+        with pytest.raises(PeerError, match="lost"):
+            async with client.once():
+                pass
+        with pytest.raises(PeerError, match="not connected"):
+            await client.action("Ping")
+    await asyncio.sleep(0)
+    assert not complaints
+
+
+async def test_nothing_is_sent_before_asterisk_let_us_in() -> None:
+    async with linked() as (fake, client, _):
+        fake.silent.add("Login")
+        await fake.arrived("Login")
+        with pytest.raises(PeerError, match="not connected"):
+            await client.withdrawn_mark(REC)
+        assert not fake.sent("DBGet")
+
+
+async def test_a_link_that_cannot_catch_up_is_made_again() -> None:
+    tries: asyncio.Queue[None] = asyncio.Queue()
+
+    async def fails() -> None:
+        tries.put_nowait(None)
+        raise PeerError("AMI refused Status")
+
+    async with serving() as fake:
+        client = Ami("127.0.0.1", fake.port, "gdprcall", "secret", on_event=lambda _e: None, on_up=fails)
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(client.run())
+            for _ in range(2):
+                await asyncio.wait_for(tries.get(), 5)
+            task.cancel()
+        assert len(fake.writers) == 2
+
+
+async def test_a_header_that_comes_twice_costs_one_message_and_not_the_link() -> None:
+    async with linked() as (fake, _, seen):
+        await up(seen)
+        await fake.event(b"Event: Hangup\r\nEvent: Hangup\r\nUniqueid: 1.1\r\n\r\n")
+        await fake.event(b"Event: Hangup\r\nUniqueid: 1.2\r\n\r\n")
+        assert await asyncio.wait_for(seen.events.get(), 5) == HungUp("1.2")
+        assert len(fake.writers) == 1
+
+
+async def test_a_message_without_an_end_closes_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LONGEST_MESSAGE", 1000)
+    async with linked() as (fake, _, seen):
+        await up(seen)
+        await fake.event(b"Event: Hangup\r\nUniqueid: " + b"1" * 1000)
+        await up(seen)
+        assert len(fake.writers) == 2
+
+
+async def test_a_list_without_an_end_closes_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LONGEST_LIST", 10)
+    async with linked() as (fake, client, seen):
+        await up(seen)
+        fake.answers["Status"] = LIST + b"Event: Status\r\nChannel: x\r\nUniqueid: 1\r\n%TAG%\r\n" * 20
+        with pytest.raises(PeerError, match="lost"):
+            await client.live()
+        await up(seen)
+
+
+async def test_sec_04_a_mark_that_is_not_an_id_is_passed_over() -> None:
+    async with linked() as (fake, client, seen):
+        await up(seen)
+        fake.answers["DBGetTree"] = (
+            LIST
+            + b"Event: DBGetTreeResponse\r\nKey: /gdprcall/withdrawn/\r\nVal: 17\r\n%TAG%\r\n"
+            + b"Event: DBGetTreeResponse\r\nKey: /gdprcall/withdrawn/x@y\r\nVal: 17\r\n%TAG%\r\n"
+            + b"Event: DBGetTreeComplete\r\nEventList: Complete\r\n%TAG%\r\n"
+        )
+        assert await client.withdrawn_marks() == []

@@ -15,6 +15,7 @@ OURS = {"Event": "UserEvent", "UserEvent": "GdprCall", "Rec": REC, "Uniqueid": "
             OURS | {"Kind": "started", "Seg": "2", "MixMonitorID": "0x1", "Channel": "PJSIP/a-1"},
             ami.RecordingStarted(REC, 2, "0x1", "PJSIP/a-1", "1.1"),
         ),
+        (OURS | {"Kind": "started", "Seg": "0"}, ami.RecordingStarted(REC, 1, "", "", "1.1")),
         (OURS | {"Kind": "started"}, ami.RecordingStarted(REC, 1, "", "", "1.1")),
         (OURS | {"Kind": "stopped", "Reason": "asked_again"}, ami.RecordingStopped(REC, "asked_again")),
         (OURS | {"Kind": "withdrawn"}, ami.Withdrawn(REC)),
@@ -46,3 +47,11 @@ def test_each_event_that_concerns_us_becomes_its_value(fields: dict[str, str], e
 )
 def test_what_does_not_concern_us_or_is_malformed_is_nothing(fields: dict[str, str]) -> None:
     assert ami.parse(fields) is None
+
+
+def test_a_channel_is_live_when_it_carries_a_recording_of_ours() -> None:
+    fields = {"Channel": "PJSIP/a-1", "Uniqueid": "1.1"}
+    lines = [f"GDPRCALL_REC={REC}", "GDPRCALL_SEG=(null)", "GDPRCALL_MMID=(null)", "nothing"]
+    assert ami.live_channel(fields, lines) == ami.LiveChannel("PJSIP/a-1", "1.1", "", REC, 1, "")
+    assert ami.live_channel(fields, ["GDPRCALL_REC=(null)"]) is None
+    assert ami.live_channel(fields, []) is None

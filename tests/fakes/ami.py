@@ -19,10 +19,16 @@ class FakeAmi:
         self.actions: list[dict[str, str]] = []
         self.writers: list[asyncio.StreamWriter] = []
         self.logins = asyncio.Queue[str]()
+        self._news = asyncio.Condition()
 
     def sent(self, name: str) -> list[dict[str, str]]:
         """Return the actions of a name that arrived."""
         return [action for action in self.actions if action["Action"] == name]
+
+    async def arrived(self, name: str) -> None:
+        """Wait until an action of a name has arrived."""
+        async with asyncio.timeout(5), self._news:
+            await self._news.wait_for(lambda: bool(self.sent(name)))
 
     async def event(self, data: bytes) -> None:
         """Send raw bytes to the newest client."""
@@ -41,6 +47,8 @@ class FakeAmi:
                 data = (await reader.readuntil(b"\r\n\r\n")).decode()
                 action = dict(line.split(": ", 1) for line in data.strip().split("\r\n"))
                 self.actions.append(action)
+                async with self._news:
+                    self._news.notify_all()
                 if action["Action"] in self.breaks_at:
                     writer.transport.abort()
                     return
