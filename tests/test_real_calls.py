@@ -4,6 +4,7 @@ All calls of the module are placed side by side before the first test; each test
 """
 
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -62,6 +63,8 @@ def others(lengths: Lengths) -> dict[str, tuple[str, list[Step]]]:
         "swedish": ("support-sv", [longer, Press("1"), TALK, Hangup()]),
         "unspoken-language": ("support-fr", yes),
         "prompt-removed": ("support-de", [TALK, Hangup()]),
+        "prompt-unplayable": ("staff", [TALK, Hangup()]),
+        "hangs-up-at-once": ("support", [Hangup()]),
         "agent-never-answers": ("support-ring", [heard, Press("1"), TALK, Hangup()]),
         "rfc4733": ("support", [heard, Press("1", rfc4733=True), TALK, Hangup()]),
         "accept-and-refuse-at-once": ("support", [heard, Press("12", together=True), TALK, Hangup()]),
@@ -103,8 +106,10 @@ def prompt_lengths(installation: Installation) -> Lengths:
 def place(stage: Stage) -> None:
     """Place all calls; a few at a time, so that their steps keep their times on two cores."""
     lengths = prompt_lengths(stage.installation)
-    german = next(row for row in stage.installation.json("prompts", "list") if row["language"] == "de")
+    rows = stage.installation.json("prompts", "list")
+    german = next(row for row in rows if row["language"] == "de")
     (stage.asterisk.sounds / "de" / "gdprcall" / f"{german['sha256']}.wav").unlink()
+    spoil(stage.asterisk.sounds / "en" / "gdprcall" / f"{next(r for r in rows if r['line'] == 'staff')['sha256']}.wav")
     plans: dict[str, tuple[str, list[Step]]] = {file.name: (line_of(file), act(file, lengths)) for file in DIALOGUES}
     plans |= others(lengths)
     calls = {}
@@ -124,6 +129,14 @@ def place(stage: Stage) -> None:
     finally:
         for call in calls.values():
             call.stop()
+
+
+def spoil(sound: Path) -> None:
+    """Make a sound that Asterisk cannot play of one that looks, from outside, as it did."""
+    known = sound.stat()
+    with sound.open("r+b") as file:
+        file.write(b"JUNK")
+    os.utime(sound, ns=(known.st_atime_ns, known.st_mtime_ns))
 
 
 def bring_in_a_third(stage: Stage, lengths: Lengths) -> None:
@@ -207,6 +220,18 @@ def test_inf_05_a_prompt_file_that_is_missing_records_nobody(stage: Stage) -> No
     assert stage.decision("prompt-removed")["outcome"] == "prompt_error"
     assert stage.result("prompt-removed") == "unrecorded"
     assert stage.recording("prompt-removed") is None
+
+
+def test_inf_05_a_prompt_that_asterisk_cannot_play_records_nobody(stage: Stage) -> None:
+    assert stage.decision("prompt-unplayable")["outcome"] == "prompt_error"
+    assert stage.decision("prompt-unplayable")["reason"] == "prompt_failed"
+    assert stage.result("prompt-unplayable") == "unrecorded"
+
+
+def test_fcl_01_a_caller_who_hangs_up_at_once_leaves_no_recording(stage: Stage) -> None:
+    assert stage.result("hangs-up-at-once") is None
+    decision = stage.decisions.get(str(stage.result("hangs-up-at-once", "call")))
+    assert decision is None or decision["outcome"] == "hangup_in_prompt"
 
 
 def test_sec_03_a_caller_without_a_number_is_recorded_without_a_subject(stage: Stage) -> None:

@@ -50,6 +50,13 @@ basis = "consent"
 languages = ["en"]
 attempts = 1
 timeout_seconds = {timeout}
+
+[lines.staff]
+controller = "acme"
+purpose = "training"
+basis = "consent"
+languages = ["en"]
+timeout_seconds = {timeout}
 """
 READY_SECONDS = 20
 
