@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gdprcall.asterisk import ari as module
-from gdprcall.asterisk.ari import ApplicationReplaced, Ari, AriEvent, Gone
+from gdprcall.asterisk.ari import ApplicationReplaced, Ari, AriEvent, Forbidden, Gone
 from gdprcall.errors import ConfigError, PeerError
 from tests.fakes.ari import FakeAri, serving
 
@@ -195,3 +195,44 @@ async def test_without_a_connection_requests_say_so() -> None:
     client = Ari("http://127.0.0.1:1/ari", "u", "p", "gdprcall", on_event=seen.events.put_nowait, on_up=seen.up)
     with pytest.raises(PeerError, match="not connected"):
         await client.channels()
+
+
+async def test_fcl_04_a_peer_that_answers_no_ping_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.1)
+    async with serving() as fake:
+        fake.pongs = False
+        async with running(fake) as (_, seen):
+            await asyncio.wait_for(seen.ups.get(), 5)
+            await asyncio.wait_for(seen.ups.get(), 5)
+            assert len(fake.sockets) == 2
+
+
+async def test_a_user_who_may_only_read_is_refused_and_tried_again() -> None:
+    async with serving() as fake:
+        fake.filter_status = 403
+        async with running(fake) as (client, seen):
+            async with asyncio.timeout(5):
+                while len(fake.asked("PUT", "/applications/gdprcall/eventFilter")) < 2:
+                    await asyncio.sleep(0.01)
+            assert not client.up
+            fake.filter_status = 200
+            await asyncio.wait_for(seen.ups.get(), 5)
+
+
+async def test_what_is_refused_is_told_apart() -> None:
+    async with requesting() as (fake, client):
+        fake.answers["GET /channels"] = (401, {})
+        with pytest.raises(Forbidden) as caught:
+            await client.channels()
+        assert "pass" not in str(caught.value)
+        fake.answers["GET /channels"] = (500, {})
+        with pytest.raises(PeerError, match="500"):
+            await client.channels()
+
+
+async def test_an_id_cannot_lead_a_request_elsewhere() -> None:
+    async with requesting() as (fake, client):
+        await client.continue_("a/../b?c", "gdprcall-verdict", "norec")
+        ((_, path, query),) = fake.requests
+        assert path == "/channels/a/../b?c/continue"
+        assert query == {"context": "gdprcall-verdict", "extension": "norec", "priority": "1"}

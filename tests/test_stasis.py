@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from gdprcall.asterisk import stasis as module
 from gdprcall.asterisk.ari import Ari
 from gdprcall.asterisk.stasis import Arrival, PlayablePrompt, Stasis, StasisCall
 from gdprcall.consent.dialogue import Ask, Digit, Ended, Event, Failed, NoInput, Played
@@ -42,10 +43,10 @@ class Desk:
     def tell(self, kind: str, **more: object) -> None:
         self.stasis.handle({"type": kind, "channel": {"id": CHANNEL}, **more})
 
-    def playback(self, kind: str, state: str = "done", id_: str | None = None) -> None:
+    def playback(self, kind: str, state: str = "done", id_: str | None = None, **more: object) -> None:
         path = [p for m, p, _ in self.fake.requests if m == "POST" and "/play/" in p][-1]
         playback = {"id": id_ or path.rsplit("/", 1)[-1], "state": state, "target_uri": f"channel:{CHANNEL}"}
-        self.stasis.handle({"type": kind, "playback": playback})
+        self.stasis.handle({"type": kind, "playback": playback, **more})
 
     async def event(self) -> Event:
         return await asyncio.wait_for(self.events.get(), 5)
@@ -122,6 +123,36 @@ async def test_con_03_a_key_counts_from_the_moment_it_was_pressed_not_reported()
         assert event.heard_ms == 0
 
 
+@pytest.mark.parametrize(
+    ("begun", "pressed", "heard_ms"),
+    [
+        # Asterisk says that the key came at once: we read it late, as after standing still.
+        ("2026-11-23T22:45:53.100+0000", "2026-11-23T22:45:53.130+0000", 30),
+        # Asterisk's clock was set back in between: nothing was heard for certain.
+        ("2026-11-23T22:45:53.100+0000", "2026-11-23T22:40:53.100+0000", 0),
+    ],
+)
+async def test_con_03_a_key_that_is_read_late_counts_from_asterisks_own_time(
+    begun: str, pressed: str, heard_ms: int
+) -> None:
+    async with desk() as there:
+        await asked(there)
+        there.playback("PlaybackStarted", timestamp=begun)
+        await asyncio.sleep(0.1)
+        there.tell("ChannelDtmfReceived", digit="1", duration_ms=0, timestamp=pressed)
+        assert await there.event() == Digit(1, "1", heard_ms)
+
+
+async def test_con_03_a_clock_that_jumps_ahead_does_not_lengthen_what_was_heard() -> None:
+    async with desk() as there:
+        await asked(there)
+        there.playback("PlaybackStarted", timestamp="2026-11-23T22:45:53.100+0000")
+        there.tell("ChannelDtmfReceived", digit="1", duration_ms=0, timestamp="2026-11-23T23:45:53.100+0000")
+        event = await there.event()
+        assert isinstance(event, Digit)
+        assert event.heard_ms < 1000
+
+
 async def test_a_key_before_the_sound_began_has_heard_nothing() -> None:
     async with desk() as there:
         await asked(there)
@@ -171,6 +202,39 @@ async def test_a_new_question_and_a_verdict_stop_the_sound_first() -> None:
             ("POST", CHANNEL),
         ]
         assert there.verdicts() == [("gdprcall-verdict", "rec" + "0" * 32)]
+
+
+async def test_a_sound_that_cannot_be_stopped_delays_a_release_but_prevents_a_recording() -> None:
+    async with desk() as there:
+        call = await asked(there)
+        playback = next(p for m, p, _ in there.fake.requests if "/play/" in p).rsplit("/", 1)[-1]
+        there.fake.answers[f"DELETE /playbacks/{playback}"] = (500, {})
+        with pytest.raises(PeerError):
+            await call.record("0" * 32)
+        assert not there.verdicts()
+    async with desk() as there:
+        call = await asked(there)
+        playback = next(p for m, p, _ in there.fake.requests if "/play/" in p).rsplit("/", 1)[-1]
+        there.fake.answers[f"DELETE /playbacks/{playback}"] = (500, {})
+        await call.release()
+        assert there.verdicts() == [("gdprcall-verdict", "norec")]
+
+
+async def test_what_comes_before_the_first_question_is_no_answer() -> None:
+    async with desk() as there:
+        there.start("v1", "ask", "support", "may", "en")
+        there.tell("ChannelDtmfReceived", digit="1")
+        playback = {"id": "", "state": "done", "target_uri": f"channel:{CHANNEL}"}
+        there.stasis.handle({"type": "PlaybackFinished", "playback": playback})
+        assert there.events.empty()
+
+
+async def test_two_keys_at_once_are_two_events_in_order() -> None:
+    async with desk() as there:
+        await asked(there)
+        there.tell("ChannelDtmfReceived", digit="1")
+        there.tell("ChannelDtmfReceived", digit="2")
+        assert [await there.event(), await there.event()] == [Digit(1, "1", 0), Digit(1, "2", 0)]
 
 
 async def test_after_a_verdict_nothing_more_is_told() -> None:
@@ -225,25 +289,69 @@ async def test_a_call_that_cannot_be_held_or_freed_does_not_stop_the_rest(status
                 await asyncio.sleep(0.005)
 
 
-async def test_fcl_04_calls_that_nobody_answers_for_are_given_back_after_a_reconnection() -> None:
+def listed(id_: str, app: str = "Stasis", data: str = "gdprcall,v1,ask,support,may,en") -> dict[str, object]:
+    return {"id": id_, "dialplan": {"app_name": app, "app_data": data}}
+
+
+async def test_fcl_04_calls_that_nobody_answers_for_are_given_back_after_a_reconnection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "GRACE_SECONDS", 0.05)
     async with desk() as there:
-        await asked(there)
-
-        def channel(id_: str, app: str, data: str) -> dict[str, object]:
-            return {"id": id_, "dialplan": {"app_name": app, "app_data": data}}
-
         there.fake.answers["GET /channels"] = (
             200,
             [
-                channel(CHANNEL, "Stasis", "gdprcall,v1,ask,support,may,en"),
-                channel("18.1", "Stasis", "gdprcall,v1,ask,support,may,en"),
-                channel("18.2", "Stasis", "otherapp"),
-                channel("18.3", "Dial", "PJSIP/x"),
+                listed(CHANNEL),
+                listed("18.0", data="gdprcall,v0,other"),
+                listed("18.2", data="otherapp,v1"),
+                listed("18.3", app="Dial"),
+                {"id": "18.4"},
             ],
         )
-        assert await there.stasis.sweep() == 1
-        assert there.fake.asked("POST", "/channels/18.1/continue")
-        assert not there.verdicts()
+        assert await there.stasis.sweep() == 2
+        await until_given_back(there)
+        assert there.verdicts() == [("gdprcall-verdict", "norec")]
+        async with asyncio.timeout(5):
+            while not there.fake.asked("POST", "/channels/18.0/continue"):
+                await asyncio.sleep(0.005)
+    assert not [path for _, path, _ in there.fake.requests if path.startswith(("/channels/18.2", "/channels/18.3"))]
+
+
+async def test_a_call_that_comes_in_while_the_link_is_made_is_not_taken_for_a_stranded_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "GRACE_SECONDS", 0.05)
+    async with desk() as there:
+        there.fake.answers["GET /channels"] = (200, [listed(CHANNEL), listed("18.1")])
+        await there.stasis.sweep()
+        there.start("v1", "ask", "support", "may", "en")
+        async with asyncio.timeout(5):
+            while not there.fake.asked("POST", "/channels/18.1/continue"):
+                await asyncio.sleep(0.005)
+    assert not there.verdicts()
+
+
+async def test_fcl_04_a_call_whose_keys_may_have_been_missed_is_not_recorded() -> None:
+    async with desk() as there:
+        call = await asked(there)
+        there.fake.answers["GET /channels"] = (200, [])
+        assert await there.stasis.sweep() == 0
+        assert await there.event() == Failed("ari_lost")
+        there.tell("ChannelDtmfReceived", digit="1")
+        assert there.events.empty()
+        await call.release()
+        assert there.verdicts() == [("gdprcall-verdict", "norec")]
+        await there.stasis.sweep()
+        assert there.events.empty()
+
+
+async def test_a_call_that_has_its_verdict_is_not_failed_by_a_reconnection() -> None:
+    async with desk() as there:
+        call = await asked(there)
+        await call.record("0" * 32)
+        there.fake.answers["GET /channels"] = (200, [])
+        await there.stasis.sweep()
+        assert there.events.empty()
 
 
 async def test_events_of_channels_that_are_not_ours_are_passed_over() -> None:

@@ -7,14 +7,15 @@ DB() for the rest of the call (verdicts travel in the extension of ``continue_``
 import asyncio
 import base64
 import json
-import random
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 
+from gdprcall.asterisk.backoff import LOST_SECONDS, REFUSED_SECONDS, pause
 from gdprcall.errors import ConfigError, PeerError
 from gdprcall.log import get_logger
 
@@ -37,6 +38,10 @@ class Gone(PeerError):
     """The channel or playback does not exist any more, or is not ours any more."""
 
 
+class Forbidden(PeerError):
+    """Asterisk answered, and does not let us do that."""
+
+
 class ApplicationReplaced(PeerError):
     """Another program took our application's name."""
 
@@ -56,10 +61,10 @@ class Ari:
     ) -> None:
         self.up = False
         self.version = ""
+        self.app = app
         self._url = url.rstrip("/")
         # In a header, never in a URL: Asterisk and proxies log URLs.
         self._headers = {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
-        self._app = app
         self._on_event = on_event
         self._on_up = on_up
         self._session: aiohttp.ClientSession | None = None
@@ -68,23 +73,30 @@ class Ari:
     async def run(self) -> None:
         """Keep the link up until cancelled; raises ApplicationReplaced, and ConfigError for an Asterisk too old."""
         async with self.requests() as session:
-            tries = 0
+            tries, said = 0, ""
             while True:
+                longest = LOST_SECONDS
                 try:
                     await self._serve(session)
-                    tries = 0
-                except aiohttp.WSServerHandshakeError as error:
-                    tries += 1
-                    self._log.error("ari_refused" if error.status in {401, 403} else "ari_down", code=str(error.status))
+                    tries, said = 0, ""
+                except ApplicationReplaced:
+                    raise
                 except (aiohttp.ClientError, OSError, TimeoutError, PeerError) as error:
-                    if isinstance(error, ApplicationReplaced):
-                        raise
                     tries += 1
-                    if tries == 1 or tries % 20 == 0:
-                        self._log.error("ari_down", error=type(error).__name__, count=tries)
+                    trouble = type(error).__name__
+                    if trouble != said or tries % 20 == 0:
+                        said = trouble
+                        self._tell(error, tries)
+                    longest = REFUSED_SECONDS if _refused(error) else LOST_SECONDS
                 finally:
                     self.up = False
-                await asyncio.sleep(_pause(tries))
+                await asyncio.sleep(pause(tries, longest))
+
+    def _tell(self, error: Exception, tries: int) -> None:
+        code = str(error.status) if isinstance(error, aiohttp.WSServerHandshakeError) else None
+        self._log.error(
+            "ari_refused" if _refused(error) else "ari_down", error=type(error).__name__, code=code, count=tries
+        )
 
     @asynccontextmanager
     async def requests(self) -> AsyncIterator[aiohttp.ClientSession]:
@@ -101,12 +113,12 @@ class Ari:
     async def _serve(self, session: aiohttp.ClientSession) -> None:
         """Hold one connection from its handshake to its end."""
         url = f"{self._url}/events"
-        params = {"app": self._app, "subscribeAll": "false"}
+        params = {"app": self.app, "subscribeAll": "false"}
         async with session.ws_connect(
             url, params=params, heartbeat=HEARTBEAT_SECONDS, max_msg_size=MAX_MESSAGE_BYTES
         ) as socket:
             allowed = [{"type": event} for event in EVENTS]
-            await self._request("PUT", f"/applications/{self._app}/eventFilter", json={"allowed": allowed})
+            await self._request("PUT", f"/applications/{self.app}/eventFilter", json={"allowed": allowed})
             self.version = await self._checked_version()
             await self._on_up()
             self.up = True
@@ -121,7 +133,7 @@ class Ari:
             event = json.loads(text)
             if event.get("type") == "ApplicationReplaced":
                 raise ApplicationReplaced(
-                    f"another program took the ARI application {self._app!r}", "run one gdprcall per Asterisk"
+                    f"another program took the ARI application {self.app!r}", "run one gdprcall per Asterisk"
                 )
             self._on_event(event)
         except ApplicationReplaced:
@@ -153,16 +165,16 @@ class Ari:
     async def continue_(self, channel: str, context: str, extension: str) -> None:
         """Send a channel on in the dialplan; raises Gone or PeerError."""
         params = {"context": context, "extension": extension, "priority": "1"}
-        await self._request("POST", f"/channels/{channel}/continue", params=params)
+        await self._request("POST", f"/channels/{_path(channel)}/continue", params=params)
 
     async def play(self, channel: str, media: str, language: str, playback: str) -> None:
         """Start a sound on a channel under an id of ours; raises Gone or PeerError."""
         params = {"media": media, "lang": language}
-        await self._request("POST", f"/channels/{channel}/play/{playback}", params=params)
+        await self._request("POST", f"/channels/{_path(channel)}/play/{_path(playback)}", params=params)
 
     async def stop_playback(self, playback: str) -> None:
         """Stop a sound; raises Gone when it is over already, or PeerError."""
-        await self._request("DELETE", f"/playbacks/{playback}")
+        await self._request("DELETE", f"/playbacks/{_path(playback)}")
 
     async def run_local(self, extension: str, context: str) -> None:
         """Send a Local channel through one extension of the dialplan; what it returns does not matter."""
@@ -177,13 +189,20 @@ class Ari:
             async with self._session.request(method, self._url + path, **more) as answer:
                 if answer.status in {404, 409, 412}:
                     raise Gone(f"ARI: {method} of something that is gone", "")
+                if answer.status in {401, 403}:
+                    raise Forbidden(f"ARI refused {method}", "compare the ARI user with ari.conf: read_only must be no")
                 if answer.status >= 400:
-                    raise PeerError(f"ARI answered {answer.status} to {method}", "compare the ARI user with ari.conf")
+                    raise PeerError(f"ARI answered {answer.status} to {method}", "see Asterisk's log")
                 return await answer.json() if answer.status != 204 else None
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise PeerError(f"ARI did not answer to {method}: {type(error).__name__}", "is Asterisk up?") from error
 
 
-def _pause(tries: int) -> float:
-    """Return the seconds before the next try: 0.1 to 5, jittered so that several daemons do not come at once."""
-    return min(5.0, 0.1 * 2.0 ** min(tries, 8)) * random.uniform(0.5, 1.0)  # noqa: S311 # no secret hangs on it
+def _refused(error: Exception) -> bool:
+    """Whether it is a no that an operator must mend, not an Asterisk that is away or still starts."""
+    return isinstance(error, Forbidden) or (isinstance(error, aiohttp.WSServerHandshakeError) and error.status < 404)
+
+
+def _path(name: str) -> str:
+    """Return an id as one part of a path: who originates a channel chooses its id."""
+    return quote(name, safe="")

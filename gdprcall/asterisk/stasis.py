@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from gdprcall.asterisk.ari import Ari, AriEvent, Gone
 from gdprcall.consent.dialogue import Ask, Digit, Ended, Event, Failed, NoInput, Played
@@ -18,6 +19,8 @@ from gdprcall.log import get_logger
 PROTOCOL = "v1"
 ASK_CONTEXT = "gdprcall-ask"
 VERDICT_CONTEXT = "gdprcall-verdict"
+GRACE_SECONDS = 0.5
+"""How long a call may be in our application before we have heard of it: by then its StasisStart has been read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,8 @@ class StasisCall:
         self._ask: Ask | None = None
         self._prompt: PlayablePrompt | None = None
         self._playback = ""
-        self._playing_since: float | None = None
+        self._begun: _Moment | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._hung_up = False
         self._log = get_logger()
 
     def listen(self, deliver: Callable[[Event], None]) -> None:
@@ -65,13 +67,16 @@ class StasisCall:
         """Stop what plays and start the question; raises PeerError."""
         await self._stop_playing()
         self._ask, self._prompt = ask, prompt
-        self._playing_since = None
+        self._begun = None
         self._playback = uuid.uuid4().hex
         await self._ari.play(self.channel, prompt.media, prompt.language, self._playback)
 
     async def record(self, recording: str) -> None:
         """Give the call back with the verdict that records; raises PeerError when that is not certain."""
-        await self._verdict(f"rec{recording}")
+        self._finish()
+        # ``continue`` waits for the end of a sound, so the sound is stopped first.
+        await self._stop_playing()
+        await self._ari.continue_(self.channel, VERDICT_CONTEXT, f"rec{recording}")
 
     async def release(self) -> None:
         """Give the call back unrecorded."""
@@ -87,15 +92,15 @@ class StasisCall:
             return
         match kind:
             case "PlaybackStarted":
-                self._playing_since = self._playing_since or _now()
+                self._begun = self._begun or _Moment.of(event)
             case "PlaybackFinished":
                 self._played(str(event["playback"].get("state")))
             case "ChannelDtmfReceived":
-                self._digit(str(event["digit"]), int(event.get("duration_ms") or 0))
+                self._digit(str(event["digit"]), int(event.get("duration_ms") or 0), _Moment.of(event))
             case "ChannelHangupRequest" | "ChannelDestroyed":
                 self._end("hangup")
             case "StasisEnd":
-                self._end("hangup" if self._hung_up else "left")
+                self._end("left")
             case _:
                 pass
 
@@ -114,34 +119,34 @@ class StasisCall:
         silence = NoInput(self._ask.asked)
         self._timer = asyncio.get_running_loop().call_later(self._ask.timeout_ms / 1000, self._deliver, silence)
 
-    def _digit(self, digit: str, duration_ms: int) -> None:
+    def _digit(self, digit: str, duration_ms: int, reported: "_Moment") -> None:
         if self._ask is None or self._prompt is None:
             return
         # A digit is reported at its end: it was pressed that much earlier.
-        heard_ms = 0
-        if self._playing_since is not None:
-            heard_ms = round((_now() - self._playing_since) * 1000) - duration_ms
+        heard_ms = reported.ms_since(self._begun) - duration_ms if self._begun else 0
         heard_ms = min(max(heard_ms, 0), self._prompt.total_ms)
         self._deliver(Digit(self._ask.asked, digit, heard_ms))
 
+    def lose(self) -> None:
+        """Tell that events of the call may have been missed: what is not clear is not consent."""
+        if not self.finished:
+            self._deliver(Failed("ari_lost"))
+
     def _end(self, how: str) -> None:
-        self._hung_up = self._hung_up or how == "hangup"
         self._finish()
         self._deliver(Ended(how))
 
     async def _give_back(self, verdict: str) -> None:
+        self._finish()
+        # A sound that cannot be stopped delays the verdict, no more.
+        with suppress(PeerError):
+            await self._stop_playing()
         try:
-            await self._verdict(verdict)
+            await self._ari.continue_(self.channel, VERDICT_CONTEXT, verdict)
         except Gone:
             pass  # the caller has left: there is nothing to give back
         except PeerError as error:
             self._log.error("verdict_lost", uniqueid=self.channel, error=type(error).__name__)
-
-    async def _verdict(self, extension: str) -> None:
-        self._finish()
-        # ``continue`` waits for the end of a sound, so the sound is stopped first.
-        await self._stop_playing()
-        await self._ari.continue_(self.channel, VERDICT_CONTEXT, extension)
 
     async def _stop_playing(self) -> None:
         if self._timer is not None:
@@ -174,6 +179,7 @@ class Stasis:
         self._claim = claim
         self._arrive = arrive
         self._calls: dict[str, StasisCall] = {}
+        self._stranded: set[str] = set()
         self._log = get_logger()
 
     def handle(self, event: AriEvent) -> None:
@@ -192,17 +198,31 @@ class Stasis:
             del self._calls[channel]
 
     async def sweep(self) -> int:
-        """Give back every call in our application that nobody answers for; return how many there were."""
-        freed = 0
-        for channel in await self._ari.channels():
-            dialplan = channel.get("dialplan") or {}
-            ours = str(dialplan.get("app_data", "")).startswith(f"gdprcall,{PROTOCOL},")
-            if dialplan.get("app_name") == "Stasis" and ours and channel["id"] not in self._calls:
-                await self._free(str(channel["id"]))
-                freed += 1
-        return freed
+        """After each (re)connection: fail the calls whose events may be lost, and free those that nobody answers for.
+
+        Returns how many calls were in our application; raises PeerError.
+        """
+        earlier, self._calls = self._calls, {}
+        for call in earlier.values():
+            call.lose()
+        found = {str(channel["id"]) for channel in await self._ari.channels() if self._is_ours(channel)}
+        self._stranded = found
+        if found:
+            self._tasks.create_task(self._free_stranded(found))
+        return len(found)
+
+    def _is_ours(self, channel: AriEvent) -> bool:
+        dialplan = channel.get("dialplan") or {}
+        return dialplan.get("app_name") == "Stasis" and str(dialplan.get("app_data")).startswith(f"{self._ari.app},")
+
+    async def _free_stranded(self, stranded: set[str]) -> None:
+        # A call that came in this very moment is listed too, but its start is told, and takes it out of the set.
+        await asyncio.sleep(GRACE_SECONDS)
+        for channel in sorted(stranded):
+            await self._free(channel)
 
     def _start(self, event: AriEvent) -> None:
+        self._stranded.discard(str(event["channel"]["id"]))
         arrival = _arrival(event)
         if arrival is None:
             channel = str(event["channel"]["id"])
@@ -241,5 +261,27 @@ def _arrival(event: AriEvent) -> Arrival | None:
     return Arrival(str(channel["id"]), str(channel["name"]), line, demand, language, number)
 
 
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """When something happened: by the time at which we read it, and by Asterisk's own word, each in seconds."""
+
+    read: float
+    stamped: float | None
+
+    @classmethod
+    def of(cls, event: AriEvent) -> "_Moment":
+        try:
+            stamped = datetime.fromisoformat(str(event.get("timestamp"))).timestamp()
+        except ValueError:
+            stamped = None
+        return cls(asyncio.get_running_loop().time(), stamped)
+
+    def ms_since(self, earlier: "_Moment") -> int:
+        """Return the milliseconds between two moments; of two clocks that differ, the shorter time.
+
+        A daemon that stood still reads a key late, and a clock that is set jumps: neither may lengthen what was heard.
+        """
+        seconds = self.read - earlier.read
+        if self.stamped is not None and earlier.stamped is not None:
+            seconds = min(seconds, self.stamped - earlier.stamped)
+        return round(seconds * 1000)

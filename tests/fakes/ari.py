@@ -21,6 +21,8 @@ class FakeAri:
         self.sockets: list[web.WebSocketResponse] = []
         self.connected = asyncio.Event()
         self.hang = False
+        self.pongs = True
+        self.filter_status = 200
 
     async def send(self, event: dict[str, object] | str) -> None:
         """Send an event to the newest websocket."""
@@ -39,7 +41,7 @@ class FakeAri:
         self._note(request)
         if self.handshake != 101:
             return web.Response(status=self.handshake)
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(autoping=self.pongs)
         await socket.prepare(request)
         self.sockets.append(socket)
         self.connected.set()
@@ -56,7 +58,7 @@ class FakeAri:
         if path == "/asterisk/info":
             status, body = 200, {"system": {"version": self.version}}
         if path.endswith("/eventFilter"):
-            status, body = 200, {}
+            status, body = self.filter_status, {}
         return web.Response(status=204) if status == 204 else web.json_response(body, status=status)
 
     def _note(self, request: web.Request) -> None:
