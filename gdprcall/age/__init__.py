@@ -4,7 +4,7 @@ Every function takes streams or bytes, never a path; randomness is an argument. 
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import BinaryIO, Protocol
 
 from gdprcall.age.errors import (
@@ -16,12 +16,13 @@ from gdprcall.age.errors import (
     NoMatch,
     PayloadError,
 )
-from gdprcall.age.format import FILE_KEY_BYTES, Header, Stanza, header_mac, read_header
+from gdprcall.age.format import FILE_KEY_BYTES, MAX_HEADER_BYTES, Header, Random, Stanza, header_mac, read_header
 from gdprcall.age.stream import NONCE_BYTES, PayloadWriter, Sink, decrypt_payload, encrypt_payload
 from gdprcall.age.x25519 import X25519Identity, X25519Recipient
 
 __all__ = [
     "FILE_KEY_BYTES",
+    "MAX_HEADER_BYTES",
     "NONCE_BYTES",
     "AgeError",
     "BadIdentity",
@@ -33,6 +34,7 @@ __all__ = [
     "NoMatch",
     "PayloadError",
     "PayloadWriter",
+    "Random",
     "Recipient",
     "Stanza",
     "X25519Identity",
@@ -47,21 +49,19 @@ __all__ = [
     "read_header",
 ]
 
-Random = Callable[[int], bytes]
-
 
 class Recipient(Protocol):
     """Whoever a file key can be wrapped for."""
 
     def wrap(self, file_key: bytes, random: Random) -> Stanza:
-        """Return the stanza for this recipient."""
+        """Return the stanza that gives the file key to this recipient; raises BadRecipient."""
 
 
 class Identity(Protocol):
     """Whoever may be able to unwrap a file key."""
 
     def unwrap(self, stanza: Stanza) -> bytes | None:
-        """Return the file key, or None if the stanza is for someone else."""
+        """Return the file key, or None if the stanza is for someone else; raises HeaderError if it is malformed."""
 
 
 def make_header(
@@ -73,7 +73,8 @@ def make_header(
 ) -> bytes:
     """Return a header that gives ``file_key`` to every recipient; ``extra`` stanzas are covered by its MAC.
 
-    Raises ValueError without a recipient: nobody could ever open the file.
+    ``file_key`` is 16 fresh random bytes. Raises BadRecipient, HeaderError for an extra stanza that cannot be written,
+    and ValueError without a recipient: nobody could ever open the file.
     """
     if not recipients:
         raise ValueError("a header needs at least one recipient")
@@ -94,10 +95,17 @@ def open_header(data: bytes, identities: Sequence[Identity]) -> tuple[bytes, Hea
     raise NoMatch("none of the identities opens this file")
 
 
-def encrypt(source: BinaryIO, recipients: Sequence[Recipient], sink: Sink, *, random: Random = os.urandom) -> int:
-    """Write ``source`` as a whole age file to ``sink`` and return its size in bytes."""
+def encrypt(
+    source: BinaryIO,
+    recipients: Sequence[Recipient],
+    sink: Sink,
+    extra: Sequence[Stanza] = (),
+    *,
+    random: Random = os.urandom,
+) -> int:
+    """Write ``source`` as a whole age file to ``sink`` and return its size in bytes; raises as ``make_header``."""
     file_key = random(FILE_KEY_BYTES)
-    header = make_header(file_key, recipients, random=random)
+    header = make_header(file_key, recipients, extra, random=random)
     sink.write(header)
     return len(header) + encrypt_payload(file_key, source, sink, nonce=random(NONCE_BYTES))
 
@@ -110,9 +118,18 @@ def decrypt(source: BinaryIO, identities: Sequence[Identity], sink: Sink) -> Hea
 
 
 def parse_identities(text: str) -> list[X25519Identity]:
-    """Return the identities of an identity file: one a line, ``#`` for comments; raises BadIdentity."""
-    lines = [line.strip() for line in text.splitlines()]
-    identities = [X25519Identity.parse(line) for line in lines if line and not line.startswith("#")]
+    """Return the identities of an identity file: one a line, ``#`` for comments.
+
+    Raises BadIdentity with the number of the line, never with what stands in it.
+    """
+    identities = []
+    for number, line in enumerate(map(str.strip, text.splitlines()), 1):
+        if not line or line.startswith("#"):
+            continue
+        try:
+            identities.append(X25519Identity.parse(line))
+        except BadIdentity as error:
+            raise BadIdentity(f"line {number}: {error}") from None
     if not identities:
         raise BadIdentity("the file holds no identity")
     return identities

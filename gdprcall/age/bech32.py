@@ -21,8 +21,9 @@ def decode(text: str) -> tuple[str, bytes]:
     """Return the lower-case prefix and the data of ``text``; raises ValueError without repeating the text."""
     if len(text) > MAX_LENGTH:
         raise ValueError("too long")
-    if text not in {text.lower(), text.upper()}:
-        raise ValueError("mixed case")
+    # Not ASCII is refused before the case is changed: the Kelvin sign, for one, becomes a plain "k".
+    if not text.isascii() or text not in {text.lower(), text.upper()}:
+        raise ValueError("mixed case, or a character that Bech32 does not have")
     text = text.lower()
     prefix, separator, rest = text.rpartition("1")
     if not separator or not prefix or len(rest) < 6:

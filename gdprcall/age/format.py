@@ -6,6 +6,7 @@ It knows no recipient type and no payload, and refuses whatever the specificatio
 import base64
 import hmac
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -19,8 +20,10 @@ FILE_KEY_BYTES = 16
 MAX_HEADER_BYTES = 1 << 20
 """Room for hundreds of recipients; a longer header is refused before it is parsed."""
 
+Random = Callable[[int], bytes]
+"""Gives so many fresh random bytes: ``os.urandom``, or something repeatable in a test."""
+
 _COLUMNS = 64
-_BODY_BYTES_PER_LINE = 48
 _ARGUMENT = re.compile(r"[\x21-\x7e]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*")
 _MAC_LINE = re.compile(rb"--- ([A-Za-z0-9+/]{43})\n")
@@ -28,7 +31,7 @@ _MAC_LINE = re.compile(rb"--- ([A-Za-z0-9+/]{43})\n")
 
 @dataclass(frozen=True, slots=True)
 class Stanza:
-    """One recipient stanza: its type and arguments, and a body of bytes."""
+    """One recipient stanza: its type and arguments (one at least, visible ASCII), and a body of bytes."""
 
     args: tuple[str, ...]
     body: bytes
@@ -39,7 +42,7 @@ class Stanza:
         return self.args[0]
 
     def encode(self) -> bytes:
-        """Return the stanza as it stands in a header."""
+        """Return the stanza as it stands in a header; raises HeaderError for arguments that a header cannot hold."""
         if not self.args or not all(_ARGUMENT.fullmatch(arg) for arg in self.args):
             raise HeaderError("a stanza argument is empty or holds other than visible ASCII")
         text = encode_base64(self.body)
@@ -83,7 +86,9 @@ class Header:
 
 
 def header_mac(file_key: bytes, authenticated: bytes) -> bytes:
-    """Return the HMAC-SHA-256 of a header under the key that age derives from the file key."""
+    """Return the HMAC-SHA-256 (32 bytes) of a header under the key that age derives from the 16 byte file key."""
+    if len(file_key) != FILE_KEY_BYTES:
+        raise ValueError("a file key has 16 bytes")
     return hmac.digest(derive(file_key, salt=b"", info=b"header"), authenticated, "sha256")
 
 
@@ -109,16 +114,22 @@ def decode_base64(text: str) -> bytes:
 
 
 def read_header(source: BinaryIO, limit: int = MAX_HEADER_BYTES) -> bytes:
-    """Return the bytes of the header at the start of ``source`` and leave it at the payload; raises HeaderError."""
-    lines = [source.readline(limit)]
+    """Return the bytes of the header, ``limit`` at most, and leave ``source`` at the payload; raises HeaderError.
+
+    The header is found, not judged: Header.parse does that. ``source`` is best buffered, since it is read by lines.
+    """
+    # A file that is no age file may be one endless line: only as much is read as the version line is long.
+    lines = [source.readline(min(limit, len(VERSION_LINE)))]
     if lines[0] != VERSION_LINE:
         raise HeaderError("this is no age v1 file")
     size = len(lines[0])
     while not lines[-1].startswith(b"---"):
         line = source.readline(limit - size + 1)
         size += len(line)
-        if not line.endswith(b"\n") or size > limit:
-            raise HeaderError("the header does not end" if size <= limit else "the header is too long")
+        if size > limit:
+            raise HeaderError(f"the header is longer than {limit} bytes")
+        if not line.endswith(b"\n"):
+            raise HeaderError("the header does not end")
         lines.append(line)
     return b"".join(lines)
 

@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from gdprcall.age.errors import HeaderError, PayloadError
-from gdprcall.age.format import derive
+from gdprcall.age.format import FILE_KEY_BYTES, derive
 
 NONCE_BYTES = 16
 CHUNK_BYTES = 64 * 1024
@@ -24,37 +24,53 @@ class Sink(Protocol):
 
 
 class PayloadWriter:
-    """Encrypts what is written to it; ``finish`` must be called once, or the payload is no payload."""
+    """Encrypts what is written to it; ``finish`` must be called once, or the payload is no payload.
+
+    After ``finish``, or once the sink has failed, it refuses everything with ValueError: no number is used again.
+    """
 
     def __init__(self, file_key: bytes, nonce: bytes, sink: Sink) -> None:
         if len(nonce) != NONCE_BYTES:
             raise ValueError("the nonce of a payload has 16 bytes")
         self._cipher = _cipher(file_key, nonce)
         self._sink = sink
-        self._pending = bytearray()
-        self._sealed = bytearray(CHUNK_BYTES + TAG_BYTES)
+        self._plain = memoryview(bytearray(CHUNK_BYTES))
+        self._filled = 0
+        self._sealed = memoryview(bytearray(CHUNK_BYTES + TAG_BYTES))
         self._number = 0
-        self.written = NONCE_BYTES
+        self._open = True
         sink.write(nonce)
+        self.written = NONCE_BYTES
 
     def write(self, data: bytes) -> None:
-        """Take ``data``; a chunk leaves only when it is known that another follows it."""
-        self._pending += data
-        while len(self._pending) > CHUNK_BYTES:
-            self._chunk(CHUNK_BYTES, last=False)
+        """Take ``data``; a full chunk leaves only when it is known that another follows it."""
+        if not self._open:
+            raise ValueError("this payload is finished, or its sink has failed")
+        rest = memoryview(data)
+        while rest:
+            if self._filled == CHUNK_BYTES:
+                self._chunk(last=False)
+            taken = min(len(rest), CHUNK_BYTES - self._filled)
+            self._plain[self._filled : self._filled + taken] = rest[:taken]
+            self._filled += taken
+            rest = rest[taken:]
 
     def finish(self) -> None:
-        """Write the last chunk."""
-        self._chunk(len(self._pending), last=True)
+        """Write the last chunk, which is empty only when nothing was written."""
+        if not self._open:
+            raise ValueError("this payload is finished, or its sink has failed")
+        self._chunk(last=True)
 
-    def _chunk(self, size: int, *, last: bool) -> None:
-        with memoryview(self._pending) as pending, memoryview(self._sealed) as sealed:
-            out = sealed[: size + TAG_BYTES]
-            self._cipher.encrypt_into(_nonce(self._number, last=last), pending[:size], None, out)
-            self._sink.write(bytes(out))
-        del self._pending[:size]
+    def _chunk(self, *, last: bool) -> None:
+        # Closed until the chunk is out: whatever fails here, this number never meets other bytes.
+        self._open = False
+        out = self._sealed[: self._filled + TAG_BYTES]
+        self._cipher.encrypt_into(_nonce(self._number, last=last), self._plain[: self._filled], None, out)
+        self._sink.write(bytes(out))
+        self.written += len(out)
         self._number += 1
-        self.written += size + TAG_BYTES
+        self._filled = 0
+        self._open = not last
 
 
 def encrypt_payload(file_key: bytes, source: BinaryIO, sink: Sink, *, nonce: bytes) -> int:
@@ -69,7 +85,8 @@ def encrypt_payload(file_key: bytes, source: BinaryIO, sink: Sink, *, nonce: byt
 def decrypt_payload(file_key: bytes, source: BinaryIO, sink: Sink) -> int:
     """Write the plaintext of a payload to ``sink`` chunk by chunk and return its size in bytes.
 
-    Raises PayloadError. What was written before that is genuine but not whole: use it only after this returned.
+    Use the output only after this returned: what was written before a PayloadError is genuine, but not the whole.
+    Raises PayloadError, and HeaderError where the file ends before its payload begins.
     """
     nonce = _read(source, NONCE_BYTES)
     if len(nonce) != NONCE_BYTES:
@@ -94,13 +111,26 @@ def _open(cipher: ChaCha20Poly1305, chunk: bytes, number: int, *, last: bool) ->
     try:
         plain = cipher.decrypt(_nonce(number, last=last), chunk, None)
     except InvalidTag as error:
+        if last and _is_genuine(cipher, chunk, number):
+            raise PayloadError("the payload is truncated: it ends after a chunk that is not its last") from error
         raise PayloadError(f"chunk {number} of the payload is damaged, misplaced or not the last one") from error
     if not plain and number > 0:
         raise PayloadError("the last chunk is empty, which only an empty payload's may be")
     return plain
 
 
+def _is_genuine(cipher: ChaCha20Poly1305, chunk: bytes, number: int) -> bool:
+    """Return whether ``chunk`` was sealed at this place as one that others follow; only to name the fault."""
+    try:
+        cipher.decrypt(_nonce(number, last=False), chunk, None)
+    except InvalidTag:
+        return False
+    return True
+
+
 def _cipher(file_key: bytes, nonce: bytes) -> ChaCha20Poly1305:
+    if len(file_key) != FILE_KEY_BYTES:
+        raise ValueError("a file key has 16 bytes")
     return ChaCha20Poly1305(derive(file_key, salt=nonce, info=b"payload"))
 
 

@@ -3,7 +3,7 @@
 Identities never show their key, not even in a representation.
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -11,30 +11,44 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from gdprcall.age import bech32
 from gdprcall.age.errors import BadIdentity, BadRecipient, HeaderError
-from gdprcall.age.format import FILE_KEY_BYTES, Stanza, decode_base64, derive, encode_base64
+from gdprcall.age.format import FILE_KEY_BYTES, Random, Stanza, decode_base64, derive, encode_base64
 
 RECIPIENT_PREFIX = "age"
 IDENTITY_PREFIX = "age-secret-key-"
+HYBRID_RECIPIENT_PREFIX = "age1pq"
+KEY_BYTES = 32
 LABEL = b"age-encryption.org/v1/X25519"
 STANZA = "X25519"
-Random = Callable[[int], bytes]
+FIELD_PRIME = 2**255 - 19
 
 
+@dataclass(frozen=True, slots=True, repr=False)
 class X25519Recipient:
-    """A public key: whoever has it can seal, nobody can open with it."""
+    """A public key (32 bytes): whoever has it can seal, nobody can open with it."""
 
-    def __init__(self, key: bytes) -> None:
-        self.key = key
+    key: bytes
+
+    def __repr__(self) -> str:
+        return f"X25519Recipient({self.encode()})"
 
     @classmethod
     def parse(cls, text: str) -> "X25519Recipient":
-        """Return the recipient written ``age1…``; raises BadRecipient."""
+        """Return the recipient written ``age1…``; raises BadRecipient, also for a key that nobody can open with."""
         try:
             prefix, key = bech32.decode(text)
         except ValueError as error:
             raise BadRecipient(f"not an age recipient: {error}") from error
-        if prefix != RECIPIENT_PREFIX or len(key) != 32 or text != text.lower():
+        if prefix == IDENTITY_PREFIX:
+            raise BadRecipient(
+                "this is an identity, the secret half; the recipient that belongs to it begins with age1"
+            )
+        if prefix == HYBRID_RECIPIENT_PREFIX:
+            raise BadRecipient("post-quantum recipients are not supported yet; use one of 62 characters")
+        if prefix != RECIPIENT_PREFIX or len(key) != KEY_BYTES or text != text.lower():
             raise BadRecipient("not an age X25519 recipient: it begins with age1 and is 62 lower-case characters long")
+        # The salt holds the key as written, and an identity only knows the canonical spelling: nobody could open it.
+        if int.from_bytes(key, "little") >= FIELD_PRIME or _is_low_order(key):
+            raise BadRecipient("the recipient is no key that anybody can open with")
         return cls(key)
 
     def encode(self) -> str:
@@ -42,8 +56,11 @@ class X25519Recipient:
         return bech32.encode(RECIPIENT_PREFIX, self.key)
 
     def wrap(self, file_key: bytes, random: Random) -> Stanza:
-        """Return the stanza that gives ``file_key`` to this recipient; takes 32 bytes of ``random``."""
-        ephemeral = X25519PrivateKey.from_private_bytes(random(32))
+        """Return the stanza that gives ``file_key`` to this recipient; takes 32 bytes of ``random``.
+
+        Raises BadRecipient for a low-order key that was not parsed.
+        """
+        ephemeral = X25519PrivateKey.from_private_bytes(random(KEY_BYTES))
         share = ephemeral.public_key().public_bytes_raw()
         try:
             secret = ephemeral.exchange(X25519PublicKey.from_public_bytes(self.key))
@@ -58,18 +75,21 @@ class X25519Recipient:
 class X25519Identity:
     """A private key. It belongs to the controller and never on the PBX."""
 
+    __slots__ = ("_key", "_public")
+
     def __init__(self, key: bytes) -> None:
+        if len(key) != KEY_BYTES:
+            raise BadIdentity("an X25519 identity has 32 bytes")
         self._key = X25519PrivateKey.from_private_bytes(key)
         self._public = self._key.public_key().public_bytes_raw()
 
     def __repr__(self) -> str:
-        """Show the public half."""
         return f"X25519Identity({self.recipient().encode()})"
 
     @classmethod
     def generate(cls, random: Random) -> "X25519Identity":
         """Return a fresh identity from 32 bytes of ``random``."""
-        return cls(random(32))
+        return cls(random(KEY_BYTES))
 
     @classmethod
     def parse(cls, text: str) -> "X25519Identity":
@@ -79,8 +99,10 @@ class X25519Identity:
         except ValueError:
             # The cause is left out of the chain: it is raised where the secret is at hand.
             raise BadIdentity("not an age identity: mistyped or damaged") from None
-        if prefix != IDENTITY_PREFIX or len(key) != 32:
-            raise BadIdentity("not an age X25519 identity: it begins with AGE-SECRET-KEY-1")
+        if prefix != IDENTITY_PREFIX or len(key) != KEY_BYTES or text != text.upper():
+            raise BadIdentity(
+                "not an age X25519 identity: it begins with AGE-SECRET-KEY-1 and is upper-case throughout"
+            )
         return cls(key)
 
     def encode(self) -> str:
@@ -99,7 +121,7 @@ class X25519Identity:
             raise HeaderError("an X25519 stanza has one argument")
         share = decode_base64(stanza.args[1])
         # The size is checked before decryption: a longer body could be made to fit several keys.
-        if len(share) != 32 or len(stanza.body) != FILE_KEY_BYTES + 16:
+        if len(share) != KEY_BYTES or len(stanza.body) != FILE_KEY_BYTES + 16:
             raise HeaderError("an X25519 stanza of the wrong size")
         try:
             secret = self._key.exchange(X25519PublicKey.from_public_bytes(share))
@@ -110,3 +132,12 @@ class X25519Identity:
             return ChaCha20Poly1305(key).decrypt(bytes(12), stanza.body, None)
         except InvalidTag:
             return None
+
+
+def _is_low_order(key: bytes) -> bool:
+    """Return whether every secret shared with ``key`` is zero (RFC 7748, section 6.1); any private key shows it."""
+    try:
+        X25519PrivateKey.from_private_bytes(bytes(KEY_BYTES)).exchange(X25519PublicKey.from_public_bytes(key))
+    except ValueError:
+        return True
+    return False
