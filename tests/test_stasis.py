@@ -175,6 +175,17 @@ async def test_inf_05_a_prompt_that_fails_is_told() -> None:
         assert await there.event() == Failed("prompt_failed")
 
 
+async def test_a_call_that_leaves_in_mid_prompt_has_left_and_its_prompt_did_not_fail() -> None:
+    async with desk() as there:
+        await asked(there)
+        there.playback("PlaybackFinished", "failed")
+        there.tell("ChannelDtmfReceived", digit="1")
+        there.tell("StasisEnd")
+        assert await there.event() == Ended("left")
+        await asyncio.sleep(module.LEAVING_SECONDS + 0.05)
+        assert there.events.empty()
+
+
 async def test_the_end_of_an_earlier_prompt_and_its_silence_do_not_count() -> None:
     async with desk() as there:
         call = await asked(there, timeout_ms=50)

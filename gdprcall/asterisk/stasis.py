@@ -1,7 +1,8 @@
 """The ARI front end: takes calls over from the dialplan in two hops, asks, and gives them back with a verdict.
 
-It decides nothing and sets no channel variable. Seen on Asterisk 22: at a caller's hangup ChannelHangupRequest comes
-before StasisEnd; when the dialplan's watchdog takes a call on, StasisEnd comes alone.
+It decides nothing and sets no channel variable. Seen on Asterisk 22: a hangup is told as ChannelHangupRequest, then
+StasisEnd; the watchdog's taking a call on as StasisEnd alone; either in mid-prompt also fails the playback, before
+StasisEnd.
 """
 
 import asyncio
@@ -19,6 +20,8 @@ from gdprcall.log import get_logger
 PROTOCOL = "v1"
 ASK_CONTEXT = "gdprcall-ask"
 VERDICT_CONTEXT = "gdprcall-verdict"
+LEAVING_SECONDS = 0.1
+"""How long after a sound that failed it may be told that the call has left, which is why it failed."""
 GRACE_SECONDS = 0.5
 """How long a call may be in our application before we have heard of it: by then its StasisStart has been read."""
 
@@ -112,12 +115,14 @@ class StasisCall:
         if self._ask is None or self._prompt is None:
             return
         self._playback = ""
-        if state != "done":
-            self._deliver(Failed("prompt_failed"))
-            return
-        self._deliver(Played(self._ask.asked, self._prompt.total_ms))
-        silence = NoInput(self._ask.asked)
-        self._timer = asyncio.get_running_loop().call_later(self._ask.timeout_ms / 1000, self._deliver, silence)
+        asked, loop = self._ask, asyncio.get_running_loop()
+        if state == "done":
+            self._deliver(Played(asked.asked, self._prompt.total_ms))
+            self._timer = loop.call_later(asked.timeout_ms / 1000, self._deliver, NoInput(asked.asked))
+        else:
+            # Either the sound cannot be played, or the call leaves us, which is told next; no key counts any more.
+            self._ask = None
+            self._timer = loop.call_later(LEAVING_SECONDS, self._deliver, Failed("prompt_failed"))
 
     def _digit(self, digit: str, duration_ms: int, reported: "_Moment") -> None:
         if self._ask is None or self._prompt is None:
