@@ -151,9 +151,10 @@ async def test_two_hops_a_key_and_a_verdict_make_a_recording_that_our_rights_can
         (live,) = await there.ami.live()
         assert (live.recording, live.segment, live.mixmonitor) == (recording, 1, started.mixmonitor)
         assert (live.name, live.uniqueid) == (started.channel, call.channel)
-        # The second one finds nothing to end; a channel may be named by its uniqueid as well.
-        assert await there.ami.stop_recording(started.channel, started.mixmonitor) is True
-        assert await there.ami.stop_recording(call.channel, started.mixmonitor) is False
+        # A channel may be named by its uniqueid as well; the second request finds nothing to end.
+        assert await there.ami.stop_recording(call.channel, started.mixmonitor) is True
+        assert await there.ami.stop_recording(started.channel, started.mixmonitor) is False
+        assert await there.ami.stop_recording("PJSIP/nobody-1", started.mixmonitor) is False
         closed = await asyncio.wait_for(there.closed.get(), 5)
         assert (closed.recording, closed.segment) == (recording, 1)
         assert [file.recording for file in Spool(pbx.spool).files()] == [recording]

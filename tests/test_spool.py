@@ -63,3 +63,18 @@ def test_sec_04_a_name_that_is_not_ours_is_a_stranger(tmp_path: Path, name: str)
     spool = Spool(tmp_path)
     assert [(file.recording, file.segment) for file in spool.files()] == [(REC, 12)]
     assert spool.strangers() == 1
+
+
+async def test_events_that_were_lost_are_told_so_that_the_folder_is_looked_through(tmp_path: Path) -> None:
+    ready, overflow = asyncio.Event(), asyncio.Event()
+    most = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(
+            Spool(tmp_path).watch(lambda _f: None, lambda _f: None, overflow.set, ready.set),
+        )
+        await asyncio.wait_for(ready.wait(), 5)
+        # Two names in turn: the kernel joins events that are the same.
+        for number in range(most + 10):
+            (tmp_path / str(number % 2)).open("wb").close()
+        await asyncio.wait_for(overflow.wait(), 30)
+        task.cancel()
