@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from gdprcall import __version__
 from gdprcall.consent.dialogue import Consent, Note, Outcome
 from gdprcall.errors import VaultError
+from gdprcall.log import get_logger
 from gdprcall.policy.model import Controller, Line
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.keys import fingerprint
@@ -53,8 +54,9 @@ class LedgerEvidence:
                 if note.outcome is Outcome.GRANTED and self._call.number:
                     await asyncio.to_thread(self._keep_number, self._call.number)
                 await asyncio.wrap_future(self._vault.submit(self._fact(consent, note)))
-        except TimeoutError as error:
-            raise VaultError("the decision did not become durable within a second") from error
+        except (TimeoutError, VaultError) as error:
+            get_logger().error("evidence_failed", call=self._call.call, outcome=str(note.outcome))
+            raise VaultError("the decision did not become durable within a second", "check the disk") from error
 
     async def not_started(self, reason: str) -> None:
         """Note that a granted decision led to no recording; raises VaultError when that is not durable."""

@@ -108,7 +108,7 @@ class Intake:
         async with self._lock(file.recording):
             try:
                 await self._dispose(file)
-            except (GdprcallError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 # whatever it was: one file must not take the others down
                 self._failing[file.path.name] = type(error).__name__
                 hint = (
                     error.hint
@@ -134,6 +134,9 @@ class Intake:
         for file in files:
             if file.recording not in live:
                 await self.take(file)
+        # What somebody else took away no longer stands in the way.
+        there = {file.path.name for file in files}
+        self._failing = {name: error for name, error in self._failing.items() if name in there}
         present = {file.recording for file in files}
         for row in await asyncio.to_thread(self._work.vault.unfinished):
             if row.id not in live and row.id not in present:
@@ -246,6 +249,7 @@ class Intake:
     async def _discard(self, file: Found, controller: str | None, reason: str) -> None:
         discard = self._work.vault.discard
         await asyncio.to_thread(discard, file.path, file.recording, file.segment, controller, reason)
+        self._failing.pop(file.path.name, None)
         self._log.info("discarded", recording=file.recording, segment=file.segment, reason=reason)
 
     async def _note(self, kind: Kind, row: RecordingRow, body: Mapping[str, object]) -> None:

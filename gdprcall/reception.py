@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gdprcall.asterisk.stasis import Arrival, PlayablePrompt, StasisCall
 from gdprcall.calls import Calls, LiveCall
-from gdprcall.consent.dialogue import Ask, Consent, Event, Failed, Note, State, Terms
+from gdprcall.consent.dialogue import Ask, Event, Failed, State, Terms
 from gdprcall.errors import GdprcallError, PeerError, VaultError
 from gdprcall.evidence import CallFacts, LedgerEvidence
 from gdprcall.intake import Intake
@@ -87,7 +87,7 @@ class Reception:
         if self._refusal(arrival):
             self._house.tasks.create_task(front.release())
         else:
-            self._house.tasks.create_task(self._serve(arrival, front))
+            self._house.tasks.create_task(self._serve_contained(arrival, front))
 
     def _refusal(self, arrival: Arrival) -> str:
         if self.draining:
@@ -95,6 +95,13 @@ class Reception:
         if self.terms is None:
             return "configuration"
         return "" if arrival.line in self.terms.policy.lines else "unknown_line"
+
+    async def _serve_contained(self, arrival: Arrival, front: StasisCall) -> None:
+        try:
+            await self._serve(arrival, front)
+        except Exception:  # noqa: BLE001 # the top of one call: it goes on unrecorded, and so do the others as before
+            self._log.error("internal_error", uniqueid=arrival.channel, exc_info=True)
+            await front.release()
 
     async def _serve(self, arrival: Arrival, front: StasisCall) -> None:
         assert self.terms is not None
@@ -140,7 +147,7 @@ class Reception:
             recording=facts.recording,
             prompt=PlayablePrompt(prompt.media if prompt else "", facts.language, prompt.total_ms if prompt else 0),
             front=WatchedFront(front, recorder),
-            evidence=ToldEvidence(LedgerEvidence(self._house.vault, facts), facts),
+            evidence=LedgerEvidence(self._house.vault, facts),
             recorder=recorder,
         )
         live = LiveCall(facts.recording, arrival.channel, arrival.name, session.feed)
@@ -218,26 +225,6 @@ class WatchedFront:
     async def route(self) -> None:
         """Satisfy ``session.Front``."""
         await self._front.route()
-
-
-class ToldEvidence:
-    """Evidence whose failure an operator hears of."""
-
-    def __init__(self, evidence: LedgerEvidence, facts: CallFacts) -> None:
-        self._evidence = evidence
-        self._facts = facts
-
-    async def note(self, consent: Consent, note: Note) -> None:
-        """Satisfy ``session.Evidence``."""
-        try:
-            await self._evidence.note(consent, note)
-        except VaultError as error:
-            get_logger().error("evidence_failed", call=self._facts.call, outcome=str(note.outcome), hint=error.hint)
-            raise
-
-    async def not_started(self, reason: str) -> None:
-        """Satisfy ``session.Evidence``."""
-        await self._evidence.not_started(reason)
 
 
 class CallRecorder:

@@ -31,7 +31,7 @@ LAYERS: dict[str, set[str]] = {
     "session": {"consent", "errors"},
     "simulate": {"consent", "errors", "policy", "session"},
     "calls": {"asterisk", "consent", "errors", "log"},
-    "evidence": {"consent", "errors", "policy", "vault"},
+    "evidence": {"consent", "errors", "log", "policy", "vault"},
     "intake": {"errors", "log", "times", "vault"},
     "rights": {"errors", "vault"},
     "operations": {"config", "errors", "rights", "times", "vault"},
