@@ -3,15 +3,34 @@
 import hashlib
 import io
 import zlib
+from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from gdprcall import age
+from gdprcall.age.format import derive
+from gdprcall.age.stream import CHUNK_BYTES
 
 FOLDER = Path(__file__).parent / "vectors" / "age"
-NAMES = sorted(path.name for path in FOLDER.iterdir() if path.name != "README.md")
+NAMES = sorted(path.name for path in FOLDER.iterdir() if path.suffix == "" and not path.name.startswith("."))
+PACKAGE = Path(__file__).parents[1] / ".pbx/root/usr/share/gocode/src/c2sp.org/CCTV/age/testdata"
+COVERED = {"empty": 1, "header": 1, "hmac": 8, "stanza": 14, "stream": 28, "version": 1, "x25519": 14}
+NOT_YET_COVERED = {"armor": 33, "hybrid": 18, "scrypt": 25}
+"""Vectors of what this package does not read yet: text armor, post-quantum recipients, passphrases."""
+HELD_BACK = {
+    "stream_no_final_full",
+    "stream_no_final_two_chunks_full",
+    "stream_trailing_garbage_long",
+    "stream_trailing_garbage_short",
+    "stream_two_final_chunks",
+    "stream_two_final_chunks_full",
+    "stream_two_final_chunks_second",
+}
 EXPECTED = {
     "header failure": age.HeaderError,
     "HMAC failure": age.MacError,
@@ -37,17 +56,17 @@ def load(name: str) -> Vector:
     return Vector(fields, identities, body)
 
 
-def test_all_groups_but_armor_hybrid_and_scrypt_are_here() -> None:
-    assert len(NAMES) == 67
-    assert {name.split("_")[0] for name in NAMES} == {
-        "empty",
-        "header",
-        "hmac",
-        "stanza",
-        "stream",
-        "version",
-        "x25519",
-    }
+def test_each_vector_of_the_groups_we_cover_is_here() -> None:
+    assert Counter(name.split("_")[0] for name in NAMES) == COVERED
+
+
+@pytest.mark.pbx
+def test_the_vectors_are_those_of_the_package_and_the_others_are_not_yet_covered() -> None:
+    published = {path.name: path.read_bytes() for path in PACKAGE.iterdir()}
+    ours = {name: (FOLDER / name).read_bytes() for name in NAMES}
+    assert ours == {name: data for name, data in published.items() if name in ours}
+    missing = Counter(name.split("_")[0] for name in published.keys() - ours.keys())
+    assert missing == NOT_YET_COVERED, "a group was added or covered: bring the table up to date"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -78,11 +97,32 @@ def test_each_good_vector_is_written_again_byte_for_byte(name: str) -> None:
     assert again.getvalue() == payload
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if load(n).fields["expect"] == "payload failure"])
-def test_a_damaged_payload_releases_only_genuine_bytes(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name in NAMES if load(name).fields["expect"] == "payload failure"])
+def test_a_damaged_payload_releases_what_the_vector_says_but_for_a_chunk_that_may_be_the_last(name: str) -> None:
+    """A full chunk is held back until it is known whether another follows it.
+
+    Tools that try both meanings at once release one chunk more before they fail: with it, the hash is the vector's.
+    """
     vector, out = load(name), io.BytesIO()
+    source = io.BytesIO(vector.file)
+    file_key, header = age.open_header(age.read_header(source), vector.identities)
+    assert file_key.hex() == vector.fields["file key"]
+    assert header.encode() == vector.file[: source.tell()]
+    payload = source.read()
     with pytest.raises(age.PayloadError):
-        age.decrypt(io.BytesIO(vector.file), vector.identities, out)
-    if "payload" in vector.fields and hashlib.sha256(out.getvalue()).hexdigest() != vector.fields["payload"]:
-        # We hold a full chunk back until we know that it is not the last: stricter than the vector, never laxer.
-        assert len(out.getvalue()) % (64 * 1024) == 0
+        age.decrypt_payload(file_key, io.BytesIO(payload), out)
+    released = out.getvalue()
+    if name in HELD_BACK:
+        assert hashlib.sha256(released).hexdigest() != vector.fields["payload"]
+        released += held_back(file_key, payload, len(released) // CHUNK_BYTES)
+    assert hashlib.sha256(released).hexdigest() == vector.fields["payload"]
+
+
+def held_back(file_key: bytes, payload: bytes, number: int) -> bytes:
+    """Return chunk ``number``, whether it says that it is the last one or not; a short one must be the last."""
+    cipher = ChaCha20Poly1305(derive(file_key, salt=payload[:16], info=b"payload"))
+    start, full = 16 + number * (CHUNK_BYTES + 16), CHUNK_BYTES + 16
+    for last in (b"\x00", b"\x01"):
+        with suppress(InvalidTag):
+            return cipher.decrypt(number.to_bytes(11, "big") + last, payload[start : start + full], None)
+    raise AssertionError("the chunk is not genuine")
