@@ -11,17 +11,24 @@ import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from aiohttp import web
 
 from gdprcall import operations
-from gdprcall.errors import GdprcallError, Refused
+from gdprcall.errors import ConfigError, GdprcallError, Refused, VaultError
 from gdprcall.log import get_logger
 from gdprcall.operations import CHANGING, Context
 from gdprcall.roles import Role, role_of
 
 MAX_REQUEST_BYTES = 256 * 1024
-_UCRED = struct.Struct("3i")
+COPY_BYTES = 256 * 1024
+UPLOAD_SECONDS = 10.0
+"""How long a peer may take to send its small request."""
+STALL_SECONDS = 60.0
+"""How long a peer may not read any of what it asked for."""
+DRAIN_SECONDS = 5.0
+_UCRED = struct.Struct("iII")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 STATUS = {1: 409, 2: 400, 3: 404, 4: 422}
 """HTTP status by the exit status that an error has on the command line."""
@@ -33,7 +40,7 @@ async def serve_api(context: Context, path: Path) -> None:
     application[CONTEXT] = context
     application.router.add_post("/v1/{operation:.+}", _operate)
     application.router.add_get("/v1/export/{recording}/{segment}", _export)
-    runner = web.AppRunner(application, access_log=None)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=DRAIN_SECONDS)
     await runner.setup()
     try:
         path.unlink(missing_ok=True)
@@ -55,25 +62,34 @@ CONTEXT = web.AppKey("context", Context)
 async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
+    except Refused as error:
+        return _said(error, 403)
     except GdprcallError as error:
-        values = {"error": error.message, "hint": error.hint, "exit": error.exit_status}
-        return web.json_response(values, status=STATUS.get(error.exit_status, 409))
-    except web.HTTPException:
-        raise
+        return _said(error, STATUS.get(error.exit_status, 409))
+    except web.HTTPException as error:
+        return _said(GdprcallError(error.reason.lower(), "is it the same version as the daemon?"), error.status)
     except Exception:  # noqa: BLE001 # the top of a request: the daemon goes on, the peer hears that it failed
         get_logger().error("internal_error", exc_info=True)
         return web.json_response({"error": "internal error", "hint": "see the daemon's log", "exit": 1}, status=500)
+
+
+def _said(error: GdprcallError, status: int) -> web.Response:
+    values = {"error": error.message, "hint": error.hint, "exit": error.exit_status}
+    return web.json_response(values, status=status)
 
 
 async def _operate(request: web.Request) -> web.Response:
     context = _admitted(request)
     name = request.match_info["operation"]
     try:
-        params = await request.json()
+        async with asyncio.timeout(UPLOAD_SECONDS):
+            params = await request.json()
+    except TimeoutError as error:
+        raise ConfigError("the request did not come in time", "send it whole") from error
     except ValueError as error:
-        raise GdprcallError("the request is no JSON") from error
+        raise ConfigError("the request is no JSON", "send a JSON object") from error
     if not isinstance(params, dict):
-        raise GdprcallError("the request is no JSON object")
+        raise ConfigError("the request is no JSON object", "send a JSON object")
     result = await asyncio.to_thread(operations.run, context, name, params)
     if name in CHANGING:
         get_logger().info("api_request", operation=name)
@@ -88,14 +104,23 @@ async def _export(request: web.Request) -> web.StreamResponse:
     export = await asyncio.to_thread(operations.export, context, recording, number, purpose)
     get_logger().info("api_request", operation="export", recording=recording, segment=number)
     answer = web.StreamResponse(headers={"Content-Type": "application/octet-stream", "X-Name": export.name})
-    answer.content_length = export.size
-    await answer.prepare(request)
-    await answer.write(export.header)
-    with export.payload.open("rb") as file:
-        while data := await asyncio.to_thread(file.read, 256 * 1024):
-            await answer.write(data)
+    with _opened(export.payload) as file:
+        answer.content_length = len(export.header) + os.fstat(file.fileno()).st_size
+        await answer.prepare(request)
+        data = export.header
+        while data:
+            async with asyncio.timeout(STALL_SECONDS):
+                await answer.write(data)
+            data = await asyncio.to_thread(file.read, COPY_BYTES)
     await answer.write_eof()
     return answer
+
+
+def _opened(payload: Path) -> BinaryIO:
+    try:
+        return payload.open("rb")
+    except OSError as error:
+        raise VaultError(f"the payload cannot be read: {error.strerror}", "was it erased meanwhile?") from error
 
 
 def _admitted(request: web.Request) -> Context:

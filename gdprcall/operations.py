@@ -4,11 +4,13 @@ They take and give JSON values, and print nothing.
 """
 
 import shutil
+from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from gdprcall.config import Config
-from gdprcall.errors import ConfigError, GdprcallError
+from gdprcall.errors import ConfigError, GdprcallError, NotFound, VaultError
 from gdprcall.rights import erasure, retention
 from gdprcall.times import Clock, now_ms, parse_rfc3339, rfc3339
 from gdprcall.vault import checks
@@ -16,6 +18,7 @@ from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Entry, Kind
 from gdprcall.vault.rows import Export, Wanted
 
+STATES = ("recording", "not_started", "spooled", "sealed", "quarantined", "erased")
 Json = object
 Params = Mapping[str, object]
 
@@ -45,6 +48,7 @@ def status(context: Context, _params: Params) -> Json:
         **live,
         "spool": _spool(context),
         "recordings": len(context.vault.recordings(Wanted(state="sealed", limit=1_000_000))),
+        "expired": len(retention.due(context.vault, context.clock())),
         "ledger_entries": context.vault.ledger.size(),
         "vault_free_bytes": shutil.disk_usage(context.vault.folder).free,
     }
@@ -81,11 +85,24 @@ def recordings_show(context: Context, params: Params) -> Json:
 
 
 def recordings_erase(context: Context, params: Params) -> Json:
-    """Erase recordings and return their receipts; with ``dry_run`` return what would go."""
-    ids, reason = _texts(params, "ids"), _text(params, "reason")
-    if params.get("dry_run"):
-        return [context.vault.recording(id_).as_json() for id_ in ids]
-    return [erasure.erase(context.vault, id_, reason=reason, actor=context.actor).as_json() for id_ in ids]
+    """Erase recordings and return their receipts; with ``dry_run`` return what would go.
+
+    All are weighed first, so that one mistyped id destroys nothing. One that fails does not stop the others; what
+    was destroyed then stands in the ledger.
+    """
+    ids, reason = list(dict.fromkeys(_texts(params, "ids"))), _text(params, "reason")
+    rows = [erasure.weigh(context.vault, id_) for id_ in ids]
+    if _flag(params, "dry_run"):
+        return [row.as_json() for row in rows]
+    receipts, failed = [], []
+    for id_ in ids:
+        try:
+            receipts.append(erasure.erase(context.vault, id_, reason=reason, actor=context.actor).as_json())
+        except GdprcallError as error:
+            failed.append(f"{id_}: {error.message}")
+    if failed:
+        raise VaultError(f"{len(failed)} of {len(ids)} could not be erased: {'; '.join(failed)}", "try these again")
+    return receipts
 
 
 def retention_due(context: Context, params: Params) -> Json:
@@ -95,12 +112,15 @@ def retention_due(context: Context, params: Params) -> Json:
 
 def retention_sweep(context: Context, params: Params) -> Json:
     """Erase what has expired; return the receipts and what failed."""
-    if params.get("dry_run"):
+    if _flag(params, "dry_run"):
         return {"would_erase": retention_due(context, params), "erased": [], "failed": []}
-    swept = list(retention.sweep(context.vault, _by(context, params), actor=context.actor))
+    by, now = _by(context, params), context.clock()
+    if by > now:
+        raise ConfigError("nothing is erased before its time", "leave --by out, or add --dry-run")
+    swept = list(retention.sweep(context.vault, by, actor=context.actor))
     return {
         "erased": [one.receipt.as_json() for one in swept if one.receipt],
-        "failed": [{"recording": one.recording, "error": one.error} for one in swept if not one.receipt],
+        "failed": [{"recording": one.recording, "error": one.error} for one in swept if one.error],
     }
 
 
@@ -110,12 +130,12 @@ def audit_log(context: Context, params: Params) -> Json:
     if kind is not None and kind not in set(Kind):
         raise ConfigError(f"there is no kind of entry {kind!r}", f"kinds: {', '.join(Kind)}")
     since = _time(params, "since")
-    entries = [
-        entry_json(entry)
+    entries = (
+        entry
         for entry in context.vault.ledger.entries(recording=str(recording) if recording else None)
         if (kind is None or entry.kind == kind) and (since is None or entry.time >= since)
-    ]
-    return entries[-_limit(params) :]
+    )
+    return [entry_json(entry) for entry in deque(entries, maxlen=_limit(params))]
 
 
 def audit_verify(context: Context, _params: Params) -> Json:
@@ -141,7 +161,8 @@ CHANGING = frozenset({"recordings/erase", "retention/sweep"})
 
 
 def export(context: Context, recording: str, segment: int, purpose: str) -> Export:
-    """Release a sealed segment; see ``Vault.export``."""
+    """Release a sealed segment; see ``Vault.export``. Raises ConfigError without a purpose (Art. 5(1)(b))."""
+    purpose = _text({"purpose": purpose}, "purpose")
     return context.vault.export(recording, segment, actor=context.actor, purpose=purpose)
 
 
@@ -159,26 +180,28 @@ def entry_json(entry: Entry) -> dict[str, object]:
 
 def _spool(context: Context) -> Json:
     folder = context.config.asterisk.spool
+    ages = []
     try:
-        ages = [context.clock() / 1000 - path.stat().st_mtime for path in folder.glob("*.wav")]
-        return {"files": len(ages), "oldest_seconds": round(max(ages, default=0)), "free_bytes": _free(context)}
+        for path in folder.glob("*.wav"):
+            with suppress(FileNotFoundError):  # sealed meanwhile
+                ages.append(context.clock() / 1000 - path.stat().st_mtime)
+        free = shutil.disk_usage(folder).free
     except OSError as error:
         return {"error": error.strerror}
-
-
-def _free(context: Context) -> int:
-    return shutil.disk_usage(context.config.asterisk.spool).free
+    return {"files": len(ages), "oldest_seconds": max(0, round(max(ages, default=0))), "free_bytes": free}
 
 
 def _wanted(params: Params) -> Wanted:
     names = ("controller", "line", "state", "outcome")
     values = {name: str(params[name]) for name in names if params.get(name) is not None}
+    if values.get("state", STATES[0]) not in STATES:
+        raise ConfigError(f"there is no state {values['state']!r}", f"states: {', '.join(STATES)}")
     return Wanted(**values, since=_time(params, "since"), limit=_limit(params))
 
 
 def _limit(params: Params) -> int:
     value = params.get("limit", 1000)
-    if not isinstance(value, int) or not 1 <= value <= 1_000_000:
+    if type(value) is not int or not 1 <= value <= 1_000_000:
         raise ConfigError("the limit is not a number from 1 to 1000000", "for example --limit 50")
     return value
 
@@ -195,10 +218,7 @@ def _time(params: Params, name: str) -> int | None:
 
 def _by(context: Context, params: Params) -> int:
     by = _time(params, "by")
-    now = context.clock()
-    if by is not None and by > now and not params.get("dry_run", True):
-        raise ConfigError("nothing is erased before its time", "leave --by out, or add --dry-run")
-    return now if by is None else by
+    return context.clock() if by is None else by
 
 
 def _text(params: Params, name: str) -> str:
@@ -210,14 +230,22 @@ def _text(params: Params, name: str) -> str:
 
 def _texts(params: Params, name: str) -> list[str]:
     value = params.get(name)
-    if not isinstance(value, list) or not value:
+    if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
         raise ConfigError(f"{name} is missing", f"give {name}")
-    return [str(one) for one in value]
+    return value
+
+
+def _flag(params: Params, name: str) -> bool:
+    """Return a flag; raises ConfigError for what is neither true nor false: whether to destroy is never guessed."""
+    value = params.get(name, False)
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name} is neither true nor false", f"give {name} as true or false")
+    return value
 
 
 def run(context: Context, name: str, params: Params) -> Json:
     """Run an operation by its name; raises GdprcallError."""
     operation = OPERATIONS.get(name)
     if operation is None:
-        raise GdprcallError(f"there is no operation {name!r}")
+        raise NotFound(f"there is no operation {name!r}", f"operations: {', '.join(OPERATIONS)}")
     return operation(context, params)

@@ -2,9 +2,11 @@
 
 import http.client
 import json
+import os
+import shutil
 import socket
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -12,7 +14,7 @@ from urllib.parse import quote
 from gdprcall import errors, operations
 from gdprcall.config import Config
 from gdprcall.errors import GdprcallError
-from gdprcall.vault.archive import Vault
+from gdprcall.vault.archive import InUse, Vault
 
 SECONDS = 3600.0
 """A sweep or a verification of a large vault takes its time; the daemon ends the connection when it stops."""
@@ -44,12 +46,9 @@ class Backend:
         """Return the result of an operation; raises GdprcallError."""
         connection = self._daemon()
         if connection is None:
-            vault = self._open()
-            try:
-                return operations.run(operations.Context(vault, self._config), name, params)
-            finally:
-                vault.close()
-        with closing(connection):
+            with self._context() as context:
+                return operations.run(context, name, params)
+        with closing(connection), _lost_is_told():
             connection.request("POST", f"/v1/{name}", json.dumps(params), {"Content-Type": "application/json"})
             return json.loads(_checked(connection).read())
 
@@ -59,20 +58,16 @@ class Backend:
         if connection is not None:
             path = f"/v1/export/{quote(recording, safe='')}/{segment}?purpose={quote(purpose)}"
             with closing(connection):
-                connection.request("GET", path)
-                answer = _checked(connection)
-                while data := answer.read(COPY_BYTES):
-                    sink.write(data)
+                with _lost_is_told():
+                    connection.request("GET", path)
+                    answer = _checked(connection)
+                _copy_whole(answer, sink)
             return
-        vault = self._open()
-        try:
-            export = operations.export(operations.Context(vault, self._config), recording, segment, purpose)
+        with self._context() as context:
+            export = operations.export(context, recording, segment, purpose)
             sink.write(export.header)
             with export.payload.open("rb") as file:
-                while data := file.read(COPY_BYTES):
-                    sink.write(data)
-        finally:
-            vault.close()
+                shutil.copyfileobj(file, sink, COPY_BYTES)
 
     def _daemon(self) -> _Connection | None:
         connection = _Connection(self._config.socket)
@@ -86,22 +81,48 @@ class Backend:
             raise GdprcallError(f"the daemon's socket cannot be used: {error.strerror}", hint) from error
         return connection
 
-    def _open(self) -> Vault:
-        vault = Vault.open(self._config.vault)
-        vault.finish_erasures()
-        return vault
+    @contextmanager
+    def _context(self) -> Iterator[operations.Context]:
+        """Yield the vault, opened here; raises VaultError, also when another process has it open."""
+        try:
+            vault = Vault.open(self._config.vault)
+        except InUse as error:
+            hint = f"wait for it; if that is the daemon, is {self._config.socket} its vault.socket?"
+            raise InUse(f"{error.message}, and no daemon answers", hint) from error
+        with vault:
+            vault.finish_erasures()
+            yield operations.Context(vault, self._config, actor=f"uid:{os.getuid()}")
+
+
+@contextmanager
+def _lost_is_told() -> Iterator[None]:
+    """Turn a connection that the daemon ended into an error."""
+    try:
+        yield
+    except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
+        raise GdprcallError("the daemon ended the connection", "see its log; then try again") from error
+
+
+def _copy_whole(answer: http.client.HTTPResponse, sink: BinaryIO) -> None:
+    """Copy a body; raises GdprcallError when less came than was announced, which http.client keeps to itself."""
+    left = int(answer.headers["Content-Length"])
+    data = b"-"
+    while data:
+        with _lost_is_told():
+            data = answer.read(COPY_BYTES)
+        left -= len(data)
+        sink.write(data)
+    if left:
+        raise GdprcallError("the daemon ended the connection in the middle of the file", "see its log; then try again")
 
 
 def _checked(connection: _Connection) -> http.client.HTTPResponse:
-    try:
-        answer = connection.getresponse()
-    except (OSError, http.client.HTTPException) as error:
-        raise GdprcallError("the daemon ended the connection", "see its log") from error
+    answer = connection.getresponse()
     if answer.status == 200:
         return answer
     try:
         said = json.loads(answer.read())
         kind = ERRORS.get(said["exit"], GdprcallError)
         raise kind(said["error"], said["hint"])
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise GdprcallError(f"the daemon answered {answer.status}", "are both of the same version?") from error

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import click
 
-from gdprcall import age
+from gdprcall import age, config
 from gdprcall.cli import options
 from gdprcall.cli.output import print_json, print_rows
 from gdprcall.cli.shared import Shared, example, shared
 from gdprcall.config import DEFAULT_PATH
 from gdprcall.errors import GdprcallError, Refused
 from gdprcall.vault.keys import fingerprint
+from gdprcall.vault.objects import sync_folder
 
 
 @click.group()
@@ -24,16 +25,13 @@ def keys() -> None:
     "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The identity file."
 )
 @options.as_json
-@click.pass_context
-def new(context: click.Context, output: Path, json_: bool) -> None:
+@shared
+def new(state: Shared, output: Path, json_: bool) -> None:
     """Make an identity for a controller; run this on the controller's own machine.
 
     The printed recipient goes into the configuration of the PBX. Who loses the identity loses the recordings.
     """
-    folder = output.resolve().parent
-    for place in (Path("/var/lib/gdprcall"), Path("/var/spool/asterisk"), context.find_object(Shared).path.parent):  # type: ignore[union-attr]  # root sets it
-        if place == DEFAULT_PATH.parent and folder.is_relative_to(place.resolve()):
-            raise Refused(f"{folder} belongs to the PBX, where no identity may lie", "make it on another machine")
+    _refuse_on_the_pbx(output, state.path)
     identity = age.X25519Identity.generate(os.urandom)
     recipient = identity.recipient().encode()
     text = f"# gdprcall identity: keep it secret, keep a copy, never put it on the PBX\n# public key: {recipient}\n"
@@ -45,10 +43,14 @@ def new(context: click.Context, output: Path, json_: bool) -> None:
         raise GdprcallError(f"{output} cannot be written: {error.strerror}", "check the folder") from error
     with open(descriptor, "w") as file:
         file.write(f"{text}{identity.encode()}\n")
+        file.flush()
+        os.fsync(descriptor)
+    sync_folder(output.resolve().parent)
     if json_:
         print_json({"identity": str(output), "recipient": recipient, "fingerprint": fingerprint(recipient)})
     else:
         click.echo(recipient)
+        click.echo(f"{output} opens what is sealed to this recipient: keep two copies, none on the PBX", err=True)
 
 
 @keys.command("list", epilog=example("gdprcall keys list"))
@@ -66,3 +68,15 @@ def list_(state: Shared, json_: bool) -> None:
     else:
         columns = {"controller": "CONTROLLER", "fingerprint": "FINGERPRINT", "recipient": "RECIPIENT"}
         print_rows(rows, columns, "no controllers")
+
+
+def _refuse_on_the_pbx(output: Path, path: Path) -> None:
+    """Refuse a place where the PBX keeps its own files: whoever holds the PBX could then open its recordings."""
+    places = [DEFAULT_PATH.parent, Path("/var/lib/gdprcall"), Path("/var/spool/asterisk"), Path("/run/gdprcall")]
+    if path.is_file():
+        settings = config.load(path)
+        places += [settings.vault, settings.secrets, settings.asterisk.spool, settings.asterisk.sounds]
+    folder = output.resolve().parent
+    for place in places:
+        if folder.is_relative_to(place.resolve()):
+            raise Refused(f"{place} belongs to the PBX, where no identity may lie", "make it on another machine")

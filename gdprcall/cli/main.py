@@ -57,13 +57,19 @@ def run(arguments: list[str] | None = None) -> int:
         return error.exit_status
     except click.ClickException as error:
         usage = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "gdprcall"
-        complain(error.format_message(), f"see: {usage} --help")
+        # click 8.2 and later raise this for a group alone, with its whole help as the message
+        missing = type(error).__name__ == "NoArgsIsHelpError"
+        complain("a command is missing" if missing else error.format_message(), f"see: {usage} --help")
         return 2
     except (click.Abort, KeyboardInterrupt):
         complain("interrupted", "nothing was left half done: run it again")
         return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        complain(f"{place}{error.strerror or type(error).__name__}", "check the path, its owner and its modes")
         return 1
     except Exception as error:  # noqa: BLE001 # the top: a person gets a line, not a traceback
         shown = log.withhold_exception(None, "", {"exc_info": error})

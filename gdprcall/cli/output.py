@@ -26,7 +26,7 @@ def print_rows(rows: Sequence[Row], columns: Mapping[str, str], empty: str) -> N
             table.add_column(heading, overflow="fold")
         for row in rows:
             table.add_row(*(_cell(row.get(key)) for key in columns))
-        Console().print(table)
+        Console(markup=False, highlight=False, emoji=False).print(table)
     else:
         click.echo("\t".join(columns.values()))
         for row in rows:
@@ -35,11 +35,15 @@ def print_rows(rows: Sequence[Row], columns: Mapping[str, str], empty: str) -> N
 
 def print_fields(values: Row, indent: str = "") -> None:
     """Print one value, a field a line."""
-    width = max(len(key) for key in values)
+    width = max((len(key) for key in values), default=0)
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
             click.echo(f"{indent}{key}:")
             print_fields(value, indent + "  ")
+        elif isinstance(value, list) and value and all(isinstance(one, Mapping) for one in value):
+            click.echo(f"{indent}{key}:")
+            for one in value:
+                click.echo(f"{indent}  - " + "  ".join(f"{name}={_cell(part)}" for name, part in one.items()))
         else:
             click.echo(f"{indent}{key:{width}}  {_cell(value)}")
 

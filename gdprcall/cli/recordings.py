@@ -14,7 +14,8 @@ from gdprcall.cli import options
 from gdprcall.cli.output import print_fields, print_json, print_rows
 from gdprcall.cli.shared import Shared, example, shared
 from gdprcall.errors import CheckFailed, GdprcallError, NotFound, Refused
-from gdprcall.vault.binding import bound_to
+from gdprcall.vault.binding import NUMBER, bound_to
+from gdprcall.vault.objects import sync_folder
 
 COLUMNS = {
     "started_at": "STARTED",
@@ -108,10 +109,10 @@ def open_(file: Path, identity: Path, output: Path | None, wanted: str | None, f
     """
     target = output or file.with_suffix(".wav")
     try:
-        identities = age.parse_identities(identity.read_text())
+        identities = _identities(identity)
         with file.open("rb") as source:
             file_key, header = age.open_header(age.read_header(source), identities)
-            _check_binding(header, wanted or file.name.split(".")[0])
+            _check_binding(header, file, wanted)
             _write_whole(target, lambda sink: age.decrypt_payload(file_key, source, sink), force=force)
     except age.NoMatch as error:
         raise GdprcallError("this identity does not open it", "it was sealed to another recipient") from error
@@ -119,8 +120,6 @@ def open_(file: Path, identity: Path, output: Path | None, wanted: str | None, f
         raise CheckFailed(
             f"{file.name} is not what was sealed: {error}", "export it again; run: gdprcall audit verify"
         ) from error
-    except UnicodeDecodeError as error:
-        raise GdprcallError(f"{identity} is no identity file") from error
     click.echo(target)
 
 
@@ -148,21 +147,45 @@ def erase(state: Shared, ids: tuple[str, ...], reason: str, dry_run: bool, yes: 
     receipts = state.backend.call("recordings/erase", params | {"dry_run": False})
     if json_:
         print_json(receipts)
+        _refuse_unverified(receipts)
         return
     for receipt in receipts:  # type: ignore[attr-defined]  # JSON of our own
         click.echo(f"erased {receipt['recording']}")
         for step in receipt["steps"]:
             click.echo(f"  {step['step']}: {step['seen']}")
+    _refuse_unverified(receipts)
 
 
-def _check_binding(header: age.Header, wanted: str) -> None:
+def _refuse_unverified(receipts: object) -> None:
+    assert isinstance(receipts, list)
+    incomplete = [receipt["recording"] for receipt in receipts if not receipt["complete"]]
+    if incomplete:
+        raise CheckFailed(f"not every step was verified for {', '.join(incomplete)}", "run: gdprcall audit verify")
+
+
+def _identities(path: Path) -> list[age.X25519Identity]:
+    try:
+        return age.parse_identities(path.read_text(encoding="ascii"))
+    except UnicodeDecodeError as error:
+        raise GdprcallError(f"{path} is no identity file", "it begins with AGE-SECRET-KEY-1") from error
+    except age.BadIdentity as error:
+        raise GdprcallError(f"{path} is no identity file: {error}", "it begins with AGE-SECRET-KEY-1") from error
+
+
+def _check_binding(header: age.Header, file: Path, wanted: str | None) -> None:
+    """Refuse another recording than was asked for or than the file is named after, and another segment of it."""
     bound = bound_to(header)
-    if bound is None:
+    if bound is None or len(bound) != 3:
         raise CheckFailed("this age file was not sealed by gdprcall", "open it with age itself")
-    if bound[0] != wanted:
-        raise CheckFailed(
-            f"this is sealed as recording {bound[0]}, not {wanted}", f"name it with --recording {bound[0]}"
-        )
+    recording, _, part = bound
+    if part == f"part={NUMBER}":
+        raise CheckFailed("this holds a caller's number, not sound", "open it with age itself")
+    named, segment = [*file.name.split("."), ""][:2]
+    if recording != (wanted or named):
+        hint = f"if that is the one you want: --recording {recording}"
+        raise CheckFailed(f"this is sealed as recording {recording}, not {wanted or named}", hint)
+    if recording == named and segment.isdecimal() and part != f"part={segment}":
+        raise CheckFailed(f"this is sealed as segment {part.removeprefix('part=')}, not {segment}", "export it again")
 
 
 def _to_standard_output(state: Shared, id_: str, parts: list[int], purpose: str) -> None:
@@ -188,6 +211,7 @@ def _write_whole(path: Path, fill: Callable[[BinaryIO], object], *, force: bool)
             file.flush()
             os.fsync(file.fileno())
         Path(name).rename(path)
+        sync_folder(path.parent)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

@@ -10,10 +10,15 @@ from gdprcall.errors import GdprcallError
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.rows import Receipt, RecordingRow
 
+ALL = -1
+
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What became of one expired recording: its receipt, or why it is still there."""
+    """What became of one expired recording: its receipt, and what went wrong, if anything did.
+
+    A receipt with an error is one whose steps were not all verified.
+    """
 
     recording: str
     receipt: Receipt | None
@@ -21,23 +26,23 @@ class Swept:
 
 
 def due(vault: Vault, now: int) -> list[RecordingRow]:
-    """Return the recordings that have expired by ``now`` (milliseconds), the longest overdue first."""
-    return vault.due(now)
+    """Return all recordings that have expired by ``now`` (milliseconds), the longest overdue first."""
+    vault.catch_up()
+    return vault.index.due(now, ALL)
 
 
 def sweep(
     vault: Vault, now: int, *, actor: str, progress: Callable[[int], None] = lambda _done: None
 ) -> Iterator[Swept]:
     """Erase everything that has expired; one that fails stays and is named, and the rest goes on."""
-    done = 0
-    failed: set[str] = set()
-    while rows := [row for row in due(vault, now) if row.id not in failed]:
-        for row in rows:
-            try:
-                swept = Swept(row.id, vault.erase(row.id, reason="retention", actor=actor))
-            except GdprcallError as error:
-                failed.add(row.id)
-                swept = Swept(row.id, None, error.message)
-            done += 1
-            progress(done)
-            yield swept
+    for done, row in enumerate(due(vault, now), 1):
+        yield _swept(vault, row.id, actor)
+        progress(done)
+
+
+def _swept(vault: Vault, recording: str, actor: str) -> Swept:
+    try:
+        receipt = vault.erase(recording, reason="retention", actor=actor)
+    except GdprcallError as error:
+        return Swept(recording, None, error.message)
+    return Swept(recording, receipt, "" if receipt.complete else "not every step was verified")
