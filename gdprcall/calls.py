@@ -85,7 +85,8 @@ class Calls:
                 await call.told.wait()
         except TimeoutError as error:
             raise PeerError("Asterisk did not say which recording it started") from error
-        await self._stopper.stop_recording(call.channel, call.mixmonitor)
+        # By its uniqueid: a channel may be renamed while it lives.
+        await self._stopper.stop_recording(call.uniqueid, call.mixmonitor)
 
     def handle(self, event: ami.AmiEvent) -> None:
         """Take one event of AMI, in the order of its arrival."""

@@ -266,7 +266,9 @@ def loaders(world: Path) -> Iterator[Path]:
         for path in sorted(world.glob(pattern)):
             real = path.resolve() if path.resolve().is_relative_to(world) else None
             if real is None:
-                real = next(world.glob(f"**/{Path(os.readlink(path)).name}"), None)
+                # An absolute link would lead to the host's own loader: the file itself is looked for.
+                same_name = world.glob(f"**/{Path(os.readlink(path)).name}")
+                real = next((found for found in same_name if not found.is_symlink()), None)
             if real is not None:
                 yield real
 
