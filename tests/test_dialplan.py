@@ -1,0 +1,227 @@
+"""The shipped files of Asterisk's side, read and not run: what must stand in them, in which order, and what must not."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+DIALPLAN = Path(__file__).parent.parent / "dialplan"
+TEXT = (DIALPLAN / "gdprcall.conf").read_text()
+
+
+def code(name: str) -> str:
+    """Return a file without its comments."""
+    lines = (DIALPLAN / name).read_text().splitlines()
+    return "\n".join(line for line in lines if not line.startswith(";"))
+
+
+def contexts() -> dict[str, dict[str, list[str]]]:
+    """Return {context: {extension: [application(arguments), by priority]}}."""
+    found: dict[str, dict[str, list[str]]] = {}
+    steps: list[str] = []
+    for line in filter(None, code("gdprcall.conf").splitlines()):
+        if name := re.fullmatch(r"\[([a-z-]+)\]", line):
+            extensions = found.setdefault(name[1], {})
+        elif first := re.fullmatch(r"exten => ([^,]+),1,(.+)", line):
+            assert first[1] not in extensions, f"{first[1]} is written twice"
+            steps = extensions[first[1]] = [first[2]]
+        else:
+            further = re.fullmatch(r" same => n(?:\([a-z]+\))?,(.+)", line)
+            assert further, f"not understood: {line}"
+            steps.append(further[1])
+    return found
+
+
+PLAN = contexts()
+
+
+def place(steps: list[str], start: str) -> int:
+    """Return where the only step stands that begins so."""
+    (index,) = (index for index, step in enumerate(steps) if step.startswith(start))
+    return index
+
+
+def test_every_context_is_ours_by_name() -> None:
+    assert set(PLAN) == {
+        "gdprcall", "gdprcall-ask", "gdprcall-verdict", "gdprcall-segment", "gdprcall-stop", "gdprcall-end",
+        "gdprcall-withdraw", "gdprcall-forget", "gdprcall-timeout",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("context", ["gdprcall", "gdprcall-ask", "gdprcall-verdict"])
+def test_wherever_the_daemon_may_send_a_call_unknown_extensions_and_timeouts_end_unrecorded(context: str) -> None:
+    for extension in ("T", "i"):
+        assert PLAN[context][extension][-1] in {"Goto(gdprcall-verdict,norec,1)", "Goto(norec,1)"}
+
+
+@pytest.mark.parametrize("context", ["gdprcall-timeout", "gdprcall-stop", "gdprcall-segment"])
+def test_a_timeout_within_a_subroutine_leaves_its_frame_before_the_verdict(context: str) -> None:
+    assert PLAN[context]["T"] == ["StackPop()", "Goto(gdprcall-verdict,norec,1)"]
+
+
+def test_every_way_ends_in_a_return_a_goto_or_a_hangup() -> None:
+    for context, extensions in PLAN.items():
+        for extension, steps in extensions.items():
+            assert re.match(r"Return\(|Goto\(|Hangup\(", steps[-1]), (context, extension)
+
+
+def test_every_jump_leads_to_an_extension_that_is_there() -> None:
+    for target, extension in re.findall(r"(?:Goto|Gosub)\((gdprcall[a-z-]*),([a-z]+),1", code("gdprcall.conf")):
+        assert extension in PLAN[target]
+    for target, extension in re.findall(r"\?(gdprcall[a-z-]+),([a-z]+),1\)", code("gdprcall.conf")):
+        assert extension in PLAN[target]
+
+
+def test_fcl_02_a_watchdog_is_set_before_each_hop_into_stasis() -> None:
+    for context, extension in (("gdprcall", "s"), ("gdprcall-ask", "_[1-9]!")):
+        steps = PLAN[context][extension]
+        hop = place(steps, "Stasis(")
+        assert steps[hop - 1].startswith("Gosub(gdprcall-timeout,set,1(")
+        assert steps[hop + 1] == "Goto(gdprcall-verdict,norec,1)"
+    assert code("gdprcall.conf").count("Stasis(") == 2
+
+
+def test_fcl_01_every_verdict_puts_the_sites_own_timeout_back() -> None:
+    for extension in ("_rec.", "norec", "route"):
+        assert "Gosub(gdprcall-timeout,restore,1)" in PLAN["gdprcall-verdict"][extension]
+
+
+def test_fcl_01_mixmonitor_is_started_in_one_place_and_only_by_a_granted_verdict() -> None:
+    assert len(re.findall(r",MixMonitor\(", code("gdprcall.conf"))) == 1
+    calls = [
+        (context, extension)
+        for context, extensions in PLAN.items()
+        for extension, steps in extensions.items()
+        if any("gdprcall-segment" in step for step in steps)
+    ]
+    assert calls == [("gdprcall-verdict", "_rec.")]
+
+
+def test_only_an_id_of_32_hex_digits_reaches_a_file_name_and_no_id_twice() -> None:
+    steps = PLAN["gdprcall-verdict"]["_rec."]
+    start = place(steps, "Gosub(gdprcall-segment")
+    assert steps[0] == "Set(LOCAL(GDPRCALL_NEW)=${FILTER(0-9a-f,${EXTEN:3})})"
+    assert place(steps, "GotoIf($[${LEN(${GDPRCALL_NEW})}!=32 | ${LEN(${EXTEN})}!=35]?norec,1)") < start
+    assert place(steps, 'GotoIf($["${DB(gdprcall/withdrawn/${GDPRCALL_NEW})}"!=""]?norec,1)') < start
+    assert place(steps, 'GotoIf($["${GDPRCALL_NEW}"="${GDPRCALL_LAST}"]?norec,1)') < start
+
+
+def test_the_segment_is_counted_before_its_file_is_opened() -> None:
+    steps = PLAN["gdprcall-segment"]["s"]
+    assert steps[0] == "Set(GDPRCALL_SEG=$[${GDPRCALL_SEG}+1])"
+    assert any(
+        step == "MixMonitor(${GDPRCALL_FOLDER}/${GDPRCALL_REC}.${GDPRCALL_SEG}.wav,bi(GDPRCALL_MMID))" for step in steps
+    )
+
+
+def test_con_08_a_withdrawal_is_marked_before_it_stops_and_told_after_it_stopped() -> None:
+    steps = PLAN["gdprcall-withdraw"]["s"]
+    assert steps[0] == 'GotoIf($["${GDPRCALL_REC}"=""]?out)'
+    order = ["Set(DB(gdprcall/withdrawn/${GDPRCALL_REC})=", "ExecIf(", "UserEvent(", "Playback("]
+    places = [place(steps, start) for start in order]
+    assert places == sorted(places)
+    assert "StopMixMonitor(${GDPRCALL_MMID})" in steps[places[1]]
+
+
+def test_a_mixmonitor_is_stopped_by_its_id_alone() -> None:
+    stops = re.findall(r"StopMixMonitor\(([^)]*)\)", code("gdprcall.conf"))
+    assert stops
+    assert set(stops) == {"${GDPRCALL_MMID}"}
+
+
+def test_the_hangup_handler_is_added_and_the_sites_own_stay() -> None:
+    assert "Set(CHANNEL(hangup_handler_push)=gdprcall-end,s,1)" in PLAN["gdprcall-verdict"]["_rec."]
+    assert not re.search(r"hangup_handler_(wipe|pop)", code("gdprcall.conf"))
+
+
+def test_sec_05_no_number_of_a_caller_and_nothing_dialled_is_read_but_the_daemons_own_extensions() -> None:
+    assert not re.search(r"CALLERID|CONNECTEDLINE|DIALEDPEER|REDIRECTING|CDR\(|CEL", code("gdprcall.conf"))
+    for context, extensions in PLAN.items():
+        for extension, steps in extensions.items():
+            if any("EXTEN" in step for step in steps):
+                assert (context, extension) in {
+                    ("gdprcall-ask", "_[1-9]!"), ("gdprcall-verdict", "_rec."), ("gdprcall-forget", "_forget."),
+                }  # fmt: skip
+
+
+def test_sec_05_events_log_lines_and_file_names_hold_only_ids_and_names_of_lines() -> None:
+    written = re.findall(r"(?:UserEvent|NoOp|Verbose|Log|,MixMonitor)\((.*)\)", code("gdprcall.conf"))
+    assert written
+    allowed = {"REC", "SEG", "MMID", "LINE", "OLD", "FOLDER"}
+    for text in written:
+        names = set(re.findall(r"\$\{([A-Z_0-9]+)[}:]", text))
+        assert names <= {f"GDPRCALL_{name}" for name in allowed} | {"ARG1"}, text
+    assert re.findall(r"gdprcall-stop,s,1\((.*?)\)", code("gdprcall.conf")) == ["asked_again", "failed", "failed"]
+
+
+def test_all_variables_are_ours_by_name_and_none_is_inherited() -> None:
+    names = re.findall(r"Set\((?:LOCAL\()?([A-Za-z_]+)", code("gdprcall.conf"))
+    foreign = {name for name in names if not name.startswith("GDPRCALL_")}
+    # __DYNAMIC_FEATURES only where the site asks for it.
+    assert foreign == {"CHANNEL", "DB", "DYNAMIC_FEATURES", "TIMEOUT", "__DYNAMIC_FEATURES"}
+    (step,) = (step for step in PLAN["gdprcall-verdict"]["_rec."] if "__DYNAMIC" in step)
+    assert step.startswith('ExecIf($["${GDPRCALL_INHERIT}"="yes"]?')
+
+
+def test_nothing_runs_a_program_or_reads_a_file() -> None:
+    assert not re.search(r"System\(|TrySystem|SHELL\(|AGI\(|CURL|FILE\(|EVAL\(|include|switch", code("gdprcall.conf"))
+
+
+def test_parentheses_and_braces_are_closed_on_every_line() -> None:
+    for extensions in PLAN.values():
+        for step in (step for steps in extensions.values() for step in steps):
+            assert [step.count(mark) for mark in "({["] == [step.count(mark) for mark in ")}]"], step
+
+
+def test_the_withdrawal_key_leads_to_our_context_on_the_channel_of_who_pressed_it() -> None:
+    assert "gdprstop => *9,self,Gosub(gdprcall-withdraw,s,1)" in code("features.conf").splitlines()
+
+
+def test_sec_the_ami_user_has_the_least_rights_on_loopback_alone() -> None:
+    settings = dict(re.findall(r"^(\w+) = (.+)$", code("manager.conf"), re.MULTILINE))
+    assert (settings["read"], settings["write"]) == ("call,user", "call,reporting")
+    assert (settings["bindaddr"], settings["webenabled"]) == ("127.0.0.1", "no")
+    assert (settings["deny"], settings["permit"]) == ("0.0.0.0/0.0.0.0", "127.0.0.1/255.255.255.255")
+
+
+def test_the_event_filters_let_through_what_the_daemon_reads_and_no_more() -> None:
+    source = (DIALPLAN.parent / "gdprcall" / "asterisk" / "ami_events.py").read_text()
+    cases = set(re.findall(r'case "([A-Z]\w+)":', source))
+    changes = set(re.findall(r'^    "([A-Z]\w+)": \(', source, re.MULTILINE))
+    filters = re.findall(r"^eventfilter\(action\((\w+)\),name\((\w+)\)", code("manager.conf"), re.MULTILINE)
+    assert {action for action, _ in filters} == {"include"}
+    assert {name for _, name in filters} == cases | changes
+    assert "eventfilter(action(include),name(UserEvent),header(UserEvent),method(exact)) = GdprCall" in code(
+        "manager.conf"
+    )
+
+
+def test_the_http_server_is_on_loopback_and_serves_nothing_else() -> None:
+    settings = dict(re.findall(r"^(\w+) = (.+)$", code("http.conf"), re.MULTILINE))
+    assert settings["bindaddr"] == "127.0.0.1"
+    assert (settings["enable_static"], settings["enable_status"]) == ("no", "no")
+
+
+def test_the_ari_user_is_our_own_and_no_web_page_may_use_it() -> None:
+    settings = dict(re.findall(r"^(\w+) = (.+)$", code("ari.conf"), re.MULTILINE))
+    assert int(settings["websocket_write_timeout"]) >= 1000
+    assert "allowed_origins" not in settings
+
+
+def test_sec_05_no_log_file_takes_the_levels_that_print_numbers_and_keys() -> None:
+    section = code("logger.conf").split("[logfiles]")[1]
+    levels = {level for line in re.findall(r"=> (.+)", section) for level in line.split(",")}
+    assert levels == {"warning", "error"}
+
+
+def test_no_password_is_shipped() -> None:
+    for name in ("ari.conf", "manager.conf"):
+        assert re.findall(r"^(?:password|secret) = (.+)$", code(name), re.MULTILINE) == ["CHANGE-ME"]
+
+
+def test_the_readme_says_every_step_and_names_every_file() -> None:
+    readme = (DIALPLAN / "README.md").read_text()
+    for path in DIALPLAN.glob("*.conf"):
+        assert f"`{path.name}`" in readme
+    for word in ("Gosub(gdprcall,s,1(support,may))", "GDPRCALL_SPOOL", "GDPRCALL_INHERIT", "2770", "tmpfs", "UMask"):
+        assert word in readme
