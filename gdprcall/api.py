@@ -107,13 +107,22 @@ async def _export(request: web.Request) -> web.StreamResponse:
     with _opened(export.payload) as file:
         answer.content_length = len(export.header) + os.fstat(file.fileno()).st_size
         await answer.prepare(request)
-        data = export.header
-        while data:
-            async with asyncio.timeout(STALL_SECONDS):
-                await answer.write(data)
-            data = await asyncio.to_thread(file.read, COPY_BYTES)
-    await answer.write_eof()
+        try:
+            await _send(answer, export.header, file)
+        except OSError:
+            # A peer that is gone or reads no more is cut off, so that nothing else can pass for the rest of the file.
+            if request.transport is not None:
+                request.transport.abort()
     return answer
+
+
+async def _send(answer: web.StreamResponse, data: bytes, file: BinaryIO) -> None:
+    while data:
+        async with asyncio.timeout(STALL_SECONDS):
+            await answer.write(data)
+        data = await asyncio.to_thread(file.read, COPY_BYTES)
+    async with asyncio.timeout(STALL_SECONDS):
+        await answer.write_eof()
 
 
 def _opened(payload: Path) -> BinaryIO:

@@ -77,8 +77,9 @@ class Backend:
             connection.close()
             return None
         except OSError as error:
+            connection.close()
             hint = "use sudo, or the user gdprcall"
-            raise GdprcallError(f"the daemon's socket cannot be used: {error.strerror}", hint) from error
+            raise GdprcallError(f"the daemon's socket cannot be used: {error.strerror or error}", hint) from error
         return connection
 
     @contextmanager
@@ -105,7 +106,7 @@ def _lost_is_told() -> Iterator[None]:
 
 def _copy_whole(answer: http.client.HTTPResponse, sink: BinaryIO) -> None:
     """Copy a body; raises GdprcallError when less came than was announced, which http.client keeps to itself."""
-    left = int(answer.headers["Content-Length"])
+    left = answer.length or 0
     data = b"-"
     while data:
         with _lost_is_told():
@@ -118,6 +119,9 @@ def _copy_whole(answer: http.client.HTTPResponse, sink: BinaryIO) -> None:
 
 def _checked(connection: _Connection) -> http.client.HTTPResponse:
     answer = connection.getresponse()
+    if answer.length is None:  # a header that was cut short; the daemon always says how much will come
+        answer.close()
+        raise http.client.HTTPException
     if answer.status == 200:
         return answer
     try:
