@@ -324,7 +324,7 @@ async def test_control_a_variable_set_through_ari_blocks_the_database_for_the_si
 
 
 async def test_con_07_the_callers_key_marks_and_stops_and_the_agents_key_does_nothing(pbx: Asterisk) -> None:
-    async with daemon(pbx) as there, ami(pbx) as user:
+    async with daemon(pbx), ami(pbx) as user:
         with Agent(pbx, steps=[Wait(1), Press("*9"), Wait(0.5), Press("*5")]):
             caller = Caller(pbx, NUMBER, "keys", [Wait(5), Press("*9"), Stay(30)])
             await asyncio.to_thread(caller.start)
@@ -359,20 +359,30 @@ async def test_con_07_the_callers_key_marks_and_stops_and_the_agents_key_does_no
         assert {event["UserEvent"] for event in user.events if "UserEvent" in event} == {"GdprCall"}
         for action in ("Command", "DBDel", "Originate", "MixMonitor"):
             assert (await user.send(Action=action))["Message"] == "Permission denied"
-        await asyncio.to_thread(pbx.rx, "database put gdprcall/withdrawn other 1")
-        for extension in (f"forgetz{IDS['keys']}", f"forget{IDS['keys']}"):
-            await there.post("channels", endpoint=f"Local/{extension}@gdprcall-forget", app="gdprcall")
 
-        async def forgotten() -> bool:
-            return await asyncio.to_thread(pbx.db, "gdprcall/withdrawn") == {IDS["marked"]: "1", "other": "1"}
 
-        await eventually(forgotten)
-    await asyncio.to_thread(pbx.rx, "channel request hangup all")
-
+async def test_forget_removes_one_mark_and_leaves_no_channel_behind(pbx: Asterisk) -> None:
     async def quiet() -> bool:
         return await asyncio.to_thread(pbx.channels) == 0
 
+    await asyncio.to_thread(pbx.rx, "channel request hangup all")
     await eventually(quiet)
+    before = await asyncio.to_thread(pbx.db, "gdprcall/withdrawn")
+    for key in (IDS["a"], IDS["b"], "other"):
+        await asyncio.to_thread(pbx.rx, f"database put gdprcall/withdrawn {key} 1")
+    async with daemon(pbx) as there:
+        for extension in (f"forgetz{IDS['a']}", "forget", "forgetother", f"forget{IDS['b']}"):
+            await there.post(
+                "channels", endpoint=f"Local/{extension}@gdprcall-forget/n", context="gdprcall-forget", extension="i",
+                timeout="5",
+            )  # fmt: skip
+
+        async def forgotten() -> bool:
+            return IDS["b"] not in await asyncio.to_thread(pbx.db, "gdprcall/withdrawn")
+
+        await eventually(forgotten)
+        await eventually(quiet)
+    assert await asyncio.to_thread(pbx.db, "gdprcall/withdrawn") == before | {IDS["a"]: "1", "other": "1"}
 
 
 def test_sec_05_asterisks_logs_hold_no_number(pbx: Asterisk) -> None:
