@@ -252,6 +252,15 @@ async def test_fcl_01_whatever_the_daemon_does_wrong_the_call_goes_on_unrecorded
     assert not {("lost", "ask"), ("zero", "ask"), ("words", "ask")} & set(there.stays)
 
 
+async def test_bas_10_a_name_that_is_no_lines_is_never_put_to_the_daemon(pbx: Asterisk) -> None:
+    await asyncio.to_thread(pbx.rx, "database deltree result")
+    async with daemon(pbx) as there:
+        for name in ("badname", "badmust"):
+            await call(pbx, name)
+        assert await noted(pbx, "badname", "badmust") == {"badname": "unrecorded", "badmust": "route"}
+        assert there.lines == {}
+
+
 async def test_the_sites_own_shorter_timeout_is_not_lengthened_and_ends_in_its_own_context(pbx: Asterisk) -> None:
     async with daemon(pbx) as there:
         await call(pbx, "short")
