@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
+import click
+
 from gdprcall import errors, operations
 from gdprcall.config import Config
-from gdprcall.errors import GdprcallError
+from gdprcall.errors import GdprcallError, VaultError
 from gdprcall.vault.archive import InUse, Vault
 
 SECONDS = 3600.0
@@ -91,7 +93,11 @@ class Backend:
             hint = f"wait for it; if that is the daemon, is {self._config.socket} its vault.socket?"
             raise InUse(f"{error.message}, and no daemon answers", hint) from error
         with vault:
-            vault.finish_erasures()
+            try:
+                vault.finish_erasures()
+            except VaultError as error:
+                # Said and gone on with: the command may be the one that finds out why, such as audit verify.
+                click.echo(f"warning: {error.message}", err=True)
             yield operations.Context(vault, self._config, actor=f"uid:{os.getuid()}")
 
 
