@@ -26,7 +26,7 @@ MODULES = (
 )
 CONTEXTS = (
     *("gdprcall", "gdprcall-ask", "gdprcall-verdict", "gdprcall-segment", "gdprcall-end", "gdprcall-withdraw"),
-    *("gdprcall-forget", "gdprcall-timeout"),
+    *("gdprcall-forget", "gdprcall-stop", "gdprcall-timeout"),
 )
 NEEDED = ("StopMixMonitor", "Status", "DBGet", "DBGetTree")
 # An action that is given to nobody without the class beside it.
