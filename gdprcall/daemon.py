@@ -57,8 +57,7 @@ class Daemon:
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
         self._note(Kind.DAEMON_STARTED, {"version": __version__})
-        for receipt in await asyncio.to_thread(self._vault.finish_erasures):
-            self._log.warning("erasure_finished", recording=receipt.recording)
+        await self._finish_erasures()
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
@@ -79,6 +78,14 @@ class Daemon:
                 task.cancel()
         self._note(Kind.DAEMON_STOPPED, {})
         self._log.info("stopped")
+
+    async def _finish_erasures(self) -> None:
+        try:
+            for receipt in await asyncio.to_thread(self._vault.finish_erasures):
+                self._log.warning("erasure_finished", recording=receipt.recording)
+        except GdprcallError as error:
+            # It is told, and tried again at the next start; the callers of today are served and asked all the same.
+            self._log.error("erasure_unfinished", error=type(error).__name__, hint=error.hint)
 
     def live(self) -> Mapping[str, object]:
         """Return what only the running daemon knows, for ``status``."""

@@ -74,6 +74,11 @@ EVENTS: Mapping[str, Event] = {
     "withdrawn": Event("info", "a consent was withdrawn and what was recorded under it is destroyed", NOTHING),
     "withdrawal_failed": Event("error", "a withdrawal could not be carried out; it is tried again", "gdprcall doctor"),
     "erasure_finished": Event("warning", "an erasure that was interrupted was finished", NOTHING),
+    "erasure_unfinished": Event(
+        "error",
+        "an erasure that was begun could not be finished; it is tried at the next start",
+        "see hint, mend, restart",
+    ),
     "prompt_unfit": Event(
         "error", "a prompt is missing or changed: the line is not recorded", "gdprcall prompts build"
     ),
