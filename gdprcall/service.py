@@ -5,6 +5,7 @@ It serves no call itself.
 
 import asyncio
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from gdprcall import config
@@ -24,10 +25,8 @@ def serve(path: Path) -> None:
     vault = _opened(settings.vault)
     try:
         asyncio.run(Daemon(settings, vault).run())
-    except* GdprcallError as group:
-        error = _first(group)
-        get_logger().error("fatal", error=type(error).__name__, hint=error.hint)
-        raise error from None
+    except Exception as error:  # noqa: BLE001 # the daemon's end: told whole, then raised as one error
+        raise _told(error) from None
     finally:
         vault.close()
 
@@ -44,9 +43,22 @@ def _opened(folder: Path) -> Vault:
             time.sleep(0.2)
 
 
-def _first(group: BaseExceptionGroup[GdprcallError]) -> GdprcallError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, GdprcallError)
-    return error
+def _told(error: Exception) -> Exception:
+    """Return the one error that ended the daemon, after every other that came with it was logged."""
+    leaves = list(_leaves(error))
+    ours = [leaf for leaf in leaves if isinstance(leaf, GdprcallError)]
+    for leaf in leaves:
+        if not isinstance(leaf, GdprcallError):
+            get_logger().error("internal_error", exc_info=leaf)
+    if not ours:
+        return error
+    get_logger().error("fatal", error=type(ours[0]).__name__, hint=ours[0].hint)
+    return ours[0]
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
