@@ -4,7 +4,6 @@ It records nothing itself, and where anything is missing or in doubt the call go
 """
 
 import asyncio
-import math
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
@@ -12,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gdprcall.asterisk.stasis import Arrival, PlayablePrompt, StasisCall
+from gdprcall.asterisk.arrival import Arrival, PlayablePrompt, question_seconds
+from gdprcall.asterisk.stasis import StasisCall
 from gdprcall.calls import Calls, LiveCall
 from gdprcall.consent.dialogue import Ask, Event, Failed, State, Terms
 from gdprcall.errors import GdprcallError, PeerError, VaultError
@@ -28,7 +28,6 @@ from gdprcall.vault.ledger import Fact, Kind
 
 FILE_SECONDS = 3.0
 """How long a granted recording may take to show its file before it counts as not started."""
-LONGEST_QUESTION_SECONDS = 300
 RESERVE_BYTES = 64 * 1024 * 1024
 """Free space in spool and vault below which nothing new is recorded."""
 
@@ -71,7 +70,7 @@ class Reception:
         return sum(session.consent.state in open_states for session in self._sessions)
 
     def claim(self, arrival: Arrival) -> int | None:
-        """Return how many seconds the questions of this call may last, or None to give it back at once."""
+        """Return how many seconds one question to this call may last, or None to give it back at once."""
         reason = self._refusal(arrival)
         if reason:
             self._log.warning("call_unasked", line=arrival.line, uniqueid=arrival.channel, reason=reason)
@@ -79,8 +78,7 @@ class Reception:
         assert self.terms is not None
         line = self.terms.policy.lines[arrival.line]
         prompt = self.terms.catalogue.find(line.id, line.language_for(arrival.language))
-        asked_ms = line.attempts * ((prompt.total_ms if prompt else 0) + line.timeout_ms)
-        return min(math.ceil(asked_ms / 1000) + 5, LONGEST_QUESTION_SECONDS)
+        return question_seconds(prompt.total_ms if prompt else 0, line.timeout_ms)
 
     def arrive(self, arrival: Arrival, front: StasisCall) -> None:
         """Serve a claimed call in a task of its own."""

@@ -12,8 +12,9 @@ import pytest
 from gdprcall.asterisk.ami import Ami
 from gdprcall.asterisk.ami_events import AmiEvent, HungUp, RecordingStarted, WatchdogFired, Withdrawn
 from gdprcall.asterisk.ari import Ari, AriEvent
+from gdprcall.asterisk.arrival import Arrival, PlayablePrompt
 from gdprcall.asterisk.spool import Spool, SpoolFile
-from gdprcall.asterisk.stasis import Arrival, PlayablePrompt, Stasis, StasisCall
+from gdprcall.asterisk.stasis import Stasis, StasisCall
 from gdprcall.consent.dialogue import Ask, Digit, Ended, Event, Failed, NoInput, Played
 from tests.pbx.asterisk import Asterisk
 from tests.pbx.callers import Agent, Caller, Hangup, Press, Stay, Step, Wait

@@ -1,14 +1,15 @@
 """The ARI front end of a call: numbered questions, the moment of a key, one verdict."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
 
 from gdprcall.asterisk import stasis as module
 from gdprcall.asterisk.ari import Ari
-from gdprcall.asterisk.stasis import Arrival, PlayablePrompt, Stasis, StasisCall
+from gdprcall.asterisk.arrival import Arrival, PlayablePrompt
+from gdprcall.asterisk.stasis import Stasis, StasisCall
 from gdprcall.consent.dialogue import Ask, Digit, Ended, Event, Failed, NoInput, Played
 from gdprcall.errors import PeerError
 from tests.fakes.ari import FakeAri, serving
@@ -50,6 +51,19 @@ class Desk:
 
     async def event(self) -> Event:
         return await asyncio.wait_for(self.events.get(), 5)
+
+    def dialplan_asks_again(self, *, events: tuple[str, ...] = ("StasisEnd", "StasisStart")) -> None:
+        """From now on a call that is sent to be asked leaves and comes back, as it does in the dialplan."""
+
+        def hop(_path: str, query: Mapping[str, str]) -> None:
+            if query.get("context") == "gdprcall-ask":
+                for event in events:
+                    if event == "StasisStart":
+                        self.start("v1", "ask", "support", "may", "en")
+                    else:
+                        self.tell(event)
+
+        self.fake.on_request = hop
 
     def verdicts(self) -> list[tuple[str, str]]:
         queries = self.fake.asked("POST", f"/channels/{CHANNEL}/continue")
@@ -191,6 +205,7 @@ async def test_the_end_of_an_earlier_prompt_and_its_silence_do_not_count() -> No
         call = await asked(there, timeout_ms=50)
         there.playback("PlaybackFinished")
         await there.event()
+        there.dialplan_asks_again()
         await call.ask(Ask(2, "x", "12", 60_000), PROMPT)
         there.playback("PlaybackFinished", id_="another")
         there.tell("ChannelDtmfReceived", digit="2")
@@ -202,17 +217,54 @@ async def test_the_end_of_an_earlier_prompt_and_its_silence_do_not_count() -> No
 async def test_a_new_question_and_a_verdict_stop_the_sound_first() -> None:
     async with desk() as there:
         call = await asked(there)
+        there.dialplan_asks_again()
         await call.ask(Ask(2, "x", "12", 5000), PROMPT)
         await call.record("0" * 32)
         kinds = [(m, "playbacks" if "playbacks" in p else p.rsplit("/", 2)[-2]) for m, p, _ in there.fake.requests]
         assert kinds == [
             ("POST", "play"),
             ("DELETE", "playbacks"),
+            ("POST", CHANNEL),
             ("POST", "play"),
             ("DELETE", "playbacks"),
             ("POST", CHANNEL),
         ]
-        assert there.verdicts() == [("gdprcall-verdict", "rec" + "0" * 32)]
+        assert there.verdicts() == [("gdprcall-ask", "11"), ("gdprcall-verdict", "rec" + "0" * 32)]
+
+
+async def test_fcl_02_each_question_has_a_watchdog_of_its_own() -> None:
+    async with desk() as there:
+        call = await asked(there, timeout_ms=5000)
+        there.dialplan_asks_again()
+        await call.ask(Ask(2, "x", "12", 5000), PROMPT)
+        # 4 seconds of prompt, 5 for the key, 2 of margin.
+        assert there.verdicts() == [("gdprcall-ask", "11")]
+        assert len(there.arrived) == 1, "it is still the same call"
+        assert there.events.empty(), "its way through the dialplan is no event"
+        there.tell("StasisEnd")
+        assert await there.event() == Ended("left")
+
+
+async def test_a_call_that_does_not_come_back_for_its_next_question_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "BACK_SECONDS", 0.05)
+    async with desk() as there:
+        call = await asked(there)
+        there.dialplan_asks_again(events=("StasisEnd",))
+        with pytest.raises(PeerError):
+            await call.ask(Ask(2, "x", "12", 5000), PROMPT)
+        assert not there.stasis._calls
+
+
+async def test_a_hangup_on_the_way_to_the_next_question_ends_the_dialogue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BACK_SECONDS", 0.05)
+    async with desk() as there:
+        call = await asked(there)
+        there.dialplan_asks_again(events=("ChannelHangupRequest", "StasisEnd", "ChannelDestroyed"))
+        with pytest.raises(PeerError):
+            await call.ask(Ask(2, "x", "12", 5000), PROMPT)
+        assert await there.event() == Ended("hangup")
 
 
 async def test_a_sound_that_cannot_be_stopped_delays_a_release_but_prevents_a_recording() -> None:

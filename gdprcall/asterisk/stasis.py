@@ -9,10 +9,10 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime
 
 from gdprcall.asterisk.ari import Ari, AriEvent, Gone
+from gdprcall.asterisk.arrival import Arrival, PlayablePrompt, question_seconds
+from gdprcall.asterisk.moment import Moment
 from gdprcall.consent.dialogue import Ask, Digit, Ended, Event, Failed, NoInput, Played
 from gdprcall.errors import PeerError
 from gdprcall.log import get_logger
@@ -20,45 +20,28 @@ from gdprcall.log import get_logger
 PROTOCOL = "v1"
 ASK_CONTEXT = "gdprcall-ask"
 VERDICT_CONTEXT = "gdprcall-verdict"
+BACK_SECONDS = 1.0
+"""How long a call may take through the dialplan to its next question; seen: 2 to 4 ms."""
 LEAVING_SECONDS = 0.1
 """How long after a sound that failed it may be told that the call has left, which is why it failed."""
 GRACE_SECONDS = 0.5
 """How long a call may be in our application before we have heard of it: by then its StasisStart has been read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A call that the dialplan hands over; ``channel`` is its uniqueid, ``demand`` is ``may`` or ``must``."""
-
-    channel: str
-    name: str
-    line: str
-    demand: str
-    language: str
-    number: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class PlayablePrompt:
-    """A prompt as Asterisk plays it: media URI, language and length in milliseconds."""
-
-    media: str
-    language: str
-    total_ms: int
-
-
 class StasisCall:
-    """One call in our application; satisfies ``session.Front``."""
+    """One call in our application; satisfies ``session.Front``. ``forget`` is called if it leaves without a word."""
 
-    def __init__(self, ari: Ari, channel: str) -> None:
+    def __init__(self, ari: Ari, channel: str, forget: Callable[[str], None]) -> None:
         self.channel = channel
         self.finished = False
         self._ari = ari
+        self._forget = forget
+        self._back: asyncio.Future[None] | None = None
         self._deliver: Callable[[Event], None] = lambda _event: None
         self._ask: Ask | None = None
         self._prompt: PlayablePrompt | None = None
         self._playback = ""
-        self._begun: _Moment | None = None
+        self._begun: Moment | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._log = get_logger()
 
@@ -69,8 +52,11 @@ class StasisCall:
     async def ask(self, ask: Ask, prompt: PlayablePrompt) -> None:
         """Stop what plays and start the question; raises PeerError."""
         await self._stop_playing()
+        again = self._prompt is not None
         self._ask, self._prompt = ask, prompt
         self._begun = None
+        if again:
+            await self._renew_watchdog(question_seconds(prompt.total_ms, ask.timeout_ms))
         self._playback = uuid.uuid4().hex
         await self._ari.play(self.channel, prompt.media, prompt.language, self._playback)
 
@@ -89,17 +75,40 @@ class StasisCall:
         """Give the call back to be served elsewhere."""
         await self._give_back("route")
 
+    @property
+    def moving(self) -> bool:
+        """Whether the call is in the dialplan for a moment, on its way to its next question."""
+        return self._back is not None
+
+    def back(self) -> None:
+        """Tell that the call is in our application again."""
+        if self._back is not None and not self._back.done():
+            self._back.set_result(None)
+
+    async def _renew_watchdog(self, seconds: int) -> None:
+        # Each question has a watchdog of its own, which only the dialplan can set.
+        self._back = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(BACK_SECONDS):
+                await self._ari.continue_(self.channel, ASK_CONTEXT, str(seconds))
+                await self._back
+        except TimeoutError as error:
+            self._forget(self.channel)
+            raise PeerError("the call did not come back to be asked again", "was it taken elsewhere?") from error
+        finally:
+            self._back = None
+
     def take(self, kind: str, event: AriEvent) -> None:
         """Turn one event of the channel into an event of the dialogue."""
-        if self.finished:
+        if self.finished or (self.moving and kind == "StasisEnd"):
             return
         match kind:
             case "PlaybackStarted":
-                self._begun = self._begun or _Moment.of(event)
+                self._begun = self._begun or Moment.of(event)
             case "PlaybackFinished":
                 self._played(str(event["playback"].get("state")))
             case "ChannelDtmfReceived":
-                self._digit(str(event["digit"]), int(event.get("duration_ms") or 0), _Moment.of(event))
+                self._digit(str(event["digit"]), int(event.get("duration_ms") or 0), Moment.of(event))
             case "ChannelHangupRequest" | "ChannelDestroyed":
                 self._end("hangup")
             case "StasisEnd":
@@ -124,7 +133,7 @@ class StasisCall:
             self._ask = None
             self._timer = loop.call_later(LEAVING_SECONDS, self._deliver, Failed("prompt_failed"))
 
-    def _digit(self, digit: str, duration_ms: int, reported: "_Moment") -> None:
+    def _digit(self, digit: str, duration_ms: int, reported: Moment) -> None:
         if self._ask is None or self._prompt is None:
             return
         # A digit is reported at its end: it was pressed that much earlier.
@@ -198,9 +207,10 @@ class Stasis:
         call = self._calls.get(channel)
         if call is None or (playback and not call.owns(str(playback["id"]))):
             return
+        moving = call.moving
         call.take(kind, event)
-        if kind in {"StasisEnd", "ChannelDestroyed"}:
-            del self._calls[channel]
+        if kind == "ChannelDestroyed" or (kind == "StasisEnd" and not moving):
+            self._forget(channel)
 
     async def sweep(self) -> int:
         """After each (re)connection: fail the calls whose events may be lost, and free those that nobody answers for.
@@ -234,12 +244,22 @@ class Stasis:
             self._log.error("call_unasked", uniqueid=channel, reason="dialplan_version")
             self._tasks.create_task(self._free(channel))
         elif event["args"][1] == "ask":
-            call = StasisCall(self._ari, arrival.channel)
-            self._calls[arrival.channel] = call
-            self._arrive(arrival, call)
+            self._asked(arrival)
         else:
             seconds = self._claim(arrival)
             self._tasks.create_task(self._free(arrival.channel) if seconds is None else self._hold(arrival, seconds))
+
+    def _asked(self, arrival: Arrival) -> None:
+        call = self._calls.get(arrival.channel)
+        if call is not None and call.moving:
+            call.back()
+            return
+        call = StasisCall(self._ari, arrival.channel, forget=self._forget)
+        self._calls[arrival.channel] = call
+        self._arrive(arrival, call)
+
+    def _forget(self, channel: str) -> None:
+        self._calls.pop(channel, None)
 
     async def _hold(self, arrival: Arrival, seconds: int) -> None:
         try:
@@ -264,29 +284,3 @@ def _arrival(event: AriEvent) -> Arrival | None:
     _, _, line, demand, language = args
     number = str((channel.get("caller") or {}).get("number") or "")
     return Arrival(str(channel["id"]), str(channel["name"]), line, demand, language, number)
-
-
-@dataclass(frozen=True, slots=True)
-class _Moment:
-    """When something happened: by the time at which we read it, and by Asterisk's own word, each in seconds."""
-
-    read: float
-    stamped: float | None
-
-    @classmethod
-    def of(cls, event: AriEvent) -> "_Moment":
-        try:
-            stamped = datetime.fromisoformat(str(event.get("timestamp"))).timestamp()
-        except ValueError:
-            stamped = None
-        return cls(asyncio.get_running_loop().time(), stamped)
-
-    def ms_since(self, earlier: "_Moment") -> int:
-        """Return the milliseconds between two moments; of two clocks that differ, the shorter time.
-
-        A daemon that stood still reads a key late, and a clock that is set jumps: neither may lengthen what was heard.
-        """
-        seconds = self.read - earlier.read
-        if self.stamped is not None and earlier.stamped is not None:
-            seconds = min(seconds, self.stamped - earlier.stamped)
-        return round(seconds * 1000)

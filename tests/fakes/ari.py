@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -23,6 +23,7 @@ class FakeAri:
         self.hang = False
         self.pongs = True
         self.filter_status = 200
+        self.on_request: Callable[[str, Mapping[str, str]], None] = lambda _path, _query: None
 
     async def send(self, event: dict[str, object] | str) -> None:
         """Send an event to the newest websocket."""
@@ -51,6 +52,7 @@ class FakeAri:
 
     async def _any(self, request: web.Request) -> web.StreamResponse:
         self._note(request)
+        self.on_request(request.path, request.query)
         if self.hang:
             await asyncio.Event().wait()
         path = request.path.removeprefix("/ari")

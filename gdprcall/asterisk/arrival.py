@@ -1,0 +1,36 @@
+"""A call as the dialplan hands it over, and the prompt it is asked with: the same for every front end.
+
+It talks to nobody.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+MARGIN_SECONDS = 2
+"""How much longer than its question a call may stay with us: what a daemon that stands still costs the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A call that the dialplan hands over; ``channel`` is its uniqueid, ``demand`` is ``may`` or ``must``."""
+
+    channel: str
+    name: str
+    line: str
+    demand: str
+    language: str
+    number: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PlayablePrompt:
+    """A prompt as Asterisk plays it: media URI, language and length in milliseconds."""
+
+    media: str
+    language: str
+    total_ms: int
+
+
+def question_seconds(prompt_ms: int, timeout_ms: int) -> int:
+    """Return the seconds that the dialplan's watchdog gives one question."""
+    return math.ceil((prompt_ms + timeout_ms) / 1000) + MARGIN_SECONDS
