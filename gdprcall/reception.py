@@ -14,7 +14,7 @@ from pathlib import Path
 from gdprcall.asterisk.arrival import Arrival, PlayablePrompt, question_seconds
 from gdprcall.asterisk.stasis import StasisCall
 from gdprcall.calls import Calls, LiveCall
-from gdprcall.consent.dialogue import Ask, Event, Failed, State, Terms
+from gdprcall.consent.dialogue import Ask, Ended, Event, Failed, State, Terms
 from gdprcall.errors import GdprcallError, PeerError, VaultError
 from gdprcall.evidence import CallFacts, LedgerEvidence
 from gdprcall.intake import Intake
@@ -148,7 +148,12 @@ class Reception:
             evidence=LedgerEvidence(self._house.vault, facts),
             recorder=recorder,
         )
-        live = LiveCall(facts.recording, arrival.channel, arrival.name, session.feed)
+
+        def deliver(event: Event) -> None:
+            # AMI may tell of a hangup before the front end does, and does not know what was heard until then.
+            session.feed(Ended(event.how, front.heard_ms) if isinstance(event, Ended) else event)
+
+        live = LiveCall(facts.recording, arrival.channel, arrival.name, deliver)
         recorder.live = live
         return session, live
 

@@ -228,10 +228,16 @@ def test_inf_05_a_prompt_that_asterisk_cannot_play_records_nobody(stage: Stage) 
     assert stage.result("prompt-unplayable") == "unrecorded"
 
 
+def test_con_02_a_hangup_in_the_prompt_notes_how_much_of_it_was_heard(stage: Stage) -> None:
+    decision = stage.decision("hangup-in-prompt")
+    assert 0 < int(str(decision["heard_ms"])) < int(str(decision["mandatory_ms"])) * 2
+    assert stage.decision("hangup-after-prompt")["heard_ms"] > decision["heard_ms"]  # type: ignore[operator] # ints
+
+
 def test_fcl_01_a_caller_who_hangs_up_at_once_leaves_no_recording(stage: Stage) -> None:
     assert stage.result("hangs-up-at-once") is None
     decision = stage.decisions.get(str(stage.result("hangs-up-at-once", "call")))
-    assert decision is None or decision["outcome"] == "hangup_in_prompt"
+    assert decision is None or (decision["outcome"], decision["reason"]) == ("hangup_in_prompt", "hangup")
 
 
 def test_sec_03_a_caller_without_a_number_is_recorded_without_a_subject(stage: Stage) -> None:

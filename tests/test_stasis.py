@@ -245,6 +245,38 @@ async def test_fcl_02_each_question_has_a_watchdog_of_its_own() -> None:
         assert await there.event() == Ended("left")
 
 
+async def test_con_02_who_hangs_up_in_the_prompt_has_heard_so_much_of_it() -> None:
+    async with desk() as there:
+        await asked(there)
+        there.playback("PlaybackStarted")
+        await asyncio.sleep(0.1)
+        there.tell("ChannelHangupRequest")
+        event = await there.event()
+        assert isinstance(event, Ended)
+        assert 50 <= event.heard_ms <= 2000
+
+
+async def test_a_call_that_leaves_before_its_prompt_begins_has_ended_and_not_failed() -> None:
+    async with desk() as there:
+        there.start("v1", "ask", "support", "may", "en")
+        _, call = there.arrived[-1]
+        there.fake.gone = "/play/"
+        await call.ask(Ask(1, "x", "12", 5000), PROMPT)
+        there.tell("ChannelHangupRequest")
+        assert await there.event() == Ended("hangup")
+        await asyncio.sleep(module.LEAVING_SECONDS + 0.05)
+        assert there.events.empty()
+
+
+async def test_a_call_that_cannot_be_asked_and_did_not_leave_fails() -> None:
+    async with desk() as there:
+        there.start("v1", "ask", "support", "may", "en")
+        _, call = there.arrived[-1]
+        there.fake.gone = "/play/"
+        await call.ask(Ask(1, "x", "12", 5000), PROMPT)
+        assert await there.event() == Failed("ask_failed")
+
+
 async def test_a_call_that_does_not_come_back_for_its_next_question_is_not_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

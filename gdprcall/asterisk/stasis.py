@@ -23,7 +23,7 @@ VERDICT_CONTEXT = "gdprcall-verdict"
 BACK_SECONDS = 1.0
 """How long a call may take through the dialplan to its next question; seen: 2 to 4 ms."""
 LEAVING_SECONDS = 0.1
-"""How long after a sound that failed it may be told that the call has left, which is why it failed."""
+"""How long after a sound that failed, or could not begin, it may be told that the call has left, which is why."""
 GRACE_SECONDS = 0.5
 """How long a call may be in our application before we have heard of it: by then its StasisStart has been read."""
 
@@ -55,10 +55,13 @@ class StasisCall:
         again = self._prompt is not None
         self._ask, self._prompt = ask, prompt
         self._begun = None
-        if again:
-            await self._renew_watchdog(question_seconds(prompt.total_ms, ask.timeout_ms))
-        self._playback = uuid.uuid4().hex
-        await self._ari.play(self.channel, prompt.media, prompt.language, self._playback)
+        try:
+            if again:
+                await self._renew_watchdog(question_seconds(prompt.total_ms, ask.timeout_ms))
+            self._playback = uuid.uuid4().hex
+            await self._ari.play(self.channel, prompt.media, prompt.language, self._playback)
+        except Gone:
+            self._fail_unless_it_left("ask_failed")
 
     async def record(self, recording: str) -> None:
         """Give the call back with the verdict that records; raises PeerError when that is not certain."""
@@ -74,6 +77,11 @@ class StasisCall:
     async def route(self) -> None:
         """Give the call back to be served elsewhere."""
         await self._give_back("route")
+
+    @property
+    def heard_ms(self) -> int:
+        """How much of the present question's prompt has been heard until now."""
+        return self._heard_ms(Moment.of({}))
 
     @property
     def moving(self) -> bool:
@@ -110,9 +118,9 @@ class StasisCall:
             case "ChannelDtmfReceived":
                 self._digit(str(event["digit"]), int(event.get("duration_ms") or 0), Moment.of(event))
             case "ChannelHangupRequest" | "ChannelDestroyed":
-                self._end("hangup")
+                self._end("hangup", self._heard_ms(Moment.of(event)))
             case "StasisEnd":
-                self._end("left")
+                self._end("left", self._heard_ms(Moment.of(event)))
             case _:
                 pass
 
@@ -129,26 +137,32 @@ class StasisCall:
             self._deliver(Played(asked.asked, self._prompt.total_ms))
             self._timer = loop.call_later(asked.timeout_ms / 1000, self._deliver, NoInput(asked.asked))
         else:
-            # Either the sound cannot be played, or the call leaves us, which is told next; no key counts any more.
-            self._ask = None
-            self._timer = loop.call_later(LEAVING_SECONDS, self._deliver, Failed("prompt_failed"))
+            self._fail_unless_it_left("prompt_failed")
+
+    def _fail_unless_it_left(self, reason: str) -> None:
+        # Either it cannot be asked, or the call leaves us, which is told next; no key counts any more.
+        self._ask = None
+        self._timer = asyncio.get_running_loop().call_later(LEAVING_SECONDS, self._deliver, Failed(reason))
 
     def _digit(self, digit: str, duration_ms: int, reported: Moment) -> None:
         if self._ask is None or self._prompt is None:
             return
         # A digit is reported at its end: it was pressed that much earlier.
-        heard_ms = reported.ms_since(self._begun) - duration_ms if self._begun else 0
-        heard_ms = min(max(heard_ms, 0), self._prompt.total_ms)
-        self._deliver(Digit(self._ask.asked, digit, heard_ms))
+        self._deliver(Digit(self._ask.asked, digit, self._heard_ms(reported, duration_ms)))
+
+    def _heard_ms(self, at: Moment, before_ms: int = 0) -> int:
+        if self._begun is None or self._prompt is None:
+            return 0
+        return min(max(at.ms_since(self._begun) - before_ms, 0), self._prompt.total_ms)
 
     def lose(self) -> None:
         """Tell that events of the call may have been missed: what is not clear is not consent."""
         if not self.finished:
             self._deliver(Failed("ari_lost"))
 
-    def _end(self, how: str) -> None:
+    def _end(self, how: str, heard_ms: int) -> None:
         self._finish()
-        self._deliver(Ended(how))
+        self._deliver(Ended(how, heard_ms))
 
     async def _give_back(self, verdict: str) -> None:
         self._finish()

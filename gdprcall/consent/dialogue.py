@@ -127,9 +127,10 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The call left the dialogue: ``hangup``, or ``left`` when Asterisk took it on without us."""
+    """The call left the dialogue: ``hangup``, or ``left`` when Asterisk took it on without us; the prompt so far."""
 
     how: str = "hangup"
+    heard_ms: int = 0
 
 
 Event = Started | Played | Digit | NoInput | Noted | PartyJoined | Withdrawn | Failed | Ended
@@ -225,8 +226,8 @@ def _new(consent: Consent, event: Event) -> Step:
             return _ask(consent)
         case Failed(reason):
             return _unrecorded(consent, _blame(reason), reason)
-        case Ended(how):
-            return _gone(consent, how)
+        case Ended(how, heard_ms):
+            return _gone(replace(consent, heard_ms=max(consent.heard_ms, heard_ms)), how)
         case _:
             return consent, ()
 
@@ -241,8 +242,8 @@ def _asking(consent: Consent, event: Event) -> Step:
             return _again(consent, Outcome.TIMEOUT)
         case Failed(reason):
             return _unrecorded(consent, _blame(reason), reason)
-        case Ended(how):
-            return _gone(consent, how)
+        case Ended(how, heard_ms):
+            return _gone(replace(consent, heard_ms=max(consent.heard_ms, heard_ms)), how)
         case _:
             return consent, ()
 
@@ -270,8 +271,8 @@ def _noting(consent: Consent, event: Event) -> Step:
             return _unrecorded(consent, Outcome.REFUSED if refused else Outcome.INVALID, "second_key")
         case Failed(reason):
             return _unrecorded(consent, _blame(reason), reason)
-        case Ended(how):
-            return _gone(consent, how)
+        case Ended(how, heard_ms):
+            return _gone(replace(consent, heard_ms=max(consent.heard_ms, heard_ms)), how)
         case _:
             return consent, ()
 

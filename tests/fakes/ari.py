@@ -23,6 +23,7 @@ class FakeAri:
         self.hang = False
         self.pongs = True
         self.filter_status = 200
+        self.gone = ""
         self.on_request: Callable[[str, Mapping[str, str]], None] = lambda _path, _query: None
 
     async def send(self, event: dict[str, object] | str) -> None:
@@ -57,6 +58,8 @@ class FakeAri:
             await asyncio.Event().wait()
         path = request.path.removeprefix("/ari")
         status, body = self.answers.get(f"{request.method} {path}", (204, None))
+        if self.gone and self.gone in path:
+            status, body = 404, {}
         if path == "/asterisk/info":
             status, body = 200, {"system": {"version": self.version}}
         if path.endswith("/eventFilter"):
