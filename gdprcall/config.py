@@ -251,12 +251,16 @@ def _line(id_: str, line: _Line, file: _File) -> Line:
 def _recipient_mistakes(policy: Policy) -> list[str]:
     mistakes = []
     for controller in policy.controllers.values():
+        where, parsed = f"controllers.{controller.id}.recipients", []
         for place, recipient in enumerate(controller.recipients):
             try:
-                age.X25519Recipient.parse(recipient)
+                parsed.append(age.parse_recipient(recipient))
             except age.BadRecipient as error:
-                where = f"controllers.{controller.id}.recipients[{place}]"
-                mistakes.append(f"{where}: {error}; make a pair with: gdprcall keys new")
+                mistakes.append(f"{where}[{place}]: {error}; make a pair with: gdprcall keys new")
+        try:
+            age.check_mix(parsed)
+        except age.BadRecipient as error:
+            mistakes.append(f"{where}: {error}; make all of them with or without: gdprcall keys new --post-quantum")
     return mistakes
 
 

@@ -196,3 +196,42 @@ def test_the_public_tool_finds_the_same_public_half(tool: str) -> None:
         [BIN / tool, "-y"], input=identity.encode() + "\n", capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == identity.recipient().encode()
+
+
+@pytest.mark.pbx
+@pytest.mark.parametrize("tool", ["age", "age-1.1"])
+def test_the_public_tool_and_we_read_each_others_armor(tool: str, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text(IDENTITY.encode() + "\n")
+    theirs = subprocess.run(
+        [BIN / tool, "-a", "-r", IDENTITY.recipient().encode()], input=bytes(200_000), capture_output=True, check=True
+    ).stdout
+    plain = io.BytesIO()
+    age.decrypt(io.BytesIO(theirs), [IDENTITY], plain)
+    assert plain.getvalue() == bytes(200_000)
+    ours = io.BytesIO()
+    armor = age.ArmorWriter(ours)
+    age.encrypt(io.BytesIO(bytes(200_000)), [IDENTITY.recipient()], armor)
+    armor.finish()
+    done = subprocess.run([BIN / tool, "-d", "-i", key], input=ours.getvalue(), capture_output=True, check=True)
+    assert done.stdout == bytes(200_000)
+
+
+@pytest.mark.pbx
+def test_the_public_tool_and_we_open_each_others_post_quantum_files(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    made = subprocess.run([BIN / "age-keygen", "-pq"], capture_output=True, text=True, check=True).stdout
+    key.write_text(made)
+    (identity,) = age.parse_identities(made)
+    recipient = made.split("public key: ")[1].split()[0]
+    assert age.parse_recipient(recipient) == identity.recipient()
+    theirs = subprocess.run(
+        [BIN / "age", "-r", recipient], input=bytes(100_000), capture_output=True, check=True
+    ).stdout
+    plain = io.BytesIO()
+    age.decrypt(io.BytesIO(theirs), [identity], plain)
+    assert plain.getvalue() == bytes(100_000)
+    ours = io.BytesIO()
+    age.encrypt(io.BytesIO(bytes(100_000)), [identity.recipient()], ours, extra=(BINDING,))
+    done = subprocess.run([BIN / "age", "-d", "-i", key], input=ours.getvalue(), capture_output=True, check=True)
+    assert done.stdout == bytes(100_000)

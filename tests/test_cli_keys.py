@@ -31,6 +31,15 @@ def test_a_new_identity_opens_what_is_sealed_to_the_printed_recipient(shell: She
     assert "AGE-SECRET-KEY-" not in out + err
 
 
+def test_a_post_quantum_identity_is_made_where_it_is_asked_for(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "new.identity"
+    status, out, _ = shell("keys", "new", "--post-quantum", "-o", str(path))
+    assert status == 0
+    (identity,) = age.parse_identities(path.read_text())
+    assert age.parse_recipient(out.strip()) == identity.recipient()
+    assert isinstance(identity, age.HybridIdentity)
+
+
 def test_as_json_the_recipient_comes_with_its_fingerprint(shell: Shell, tmp_path: Path) -> None:
     status, out, _ = shell("keys", "new", "-o", str(tmp_path / "new.identity"), "--json")
     made = json.loads(out)

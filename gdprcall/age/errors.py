@@ -20,6 +20,10 @@ class NoMatch(AgeError):
     """None of the identities opens this file."""
 
 
+class ArmorError(AgeError):
+    """The armor is not strict PEM with the label of an age file."""
+
+
 class PayloadError(AgeError):
     """The payload is truncated, extended, reordered, changed, or belongs to another header."""
 

@@ -8,6 +8,7 @@ import hmac
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import BinaryIO
 
 from cryptography.hazmat.primitives import hashes
@@ -27,6 +28,14 @@ _COLUMNS = 64
 _ARGUMENT = re.compile(r"[\x21-\x7e]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*")
 _MAC_LINE = re.compile(rb"--- ([A-Za-z0-9+/]{43})\n")
+
+
+class Mix(Enum):
+    """What may stand beside a recipient in one header: its like, or nothing."""
+
+    CLASSIC = "classic"
+    POST_QUANTUM = "post-quantum"
+    ALONE = "passphrase"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Identities never show their key, not even in a representation.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from gdprcall.age import bech32
 from gdprcall.age.errors import BadIdentity, BadRecipient, HeaderError
-from gdprcall.age.format import FILE_KEY_BYTES, Random, Stanza, decode_base64, derive, encode_base64
+from gdprcall.age.format import FILE_KEY_BYTES, Mix, Random, Stanza, decode_base64, derive, encode_base64
 
 RECIPIENT_PREFIX = "age"
 IDENTITY_PREFIX = "age-secret-key-"
@@ -27,6 +28,7 @@ class X25519Recipient:
     """A public key (32 bytes): whoever has it can seal, nobody can open with it."""
 
     key: bytes
+    mix: ClassVar[Mix] = Mix.CLASSIC
 
     def __repr__(self) -> str:
         return f"X25519Recipient({self.encode()})"
@@ -43,11 +45,11 @@ class X25519Recipient:
                 "this is an identity, the secret half; the recipient that belongs to it begins with age1"
             )
         if prefix == HYBRID_RECIPIENT_PREFIX:
-            raise BadRecipient("post-quantum recipients are not supported yet; use one of 62 characters")
+            raise BadRecipient("this is a post-quantum recipient")
         if prefix != RECIPIENT_PREFIX or len(key) != KEY_BYTES or text != text.lower():
             raise BadRecipient("not an age X25519 recipient: it begins with age1 and is 62 lower-case characters long")
         # The salt holds the key as written, and an identity only knows the canonical spelling: nobody could open it.
-        if int.from_bytes(key, "little") >= FIELD_PRIME or _is_low_order(key):
+        if int.from_bytes(key, "little") >= FIELD_PRIME or is_low_order(key):
             raise BadRecipient("the recipient is no key that anybody can open with")
         return cls(key)
 
@@ -134,7 +136,7 @@ class X25519Identity:
             return None
 
 
-def _is_low_order(key: bytes) -> bool:
+def is_low_order(key: bytes) -> bool:
     """Return whether every secret shared with ``key`` is zero (RFC 7748, section 6.1); any private key shows it."""
     try:
         X25519PrivateKey.from_private_bytes(bytes(KEY_BYTES)).exchange(X25519PublicKey.from_public_bytes(key))

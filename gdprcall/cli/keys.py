@@ -20,19 +20,24 @@ def keys() -> None:
     """Make and list keys."""
 
 
-@keys.command(epilog=example("gdprcall keys new -o acme.identity"))
+@keys.command(epilog=example("gdprcall keys new -o acme.identity", "gdprcall keys new --post-quantum -o acme.identity"))
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The identity file."
 )
+@click.option(
+    "--post-quantum",
+    is_flag=True,
+    help="Withstand quantum computers too; opened with age 1.3 or newer, or with gdprcall.",
+)
 @options.as_json
 @shared
-def new(state: Shared, output: Path, json_: bool) -> None:
+def new(state: Shared, output: Path, post_quantum: bool, json_: bool) -> None:
     """Make an identity for a controller; run this on the controller's own machine.
 
     The printed recipient goes into the configuration of the PBX. Who loses the identity loses the recordings.
     """
     _refuse_on_the_pbx(output, state.path)
-    identity = age.X25519Identity.generate(os.urandom)
+    identity = (age.HybridIdentity if post_quantum else age.X25519Identity).generate(os.urandom)
     recipient = identity.recipient().encode()
     text = f"# gdprcall identity: keep it secret, keep a copy, never put it on the PBX\n# public key: {recipient}\n"
     try:

@@ -163,7 +163,7 @@ def _refuse_unverified(receipts: object) -> None:
         raise CheckFailed(f"not every step was verified for {', '.join(incomplete)}", "run: gdprcall audit verify")
 
 
-def _identities(path: Path) -> list[age.X25519Identity]:
+def _identities(path: Path) -> list[age.X25519Identity | age.HybridIdentity]:
     try:
         return age.parse_identities(path.read_text(encoding="ascii"))
     except UnicodeDecodeError as error:

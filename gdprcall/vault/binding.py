@@ -47,7 +47,7 @@ def check_header(header: bytes | None, sealed: Entry) -> str | None:
 def bound_header(file_key: bytes, recipients: Sequence[str], stanza: age.Stanza, random: age.Random) -> bytes:
     """Return a header for all ``recipients`` (``age1…``) with its binding; raises VaultError when one is no use."""
     try:
-        parsed = [age.X25519Recipient.parse(recipient) for recipient in recipients]
+        parsed = [age.parse_recipient(recipient) for recipient in recipients]
         if not parsed:
             raise VaultError("the controller has no recipient, so nothing is sealed", "add one to its configuration")
         return age.make_header(file_key, parsed, (stanza,), random=random)
