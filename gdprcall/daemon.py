@@ -33,6 +33,10 @@ DRAIN_SECONDS = 20.0
 OURS = "gdprcall"
 
 
+class _Stopped(Exception):
+    """The daemon was told to stop, and has finished what could not wait."""
+
+
 class Daemon:
     """One running daemon."""
 
@@ -58,26 +62,33 @@ class Daemon:
         """Serve until SIGTERM or SIGINT."""
         self._note(Kind.DAEMON_STARTED, {"version": __version__})
         await self._finish_erasures()
-        loop = asyncio.get_running_loop()
-        async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
-            house = House(self._vault, self._intake, self._calls, tasks, self._spool.folder, self._unfit)
-            self._reception = Reception(house)
-            self._reception.terms = holding(self._settings)
-            self._stasis = Stasis(self._ari, tasks=tasks, claim=self._reception.claim, arrive=self._reception.arrive)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, self._stop.set)
-            loop.add_signal_handler(signal.SIGHUP, self._reload)
-            context = Context(self._vault, self._settings, self.live)
-            parts = [self._watch_spool(), self._intake.run(), self._look_after(), self._tell_systemd()]
-            parts += [self._ami.run(), self._ari.run(), serve_api(context, self._settings.socket)]
-            running = [tasks.create_task(part) for part in parts]
-            await self._stop.wait()
-            await self._drain()
-            for task in running:
-                task.cancel()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._begin(tasks)
+                await self._stop.wait()
+                await self._drain()
+                raise _Stopped  # cancels all tasks, those of calls that are recorded still among them
+        except* _Stopped:
+            pass
         self._note(Kind.DAEMON_STOPPED, {})
         self._log.info("stopped")
+
+    def _begin(self, tasks: asyncio.TaskGroup) -> None:
+        """Start every part; each lives until the daemon stops."""
+        self._tasks = tasks
+        house = House(self._vault, self._intake, self._calls, tasks, self._spool.folder, self._unfit)
+        self._reception = Reception(house)
+        self._reception.terms = holding(self._settings)
+        self._stasis = Stasis(self._ari, tasks=tasks, claim=self._reception.claim, arrive=self._reception.arrive)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        context = Context(self._vault, self._settings, self.live)
+        parts = [self._watch_spool(), self._intake.run(), self._look_after(), self._tell_systemd()]
+        parts += [self._ami.run(), self._ari.run(), serve_api(context, self._settings.socket)]
+        for part in parts:
+            tasks.create_task(part)
 
     async def _finish_erasures(self) -> None:
         try:

@@ -196,6 +196,20 @@ def test_sigterm_ends_the_daemon_in_order(pbx: Asterisk, installation: Installat
     assert [entry["kind"] for entry in installation.json("audit", "log")] == ["daemon_started", "daemon_stopped"]
 
 
+def test_sigterm_ends_the_daemon_though_a_call_is_being_recorded_and_the_next_daemon_seals_it(
+    pbx: Asterisk, installation: Installation
+) -> None:
+    installation.start()
+    caller = call(pbx, HEARD, Press("1"), Wait(5), Hangup())
+    wait_for_file(pbx)
+    installation.send(signal.SIGTERM)
+    assert installation.ended(4) == 0
+    assert caller.wait() == 0, caller.problem()
+    installation.start()
+    installation.wait_until_quiet()
+    assert recording(installation)["state"] == "sealed"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "place", "mend"),
     [
