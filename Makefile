@@ -35,7 +35,7 @@ SAMPLES := README.md gdprcall.conf ari.conf http.conf manager.conf features.conf
 say = @printf '==> %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv pbx demo test test-pythons lint format types unit real install install-program install-files \
+.PHONY: help venv pbx demo bench test test-pythons lint format types unit real install install-program install-files \
         uninstall clean distclean
 
 help: ## show this
@@ -62,6 +62,13 @@ pbx: $(READY) ## prepare a private Asterisk, SIPp, espeak-ng, sox and age in .pb
 
 demo: $(READY) pbx ## show calls that are asked, recorded, sealed, opened and erased
 	@$(BIN)/python -m tests.pbx.demo
+
+ROUNDS   ?= 3
+RATE     ?= 40
+STRICT   ?=
+
+bench: $(READY) pbx ## measure against a dialplan without gdprcall, some ten minutes (ROUNDS=, RATE=, STRICT=1)
+	@$(BIN)/python -m tests.pbx.bench --rounds $(ROUNDS) --rate $(RATE) $(if $(STRICT),--strict)
 
 test: lint types pbx $(if $(PYTHONS),test-pythons) ## all checks and all tests, with coverage of 90 % of the branches
 	@rm -f .coverage .coverage.*
@@ -168,7 +175,7 @@ uninstall: ## remove what install put there; configuration, vault and spool stay
 	@echo 'kept: configuration and secrets in $(sysconfdir)/gdprcall, the vault, the spool'
 
 clean: ## remove what tests and builds left
-	@rm -rf build dist .cache .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	@rm -rf build dist .cache .demo .bench .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 	@find gdprcall tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## clean, and remove .venv and .pbx

@@ -106,6 +106,12 @@ class Asterisk:
             self._process.wait()
         self._process = None
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
+
     def rx(self, command: str) -> str:
         """Run a command of Asterisk's console and return what it printed."""
         done = subprocess.run(

@@ -189,6 +189,10 @@ class Installation:
             time.sleep(0.02)
         return found
 
+    def sealed(self) -> list[float]:
+        """Return the seconds of every segment that was sealed, in the order of the log."""
+        return [float(str(line["seconds"])) for line in self.log("sealed")]
+
     def wait_until_quiet(self, seconds: float = 20) -> None:
         """Wait until no sound file is left in the spool."""
         deadline = time.monotonic() + seconds

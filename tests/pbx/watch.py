@@ -50,14 +50,14 @@ class Witness:
 
     def _watch(self) -> None:
         with Inotify(sync_timeout=0.1) as inotify:
-            inotify.add_watch(self._folder, Mask.CREATE | Mask.CLOSE_WRITE | Mask.DELETE)
+            inotify.add_watch(self._folder, Mask.CREATE | Mask.CLOSE_WRITE | Mask.MOVED_TO | Mask.DELETE)
             self._watching.set()
             while not self._stop.is_set():
                 for event in inotify:
                     life = self.lives.setdefault(str(event.name), Life())
                     if event.mask & Mask.CREATE:
                         life.created = time.monotonic()
-                    elif event.mask & Mask.CLOSE_WRITE:
+                    elif event.mask & (Mask.CLOSE_WRITE | Mask.MOVED_TO):
                         life.closed = time.monotonic()
                     else:
                         life.removed = time.monotonic()

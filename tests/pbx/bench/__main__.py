@@ -1,0 +1,149 @@
+"""``make bench``: measures, shows a table, writes ``.bench/latest.json``.
+
+Everything that can be is a ratio inside one run, for a machine's speed is nobody's merit. The status is 0 when it ran;
+with ``--strict`` it is 4 when a reach was not met.
+"""
+
+import argparse
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.pbx.bench import rounds, rows
+from tests.pbx.bench.lives import lives, ratios, sealing
+from tests.pbx.bench.load import Agents, Traffic
+from tests.pbx.bench.meters import median, quantile, resident_mb
+from tests.pbx.bench.world import BASELINE, World, build
+from tests.pbx.prepare import ROOT
+
+FOLDER = ROOT / ".bench"
+ROUND_SECONDS = 10
+TALK_SECONDS = 2.0
+"""How long the callers talk where the length of a call is not what is measured: short, so that asking shows."""
+LONG_FILES = 3
+FIRST_CALLS, ALL_CALLS = 1_000, 5_000
+NOT_MET = 4
+
+
+class Bench:
+    """One run of all measurements for one front end."""
+
+    def __init__(self, world: World, agents: Agents, front: str, number: int, rate: float) -> None:
+        self._world, self._agents, self._front = world, agents, front
+        self._rounds, self._rate = number, rate
+        self.figures: list[rows.Figure] = []
+
+    def run(self) -> None:
+        """Measure everything."""
+        steps: list[tuple[str, Callable[[], None]]] = [
+            ("what a call costs", self._cpu), ("how long a key and a prompt take", self._times),
+            ("how long plaintext lives", self._lives), ("what sealing costs", self._seal),
+            ("memory", self._memory), ("the highest rate", self._highest),
+        ]  # fmt: skip
+        for what, step in steps:
+            begun = time.monotonic()
+            say(f"{what} ...")
+            step()
+            say(f"{what}: {time.monotonic() - begun:.0f} s")
+
+    def _add(self, row: rows.Row, values: list[float], remark: str = "") -> None:
+        self.figures.append(rows.Figure(row, median(values), tuple(values), remark))
+        say(f"  {row.name}: {median(values):.3g} {row.unit} {remark}")
+
+    def _traffic(self, extension: str, talk: float = TALK_SECONDS, seconds: float = ROUND_SECONDS) -> Traffic:
+        return Traffic(extension, self._rate, round(self._rate * seconds), talk)
+
+    def _cpu(self) -> None:
+        plain, ours = [], []
+        for _ in range(self._rounds):
+            plain.append(rounds.cpu(self._world, self._agents, self._traffic(BASELINE)))
+            with self._world.installation:
+                rounds.cpu(self._world, self._agents, self._traffic(self._front, seconds=2))
+                ours.append(rounds.cpu(self._world, self._agents, self._traffic(self._front)))
+        base = median([one.both for one in plain])
+        share = median([one.sipp_share for one in ours])
+        at = f"at {self._rate:.0f} calls/s of {TALK_SECONDS + 1:.0f} s"
+        self._add(rows.CPU, [one.both / base for one in ours], f"{at}, SIPp takes {share:.0%} of the machine")
+        self._add(
+            rows.DAEMON_CPU, [one.daemon for one in ours], f"Asterisk {median([o.asterisk for o in ours]):.1f} ms"
+        )
+        self._add(rows.SHOWN_CPU, [one.both for one in plain])
+
+    def _times(self) -> None:
+        plain, ours = [], []
+        for _ in range(self._rounds):
+            plain.append(rounds.times(self._world, self._traffic(BASELINE, seconds=ROUND_SECONDS / 2)))
+            with self._world.installation:
+                rounds.cpu(self._world, self._agents, self._traffic(self._front, seconds=2))
+                ours.append(rounds.times(self._world, self._traffic(self._front)))
+        disk = [quantile(one.disk, 0.99) for one in ours]
+        at = f"at {self._rate:.0f} calls/s"
+        self._add(rows.KEY_P50, [quantile(one.key, 0.5) for one in ours], at)
+        over = [quantile(one.key, 0.99) - sync for one, sync in zip(ours, disk, strict=True)]
+        self._add(rows.KEY_P99, over, at)
+        self._add(rows.SOUND_P99, [quantile(one.sound, 0.99) for one in ours], at)
+        self._add(rows.SHOWN_DISK, disk)
+        self._add(rows.SHOWN_KEY, [quantile(one.key, 0.5) for one in plain])
+
+    def _lives(self) -> None:
+        traffic = self._traffic(self._front, talk=10, seconds=20)
+        with self._world.installation:
+            seen = [lives(self._world, traffic, LONG_FILES) for _ in range(max(1, self._rounds - 1))]
+        at = f"at {self._rate:.0f} calls/s"
+        self._add(rows.LIFE_P50, [quantile(one.calls, 0.5) for one in seen], at)
+        self._add(rows.LIFE_P99, [quantile(one.calls, 0.99) for one in seen], at)
+        self._add(rows.LIFE_LONG, [life for one in seen for life in one.long], at)
+
+    def _seal(self) -> None:
+        spool = self._world.plain_spool
+        sealed, written = sealing(FOLDER / "seal", spool, 5)
+        self._add(rows.SEAL, ratios(sealed, written), f"{median(sealed):.3f} s against {median(written):.3f} s")
+
+    def _memory(self) -> None:
+        sizes = []
+        with self._world.installation as installation:
+            for calls in (FIRST_CALLS, ALL_CALLS - FIRST_CALLS):
+                rounds.cpu(self._world, self._agents, Traffic(self._front, self._rate * 1.5, calls, 0.2))
+                sizes.append(resident_mb(installation.pid))
+        self._add(rows.MEMORY, [sizes[-1]])
+        self._add(rows.GROWTH, [sizes[-1] - sizes[0]])
+
+    def _highest(self) -> None:
+        plain = rounds.highest(self._world, BASELINE, self._rate * 1.6, TALK_SECONDS)
+        with self._world.installation:
+            ours = rounds.highest(self._world, self._front, max(self._rate, plain * 0.65), TALK_SECONDS)
+        self._add(rows.RATE, [ours / plain], f"{ours:.0f} calls/s against {plain:.0f}")
+        self._add(rows.SHOWN_RATE, [plain])
+
+
+def main() -> int:
+    """Run it."""
+    parser = argparse.ArgumentParser(prog="bench", description="Measure gdprcall against a dialplan without it.")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each measurement; their median counts")
+    parser.add_argument("--rate", type=float, default=40, help="calls a second where the rate is not measured itself")
+    parser.add_argument("--front", default="ari", help="the front end that asks")
+    parser.add_argument("--strict", action="store_true", help="exit with 4 when a reach is not met")
+    chosen = parser.parse_args()
+    begun = time.monotonic()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    world = build(FOLDER)
+    with world.asterisk, Agents(world) as agents:
+        bench = Bench(world, agents, chosen.front, chosen.rounds, chosen.rate)
+        bench.run()
+    print(rows.table(bench.figures), flush=True)
+    rows.keep(bench.figures, FOLDER / "latest.json")
+    for left in ("pbx", "app", "seal"):
+        shutil.rmtree(FOLDER / left, ignore_errors=True)
+    say(f"{time.monotonic() - begun:.0f} s; kept in {(FOLDER / 'latest.json').relative_to(Path.cwd())}")
+    return NOT_MET if chosen.strict and any(figure.met is False for figure in bench.figures) else 0
+
+
+def say(text: str) -> None:
+    """Print a line of progress."""
+    print(f"bench: {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

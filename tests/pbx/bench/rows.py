@@ -1,0 +1,99 @@
+"""The figures: what each is called, what it should reach, and the table and the file that they are shown in.
+
+It measures nothing.
+"""
+
+import json
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure: its name, its unit, and the reach; ``bound`` compares the value with the reach, or there is none."""
+
+    name: str
+    unit: str
+    bound: str = ""
+    reach: float = 0.0
+
+
+KEY_P50 = Row("key to MixMonitorStart, p50", "ms", "<=", 5)
+KEY_P99 = Row("key to MixMonitorStart, p99, less one fdatasync's p99", "ms", "<=", 15)
+SOUND_P99 = Row("answer to first sound of the prompt, p99", "ms", "<=", 60)
+CPU = Row("CPU a call, Asterisk and daemon, against the baseline", "x", "<=", 1.5)
+DAEMON_CPU = Row("CPU a call, daemon alone", "ms", "<=", 5)
+RATE = Row("highest rate, against the baseline", "x", ">=", 0.65)
+LIFE_P50 = Row("plaintext life of 10-second calls, p50", "s", "<=", 0.2)
+LIFE_P99 = Row("plaintext life of 10-second calls, p99", "s", "<=", 1)
+LIFE_LONG = Row("plaintext life of a 10-minute file in that load", "s", "<=", 0.5)
+SEAL = Row("seal of a 10-minute WAV, against write and fsync", "x", "<=", 5)
+MEMORY = Row("resident memory of the daemon after 5,000 calls", "MB", "<=", 90)
+GROWTH = Row("resident memory, from call 1,000 to call 5,000", "MB", "<=", 5)
+SHOWN = (
+    Row("fdatasync in the key's rounds, p99", "ms"),
+    Row("baseline: key to MixMonitorStart, p50", "ms"),
+    Row("baseline: CPU a call, Asterisk", "ms"),
+    Row("baseline: highest rate", "calls/s"),
+)
+ROWS = (
+    KEY_P50, KEY_P99, SOUND_P99, CPU, DAEMON_CPU, RATE, LIFE_P50, LIFE_P99, LIFE_LONG, SEAL, MEMORY, GROWTH, *SHOWN,
+)  # fmt: skip
+SHOWN_DISK, SHOWN_KEY, SHOWN_CPU, SHOWN_RATE = SHOWN
+_COMPARE = {"<=": operator.le, ">=": operator.ge}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured row: its value, the values of the rounds that it is the median of, and at what it was measured."""
+
+    row: Row
+    value: float
+    rounds: tuple[float, ...] = ()
+    remark: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the reach is met; None when there is none."""
+        return bool(_COMPARE[self.row.bound](self.value, self.row.reach)) if self.row.bound else None
+
+    def as_json(self) -> Mapping[str, object]:
+        """Return it as it is kept."""
+        reach = f"{self.row.bound} {self.row.reach:g}" if self.row.bound else None
+        return {
+            "name": self.row.name, "value": round(self.value, 4), "unit": self.row.unit, "reach": reach, "met": self.met,
+            "rounds": [round(value, 4) for value in self.rounds], "remark": self.remark,
+        }  # fmt: skip
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """Return the figures as a Markdown table."""
+    lines = ["| figure | measured | rounds | reach | met |", "|---|---|---|---|---|"]
+    for figure in figures:
+        reach = f"{figure.row.bound} {figure.row.reach:g} {figure.row.unit}" if figure.row.bound else "shown"
+        met = {True: "yes", False: "**no**", None: ""}[figure.met]
+        spread = f"{short(min(figure.rounds))} to {short(max(figure.rounds))}" if len(figure.rounds) > 1 else ""
+        remark = f"; {figure.remark}" if figure.remark else ""
+        value = f"{short(figure.value)} {figure.row.unit}{remark}"
+        lines.append(
+            f"| {figure.row.name} | {value} | {spread} | {reach.replace('<=', '≤').replace('>=', '≥')} | {met} |"
+        )
+    return "\n".join(lines)
+
+
+def short(value: float) -> str:
+    """Return a number with as many digits as mean something."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def keep(figures: Sequence[Figure], path: Path) -> None:
+    """Write the figures down as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([figure.as_json() for figure in figures], indent=1) + "\n")
+
+
+def names(prefix: str = "") -> list[str]:
+    """Return the name of every row, in order."""
+    return [prefix + row.name for row in ROWS]
