@@ -4,7 +4,7 @@ It never starts a recording. Where it cannot be sure who is in a call, it ends t
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -64,11 +64,28 @@ class Calls:
         """Stop following a call that was not recorded after all."""
         self._live.pop(recording, None)
 
-    def ended_meanwhile(self, up: frozenset[str]) -> None:
-        """Tell the calls that were being recorded and are not among ``up`` that they have ended."""
-        for call in [call for call in self._live.values() if call.told.is_set() and call.recording not in up]:
-            self.drop(call.recording)
-            call.deliver(Ended())
+    def begin_anew(self) -> frozenset[str]:
+        """Forget who talks with whom, for events were missed; return the recordings followed so far."""
+        self._bridges.clear()
+        return self.recordings
+
+    def catch_up(self, followed: frozenset[str], up: Sequence[ami.LiveChannel]) -> None:
+        """Learn from the channels that are ``up`` what events would have told of the calls ``followed`` before.
+
+        Calls that are up no more have ended; recordings that run are known; who was not asked ends one.
+        """
+        there = {channel.uniqueid for channel in up}
+        for call in [self._live[recording] for recording in followed & self.recordings]:
+            if call.uniqueid not in there:
+                self.drop(call.recording)
+                call.deliver(Ended())
+        for channel in up:
+            if channel.mixmonitor:
+                self._started(channel.recording, channel.segment, channel.mixmonitor, channel.name)
+            if channel.bridge:
+                self._bridges.setdefault(channel.bridge, set()).add(channel.uniqueid)
+        for bridge in self._bridges:
+            self._look_into(bridge)
 
     def file_seen(self, recording: str) -> bool:
         """Tell that Asterisk opened a file of ``recording``; whether it was the first one."""
@@ -91,8 +108,8 @@ class Calls:
     def handle(self, event: ami.AmiEvent) -> None:
         """Take one event of AMI, in the order of its arrival."""
         match event:
-            case ami.RecordingStarted(recording=recording):
-                self._started(recording, event)
+            case ami.RecordingStarted(recording, segment, mixmonitor, channel):
+                self._started(recording, segment, mixmonitor, channel)
             case ami.Withdrawn(recording=recording):
                 self._withdrawn(recording)
             case ami.PartyChanged(uniqueid=uniqueid, why=why):
@@ -107,10 +124,10 @@ class Calls:
             case _:
                 pass
 
-    def _started(self, recording: str, event: ami.RecordingStarted) -> None:
+    def _started(self, recording: str, segment: int, mixmonitor: str, channel: str) -> None:
         call = self._live.get(recording)
         if call is not None:
-            call.segment, call.mixmonitor, call.channel = event.segment, event.mixmonitor, event.channel
+            call.segment, call.mixmonitor, call.channel = segment, mixmonitor, channel
             call.told.set()
 
     def _withdrawn(self, recording: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from gdprcall import __version__, config
 from gdprcall.api import serve_api
 from gdprcall.asterisk.ami import Ami
-from gdprcall.asterisk.ami_events import AmiEvent, MixMonitorStarted, WatchdogFired
+from gdprcall.asterisk.ami_events import AmiEvent, LiveChannel, MixMonitorStarted, WatchdogFired
 from gdprcall.asterisk.ari import Ari, AriEvent
 from gdprcall.asterisk.spool import Spool, SpoolFile
 from gdprcall.asterisk.stasis import Stasis
@@ -156,19 +156,25 @@ class Daemon:
 
     async def _ami_up(self) -> None:
         """Catch up with what happened while AMI was away: recordings that run, calls that ended, withdrawals."""
-        up = {channel.recording: channel for channel in await self._ami.live()}
-        self._calls.ended_meanwhile(frozenset(up))
-        for recording, channel in up.items():
-            if recording not in self._calls.recordings:
-                live = LiveCall(recording, channel.uniqueid, channel.name, lambda _event: None, channel.segment)
-                live.deliver = self._orphan(live)
-                live.mixmonitor, live.peer = channel.mixmonitor, "unknown" if channel.bridge else ""
-                live.told.set()
-                live.seen.set()
-                self._calls.add(live)
+        followed = self._calls.begin_anew()
+        up = await self._ami.live()
+        for channel in up:
+            if channel.recording and channel.recording not in self._calls.recordings:
+                self._adopt(channel)
+        self._calls.catch_up(followed, up)
         for recording in await self._ami.withdrawn_marks():
             self._unattended_withdrawal(recording)
         self._sweep_soon()
+
+    def _adopt(self, channel: LiveChannel) -> None:
+        """Follow a recording that another daemon began; whom its caller talks with now counts as asked about."""
+        live = LiveCall(channel.recording, channel.uniqueid, channel.name, lambda _event: None, channel.segment)
+        live.deliver = self._orphan(live)
+        live.mixmonitor = channel.mixmonitor
+        if channel.mixmonitor:
+            live.told.set()
+        live.seen.set()
+        self._calls.add(live)
 
     def _orphan(self, live: LiveCall) -> Callable[[Event], None]:
         """Return what a recording that another daemon began does with its events."""

@@ -188,7 +188,7 @@ async def test_no_mark_at_all_is_an_answer_and_a_refusal_is_none() -> None:
             await client.withdrawn_mark(REC)
 
 
-async def test_only_channels_that_carry_a_recording_of_ours_are_live() -> None:
+async def test_all_channels_are_listed_with_the_recording_of_ours_that_is_on_them() -> None:
     async with linked() as (fake, client, seen):
         await up(seen)
         one = "Event: Status\r\nChannel: PJSIP/a-1\r\nUniqueid: 1.1\r\nBridgeID: b\r\n"
@@ -196,7 +196,8 @@ async def test_only_channels_that_carry_a_recording_of_ours_are_live() -> None:
         none = "Variable: GDPRCALL_REC=(null)\r\nVariable: GDPRCALL_SEG=(null)\r\nVariable: GDPRCALL_MMID=(null)\r\n%TAG%\r\n"
         end = "Event: StatusComplete\r\nEventList: Complete\r\n%TAG%\r\n"
         fake.answers["Status"] = LIST + (one + mine + one + none + end).encode()
-        (channel,) = await client.live()
+        channel, other = await client.live()
+        assert (other.recording, other.segment, other.mixmonitor) == ("", 1, "")
         assert (channel.recording, channel.segment, channel.mixmonitor, channel.bridge) == (REC, 2, "0x1", "b")
 
 

@@ -49,9 +49,10 @@ def test_what_does_not_concern_us_or_is_malformed_is_nothing(fields: dict[str, s
     assert ami.parse(fields) is None
 
 
-def test_a_channel_is_live_when_it_carries_a_recording_of_ours() -> None:
+def test_a_channel_that_is_up_is_known_by_its_recording_if_one_of_ours_is_on_it() -> None:
     fields = {"Channel": "PJSIP/a-1", "Uniqueid": "1.1"}
     lines = [f"GDPRCALL_REC={REC}", "GDPRCALL_SEG=(null)", "GDPRCALL_MMID=(null)", "nothing"]
     assert ami.live_channel(fields, lines) == ami.LiveChannel("PJSIP/a-1", "1.1", "", REC, 1, "")
-    assert ami.live_channel(fields, ["GDPRCALL_REC=(null)"]) is None
-    assert ami.live_channel(fields, []) is None
+    other = ami.LiveChannel("PJSIP/a-1", "1.1", "", "", 1, "")
+    assert ami.live_channel(fields, ["GDPRCALL_REC=(null)"]) == ami.live_channel(fields, []) == other
+    assert ami.live_channel({"Event": "StatusComplete"}, []) is None

@@ -126,6 +126,24 @@ def test_fcl_04_a_recording_outlives_a_killed_daemon_and_is_sealed_by_the_next(
     assert min(seconds.values()) >= 3
 
 
+def test_pty_04_after_a_restart_a_party_that_nobody_asked_still_ends_the_recording(
+    pbx: Asterisk, installation: Installation
+) -> None:
+    installation.start()
+    caller = call(pbx, HEARD, Press("1"), Wait(14), Hangup())
+    wait_for_file(pbx)
+    installation.kill()
+    installation.start()
+    channels = [line.split("!") for line in pbx.rx("core show channels concise").splitlines()]
+    (dialling,) = [fields[0] for fields in channels if len(fields) > 12 and fields[5] == "Dial"]
+    pbx.rx(f"channel originate Local/300@agent-side application BridgeAdd {dialling}")
+    stopped = installation.wait_for("recording_stopped")
+    assert stopped["reason"] == "party_joined"
+    assert caller.wait() == 0, caller.problem()
+    installation.wait_until_quiet()
+    assert recording(installation)["state"] == "sealed"
+
+
 def test_fcl_04_a_withdrawal_after_the_daemon_came_back_still_destroys_the_recording(
     pbx: Asterisk, installation: Installation
 ) -> None:

@@ -265,7 +265,7 @@ class Ami:
         return any("Val" in answer for answer in answers)
 
     async def live(self) -> list[LiveChannel]:
-        """Return the channels that carry a recording of ours."""
+        """Return all channels that are up, and which recording of ours is on each."""
         wanted = "GDPRCALL_REC,GDPRCALL_SEG,GDPRCALL_MMID"
         answers = await self.action("Status", Variables=wanted)
         found = [

@@ -85,7 +85,7 @@ class PartyChanged:
 
 @dataclass(frozen=True, slots=True)
 class LiveChannel:
-    """A channel that is up and carries a recording of ours."""
+    """A channel that is up; ``recording`` is empty unless one of ours is on it, ``bridge`` unless it talks."""
 
     name: str
     uniqueid: str
@@ -139,17 +139,17 @@ def parse(fields: Mapping[str, str]) -> AmiEvent | None:
 
 
 def live_channel(fields: Mapping[str, str], variables: Iterable[str]) -> LiveChannel | None:
-    """Return what Status tells of a channel and its ``NAME=value`` lines, or None if no recording of ours is on it."""
+    """Return what Status tells of a channel and its ``NAME=value`` lines, or None if it tells of none."""
+    if not fields.get("Uniqueid"):
+        return None
     # What is not set on a channel is listed as (null), which looks like no recording and no segment.
     values = dict(line.split("=", 1) for line in variables if "=" in line)
     recording = values.get("GDPRCALL_REC", "")
-    if not RECORDING.fullmatch(recording):
-        return None
     return LiveChannel(
         name=fields.get("Channel", ""),
         uniqueid=fields.get("Uniqueid", ""),
         bridge=fields.get("BridgeID", ""),
-        recording=recording,
+        recording=recording if RECORDING.fullmatch(recording) else "",
         segment=_segment(values.get("GDPRCALL_SEG", "")),
         mixmonitor=values.get("GDPRCALL_MMID", "").removeprefix("(null)"),
     )

@@ -1,0 +1,292 @@
+"""The live calls: who talks with whom, what ends a recording, and what is made up for after AMI was away."""
+
+import asyncio
+
+import pytest
+
+from gdprcall import calls as module
+from gdprcall.asterisk import ami_events as ami
+from gdprcall.calls import Calls, LiveCall
+from gdprcall.consent.dialogue import Ended, Event, PartyJoined, Withdrawn
+from gdprcall.errors import PeerError
+from tests.vaults import recording_id
+
+REC, OTHER = recording_id(1), recording_id(2)
+CALLER, AGENT, THIRD = "1.1", "1.2", "1.3"
+
+
+class Monitors:
+    """Asterisk's MixMonitors, as far as AMI ends them."""
+
+    def __init__(self) -> None:
+        self.stopped: list[tuple[str, str]] = []
+        self.fails = False
+
+    async def stop_recording(self, channel: str, mixmonitor: str) -> bool:
+        if self.fails:
+            raise PeerError("AMI did not answer in time")
+        self.stopped.append((channel, mixmonitor))
+        return True
+
+
+class Exchange:
+    """The calls of a test, and what each of them was told."""
+
+    def __init__(self) -> None:
+        self.monitors = Monitors()
+        self.unattended: list[str] = []
+        self.told: dict[str, list[Event]] = {}
+        self.calls = Calls(self.monitors, self.unattended.append)
+
+    def follow(self, recording: str = REC, uniqueid: str = CALLER) -> LiveCall:
+        """Follow a call whose verdict is about to be given."""
+        events = self.told.setdefault(recording, [])
+        call = LiveCall(recording, uniqueid, f"PJSIP/{uniqueid}", events.append)
+        self.calls.add(call)
+        return call
+
+    def recorded(self, recording: str = REC, uniqueid: str = CALLER) -> LiveCall:
+        """Follow a call whose recording runs."""
+        call = self.follow(recording, uniqueid)
+        self.calls.handle(ami.RecordingStarted(recording, 1, f"0x{uniqueid}", call.channel, uniqueid))
+        return call
+
+    def joins(self, *uniqueids: str, bridge: str = "b") -> None:
+        for uniqueid in uniqueids:
+            self.calls.handle(ami.BridgeEntered(uniqueid, bridge))
+
+    def leaves(self, *uniqueids: str, bridge: str = "b") -> None:
+        for uniqueid in uniqueids:
+            self.calls.handle(ami.BridgeLeft(uniqueid, bridge))
+
+    def back(self, *up: ami.LiveChannel) -> None:
+        """Let AMI come back after it was away, with these channels up."""
+        self.calls.catch_up(self.calls.begin_anew(), up)
+
+    @property
+    def events(self) -> list[Event]:
+        return self.told[REC]
+
+    @property
+    def empty(self) -> bool:
+        return not self.calls._bridges and not self.calls._live
+
+
+@pytest.fixture
+def exchange() -> Exchange:
+    return Exchange()
+
+
+def channel(uniqueid: str, *, recording: str = "", mixmonitor: str = "", bridge: str = "") -> ami.LiveChannel:
+    return ami.LiveChannel(f"PJSIP/{uniqueid}", uniqueid, bridge, recording, 1, mixmonitor)
+
+
+@pytest.mark.parametrize("order", [(CALLER, AGENT), (AGENT, CALLER)])
+def test_the_first_party_to_meet_the_caller_is_the_one_that_was_asked_about(
+    exchange: Exchange, order: tuple[str, str]
+) -> None:
+    call = exchange.recorded()
+    exchange.joins(*order)
+    assert call.peer == AGENT
+    assert exchange.events == []
+
+
+def test_the_same_party_may_leave_and_come_back(exchange: Exchange) -> None:
+    exchange.recorded()
+    exchange.joins(CALLER, AGENT)
+    exchange.leaves(AGENT)
+    exchange.joins(AGENT)
+    assert exchange.events == []
+
+
+def test_pty_04_a_second_party_beside_the_first_ends_the_recording(exchange: Exchange) -> None:
+    exchange.recorded()
+    exchange.joins(CALLER, AGENT, THIRD)
+    assert exchange.events == [PartyJoined("party_joined")]
+
+
+def test_pty_04_a_party_in_the_place_of_the_first_ends_the_recording(exchange: Exchange) -> None:
+    exchange.recorded()
+    exchange.joins(CALLER, AGENT)
+    exchange.leaves(CALLER, AGENT)
+    exchange.joins(CALLER, THIRD, bridge="c")
+    assert exchange.events == [PartyJoined("party_joined")]
+
+
+def test_pty_04_a_caller_who_comes_into_a_bridge_of_two_is_with_somebody_nobody_asked_about(exchange: Exchange) -> None:
+    exchange.recorded()
+    exchange.joins(AGENT, THIRD, CALLER)
+    assert exchange.events == [PartyJoined("party_joined")]
+
+
+def test_what_happens_in_other_bridges_is_nothing_to_a_call(exchange: Exchange) -> None:
+    exchange.recorded()
+    exchange.joins(CALLER, AGENT)
+    exchange.joins("2.1", "2.2", "2.3", bridge="other")
+    assert exchange.events == []
+
+
+@pytest.mark.parametrize("side", [CALLER, AGENT])
+@pytest.mark.parametrize("why", ["blind_transfer", "attended_transfer", "parked", "conference"])
+def test_pty_04_a_transfer_by_either_side_ends_the_recording(exchange: Exchange, side: str, why: str) -> None:
+    exchange.recorded()
+    exchange.recorded(OTHER, "9.1")
+    exchange.joins(CALLER, AGENT)
+    exchange.calls.handle(ami.PartyChanged(side, why))
+    assert exchange.events == [PartyJoined(why)]
+    assert exchange.told[OTHER] == []
+
+
+def test_a_party_seen_before_asterisk_told_of_the_recording_still_counts(exchange: Exchange) -> None:
+    call = exchange.follow()
+    exchange.joins(CALLER, AGENT)
+    exchange.calls.handle(ami.RecordingStarted(REC, 1, "0x1", call.channel, CALLER))
+    assert call.peer == AGENT
+    exchange.joins(THIRD)
+    assert exchange.events == [PartyJoined("party_joined")]
+
+
+async def test_a_recording_is_ended_by_the_uniqueid_and_monitor_that_asterisk_named(exchange: Exchange) -> None:
+    call = exchange.recorded()
+    await exchange.calls.stop(call)
+    assert exchange.monitors.stopped == [(CALLER, "0x1.1")]
+
+
+async def test_a_stop_waits_for_asterisk_to_tell_which_recording_it_started(exchange: Exchange) -> None:
+    call = exchange.follow()
+    stopping = asyncio.ensure_future(exchange.calls.stop(call))
+    await asyncio.sleep(0)
+    assert exchange.monitors.stopped == []
+    exchange.calls.handle(ami.RecordingStarted(REC, 1, "0x7", call.channel, CALLER))
+    await stopping
+    assert exchange.monitors.stopped == [(CALLER, "0x7")]
+
+
+async def test_a_stop_of_a_recording_that_asterisk_never_told_of_is_not_certain(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MIXMONITOR_WAIT_S", 0.01)
+    with pytest.raises(PeerError, match="did not say"):
+        await exchange.calls.stop(exchange.follow())
+
+
+def test_con_08_a_withdrawal_is_told_to_the_call_that_it_belongs_to(exchange: Exchange) -> None:
+    exchange.recorded()
+    exchange.calls.handle(ami.Withdrawn(REC))
+    assert exchange.events == [Withdrawn("key")]
+    assert exchange.unattended == []
+
+
+def test_con_08_a_withdrawal_that_no_call_answers_for_goes_the_unattended_way(exchange: Exchange) -> None:
+    exchange.recorded()
+    exchange.calls.handle(ami.Withdrawn(OTHER))
+    assert exchange.unattended == [OTHER]
+    assert exchange.events == []
+
+
+def test_a_hangup_ends_the_call_it_belongs_to_and_no_other(exchange: Exchange) -> None:
+    exchange.recorded()
+    exchange.recorded(OTHER, "9.1")
+    exchange.calls.handle(ami.HungUp(CALLER))
+    assert exchange.events == [Ended()]
+    assert exchange.told[OTHER] == []
+    assert exchange.calls.recordings == {OTHER}
+
+
+def test_events_that_mean_nothing_to_a_call_change_nothing(exchange: Exchange) -> None:
+    exchange.recorded()
+    exchange.calls.handle(ami.RecordingStopped(REC, "asked_again"))
+    exchange.calls.handle(ami.WatchdogFired("support"))
+    exchange.calls.handle(ami.RecordingStarted(OTHER, 1, "0x9", "PJSIP/9", "9.1"))
+    assert exchange.events == []
+    assert len(exchange.calls) == 1
+
+
+def test_only_the_first_file_of_a_live_recording_is_news(exchange: Exchange) -> None:
+    exchange.recorded()
+    assert exchange.calls.file_seen(REC) is True
+    assert exchange.calls.file_seen(REC) is False
+    assert exchange.calls.file_seen(OTHER) is False
+
+
+def test_a_call_that_ended_while_ami_was_away_is_told_so(exchange: Exchange) -> None:
+    exchange.recorded()
+    exchange.recorded(OTHER, "9.1")
+    exchange.back(channel("9.1", recording=OTHER, mixmonitor="0x9"))
+    assert exchange.events == [Ended()]
+    assert exchange.told[OTHER] == []
+    assert exchange.calls.recordings == {OTHER}
+
+
+def test_a_call_whose_verdict_was_lost_and_that_ended_while_ami_was_away_is_told_so(exchange: Exchange) -> None:
+    exchange.follow()
+    exchange.back()
+    assert exchange.events == [Ended()]
+    assert exchange.empty
+
+
+def test_a_call_that_came_while_asterisk_was_listing_its_channels_is_not_taken_for_ended(exchange: Exchange) -> None:
+    followed = exchange.calls.begin_anew()
+    exchange.follow()
+    exchange.calls.catch_up(followed, [])
+    assert exchange.events == []
+    assert exchange.calls.recordings == {REC}
+
+
+def test_a_call_that_ended_while_asterisk_was_listing_its_channels_is_told_so_once(exchange: Exchange) -> None:
+    exchange.recorded()
+    followed = exchange.calls.begin_anew()
+    exchange.calls.handle(ami.HungUp(CALLER))
+    exchange.calls.catch_up(followed, [channel(CALLER, recording=REC, mixmonitor="0x1")])
+    assert exchange.events == [Ended()]
+
+
+async def test_a_recording_that_began_while_ami_was_away_can_be_ended(exchange: Exchange) -> None:
+    call = exchange.follow()
+    exchange.back(channel(CALLER, recording=REC, mixmonitor="0x7"))
+    await exchange.calls.stop(call)
+    assert exchange.monitors.stopped == [(CALLER, "0x7")]
+
+
+def test_pty_04_a_party_that_came_while_ami_was_away_ends_the_recording(exchange: Exchange) -> None:
+    exchange.recorded()
+    exchange.joins(CALLER, AGENT)
+    running = channel(CALLER, recording=REC, mixmonitor="0x1", bridge="c")
+    exchange.back(running, channel(THIRD, bridge="c"))
+    assert exchange.events == [PartyJoined("party_joined")]
+
+
+def test_pty_04_after_ami_was_away_the_caller_is_still_known_to_be_in_his_bridge(exchange: Exchange) -> None:
+    exchange.recorded()
+    exchange.joins(CALLER, AGENT)
+    exchange.back(channel(CALLER, recording=REC, mixmonitor="0x1", bridge="b"), channel(AGENT, bridge="b"))
+    assert exchange.events == []
+    exchange.joins(THIRD)
+    assert exchange.events == [PartyJoined("party_joined")]
+
+
+def test_bridges_that_ended_while_ami_was_away_are_forgotten(exchange: Exchange) -> None:
+    for number in range(1000):
+        exchange.joins("8.1", "8.2", bridge=f"b{number}")
+    exchange.back()
+    assert exchange.empty
+
+
+def test_thousands_of_bridges_that_come_and_go_leave_nothing_behind(exchange: Exchange) -> None:
+    for number in range(2000):
+        caller, agent, bridge = f"{number}.1", f"{number}.2", f"b{number}"
+        recording = recording_id(number)
+        exchange.recorded(recording, caller)
+        exchange.joins(caller, agent, bridge=bridge)
+        if number % 2:
+            exchange.leaves(agent, caller, bridge=bridge)
+        exchange.calls.handle(ami.HungUp(caller))
+        exchange.calls.handle(ami.HungUp(agent))
+        assert exchange.told[recording] == [Ended()]
+    assert exchange.empty
+
+
+def test_leaving_a_bridge_that_nobody_knows_leaves_nothing_behind(exchange: Exchange) -> None:
+    exchange.leaves(CALLER)
+    exchange.calls.drop(REC)
+    assert exchange.empty
