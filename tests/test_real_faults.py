@@ -137,7 +137,7 @@ def test_pty_04_after_a_restart_a_party_that_nobody_asked_still_ends_the_recordi
     channels = [line.split("!") for line in pbx.rx("core show channels concise").splitlines()]
     (dialling,) = [fields[0] for fields in channels if len(fields) > 12 and fields[5] == "Dial"]
     pbx.rx(f"channel originate Local/300@agent-side application BridgeAdd {dialling}")
-    stopped = installation.wait_for("recording_stopped")
+    (stopped,) = installation.wait_for("recording_stopped")
     assert stopped["reason"] == "party_joined"
     assert caller.wait() == 0, caller.problem()
     installation.wait_until_quiet()
