@@ -34,6 +34,7 @@ class LiveCall:
     segment: int = 1
     mixmonitor: str = ""
     peer: str = ""
+    ending: bool = False
     told: asyncio.Event = field(default_factory=asyncio.Event)
     seen: asyncio.Event = field(default_factory=asyncio.Event)
 

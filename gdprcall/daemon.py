@@ -182,7 +182,8 @@ class Daemon:
         def deliver(event: Event) -> None:
             if isinstance(event, Withdrawn):
                 self._unattended_withdrawal(live.recording)
-            elif isinstance(event, PartyJoined):
+            elif isinstance(event, PartyJoined) and not live.ending:
+                live.ending = True
                 self._tasks.create_task(self._stop_orphan(live, event.why))
 
         return deliver
@@ -192,6 +193,7 @@ class Daemon:
             await self._calls.stop(live)
             self._log.warning("recording_stopped", recording=live.recording, reason=why)
         except PeerError as error:
+            live.ending = False
             self._log.error("stop_failed", recording=live.recording, reason=why, hint=error.hint)
 
     def _unattended_withdrawal(self, recording: str) -> None:
