@@ -35,8 +35,8 @@ SAMPLES := README.md gdprcall.conf ari.conf http.conf manager.conf features.conf
 say = @printf '==> %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv pbx demo bench test test-pythons lint format types unit real install install-program install-files \
-        uninstall clean distclean
+.PHONY: help venv pbx demo bench soak test test-pythons lint format types unit real install install-program \
+        install-files uninstall clean distclean
 
 help: ## show this
 	@printf 'make <target>, where the first run of venv and pbx downloads what they need:\n\n'
@@ -63,12 +63,20 @@ pbx: $(READY) ## prepare a private Asterisk, SIPp, espeak-ng, sox and age in .pb
 demo: $(READY) pbx ## show calls that are asked, recorded, sealed, opened and erased
 	@$(BIN)/python -m tests.pbx.demo
 
-ROUNDS   ?= 3
+# How many rounds, of bench (3) or of soak (500), and what else the two are told.
+ROUNDS   ?=
 RATE     ?= 40
 STRICT   ?=
 
 bench: $(READY) pbx ## measure against a dialplan without gdprcall, some ten minutes (ROUNDS=, RATE=, STRICT=1)
-	@$(BIN)/python -m tests.pbx.bench --rounds $(ROUNDS) --rate $(RATE) $(if $(STRICT),--strict)
+	@$(BIN)/python -m tests.pbx.bench --rounds $(or $(ROUNDS),3) --rate $(RATE) $(if $(STRICT),--strict)
+
+# The seed that repeats random kills (none: a new one), and the number of the first round.
+SEED  ?=
+FIRST ?= 1
+
+soak: $(READY) pbx ## kill daemon and Asterisk at random in real calls (ROUNDS=500 SEED= FIRST=1)
+	@$(BIN)/python -m tests.pbx.soak --rounds '$(or $(ROUNDS),500)' --first '$(FIRST)' $(if $(SEED),--seed '$(SEED)')
 
 test: lint types pbx $(if $(PYTHONS),test-pythons) ## all checks and all tests, with coverage of 90 % of the branches
 	@rm -f .coverage .coverage.*

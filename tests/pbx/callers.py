@@ -21,7 +21,8 @@ from tests.pbx.scenario import Hangup, Press, Stay, Step, Wait
 
 __all__ = ["Agent", "Caller", "Hangup", "Outcome", "Press", "Stay", "Step", "Wait"]
 
-_ports = itertools.count(30_000 + (os.getpid() % 50) * 400, 10)
+# Thousands of calls may follow each other in one process: ports that were used long ago are used again.
+_ports = itertools.cycle(range(30_000 + (os.getpid() % 50) * 400, 60_000, 10))
 _names = itertools.count(1)
 
 
@@ -91,6 +92,10 @@ class Caller:
             bool(byes) and byes[0][1],
             "" if status == 0 else self.problem(),
         )
+
+    def pressed(self) -> list[float]:
+        """Return when it sent each key so far, in seconds since 1970."""
+        return [at for at, sent, text in self._telephone.messages() if sent and " INFO INFO sip:" in text]
 
     def problem(self) -> str:
         """Return what SIPp said, for diagnosis."""
@@ -204,5 +209,7 @@ class Telephone:
 
 def take_ports(count: int) -> int:
     """Return the first of ``count`` neighbouring ports for sound that no other telephone of this process has."""
-    taken = [next(_ports) for _ in range(count // 10 + 1)]
-    return taken[0]
+    while True:
+        taken = [next(_ports) for _ in range(count // 10 + 1)]
+        if taken == sorted(taken):
+            return taken[0]
