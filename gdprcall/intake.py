@@ -11,16 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gdprcall.errors import GdprcallError, NotFound, PeerError, VaultError
+from gdprcall.errors import GdprcallError, NotFound, PeerError, Refused, VaultError
 from gdprcall.log import get_logger
 from gdprcall.times import Clock, now_ms
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.vault.rows import RecordingRow, SegmentFacts
-from gdprcall.vault.wav import EMPTY_WAV_BYTES, NotAWav
+from gdprcall.vault.wav import EMPTY_WAV_BYTES, EmptyWav, NotAWav
 
 SWEEP_SECONDS = 60
 """How often the spool is looked through for files that no event told of."""
+
+OPEN_STATES = ("recording", "spooled")
+"""The states of a recording of which more must come."""
 
 
 class Marks(Protocol):
@@ -130,18 +133,18 @@ class Intake:
         live = self._work.live()
         if live is None:
             return
-        files = self._work.files()
-        for file in files:
-            if file.recording not in live:
+        for file in self._work.files():
+            # What failed before had been closed, even if its call goes on.
+            if file.recording not in live or file.path.name in self._failing:
                 await self.take(file)
         # What somebody else took away no longer stands in the way.
-        there = {file.path.name for file in files}
-        self._failing = {name: error for name, error in self._failing.items() if name in there}
-        present = {file.recording for file in files}
+        there = {file.path.name for file in self._work.files()}
+        for known in (self._failing, self._created):
+            for name in known.keys() - there:
+                del known[name]
         for row in await asyncio.to_thread(self._work.vault.unfinished):
-            if row.id not in live and row.id not in present:
-                await self._note(Kind.NOT_STARTED, row, {"reason": "no_file"})
-                self._log.error("recording_missing", recording=row.id, controller=row.controller, line=row.line)
+            async with self._lock(row.id):
+                await self._close_books(row.id)
         self.last_sweep_ms = self._work.clock()
 
     async def withdraw(self, recording: str, method: str) -> None:
@@ -157,13 +160,26 @@ class Intake:
         async with self._lock(recording):
             await self._erase(recording)
 
+    async def _close_books(self, recording: str) -> None:
+        # Looked at again under its lock: since it was listed, its call may have ended and its file been sealed.
+        live = self._work.live()
+        if live is None or recording in live or any(file.recording == recording for file in self._work.files()):
+            return
+        row = await asyncio.to_thread(self._work.vault.recording, recording)
+        if row.state in OPEN_STATES and not (row.erasing or row.withdrawn):
+            await self._note(Kind.NOT_STARTED, row, {"reason": "no_file"})
+            self._log.error("recording_missing", recording=row.id, controller=row.controller, line=row.line)
+
     async def _dispose(self, file: Found) -> None:
         if not await asyncio.to_thread(file.path.exists):
             return
         try:
             row = await asyncio.to_thread(self._work.vault.recording, file.recording)
         except NotFound:
-            await self._without_decision(file)
+            if await self._marked(file.recording):
+                await self._withdraw(file.recording, "key")
+            else:
+                await self._without_decision(file)
             return
         if row.state == "erased" or row.withdrawn:
             await self._discard(file, row.controller, "withdrawn")
@@ -179,6 +195,11 @@ class Intake:
     async def _seal_or_quarantine(self, file: Found, row: RecordingRow) -> None:
         try:
             await self._seal(file, row)
+        except Refused:
+            # Withdrawn, or its erasure begun, since the row was read.
+            await self._discard(file, row.controller, "withdrawn")
+        except EmptyWav:
+            await self._discard(file, row.controller, "empty")
         except NotAWav as error:
             # A granted recording that cannot be understood is kept, sealed, for a person to look at.
             self._log.error("quarantined", recording=file.recording, segment=file.segment, hint=error.hint)
@@ -223,6 +244,8 @@ class Intake:
         try:
             row = await asyncio.to_thread(self._work.vault.recording, recording)
         except NotFound:
+            # A wish to destroy needs no decision: not even what a damaged ledger cannot explain is kept against it.
+            await self._discard_all(recording, None)
             await self._forget(recording)
             return
         if not row.withdrawn:
@@ -231,9 +254,7 @@ class Intake:
 
     async def _erase(self, recording: str) -> None:
         row = await asyncio.to_thread(self._work.vault.recording, recording)
-        for file in await asyncio.to_thread(self._work.files):
-            if file.recording == recording:
-                await self._discard(file, row.controller, "withdrawn")
+        await self._discard_all(recording, row.controller)
         if row.state == "erased":
             await self._forget(recording)
             return
@@ -245,6 +266,11 @@ class Intake:
         # The erasure is durable; a mark that stays is only read again at the next start.
         with suppress(PeerError):
             await self._work.marks.forget_mark(recording)
+
+    async def _discard_all(self, recording: str, controller: str | None) -> None:
+        for file in await asyncio.to_thread(self._work.files):
+            if file.recording == recording:
+                await self._discard(file, controller, "withdrawn")
 
     async def _discard(self, file: Found, controller: str | None, reason: str) -> None:
         discard = self._work.vault.discard
