@@ -7,17 +7,13 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated
 
 from babel import Locale, UnknownLocaleError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
-from gdprcall import age
+from gdprcall import age, schema
 from gdprcall.errors import ConfigError
 from gdprcall.policy import rules
 from gdprcall.policy.model import Basis, Controller, Keys, Line, Policy
@@ -28,74 +24,14 @@ IDENTITY_MARK = b"AGE-SECRET-KEY-"
 LARGEST_SECRET = 4096
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-Digit = Annotated[str, Field(pattern=r"^[0-9*#]$")]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Days = Annotated[int, Field(ge=1, le=3653)]
-Text = Annotated[str, Field(min_length=1, max_length=200)]
-
-
-class _Asterisk(_Section):
-    ari_url: Annotated[str, Field(pattern=r"^(http://(127\.0\.0\.1|localhost|\[::1\])|https://)")] = (
-        "http://127.0.0.1:8088/ari"
-    )
-    ari_user: Text = "gdprcall"
-    ami_host: Text = "127.0.0.1"
-    ami_port: Port = 5038
-    ami_user: Text = "gdprcall"
-    spool: Text = "/var/spool/asterisk/gdprcall"
-    sounds: Text = "/usr/share/asterisk/sounds"
-
-
-class _Vault(_Section):
-    folder: Text = "/var/lib/gdprcall"
-    socket: Text = "/run/gdprcall/api.sock"
-
-
-class _Secrets(_Section):
-    folder: Text = "/etc/gdprcall/secrets"
-
-
-class _Controller(_Section):
-    name: Text
-    contact: Text
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-    notice_url: Text
-    recipients: Annotated[list[str], Field(min_length=1)]
-    retention_days: Days = 30
-
-
-class _Line(_Section):
-    controller: Text
-    purpose: Text
-    basis: Text
-    languages: Annotated[list[str], Field(min_length=1)]
-    accept: Digit = "1"
-    refuse: Digit = "2"
-    withdraw: Text = "*9"
-    attempts: Annotated[int, Field(ge=1, le=5)] = 2
-    timeout_seconds: Annotated[int, Field(ge=1, le=60)] = 5
-    retention_days: Days | None = None
-
-
-class _File(_Section):
-    asterisk: _Asterisk = _Asterisk()
-    vault: _Vault = _Vault()
-    secrets: _Secrets = _Secrets()
-    controllers: dict[Id, _Controller] = {}
-    lines: dict[Id, _Line] = {}
-
-
 @dataclass(frozen=True, slots=True)
 class AsteriskPlaces:
     """Where Asterisk is reached and what it shares with us."""
 
     ari_url: str
     ari_user: str
+    fronts: tuple[str, ...]
+    agi_listen: tuple[str, int]
     ami_host: str
     ami_port: int
     ami_user: str
@@ -151,9 +87,9 @@ def load(path: Path) -> Config:
     data = _toml(path)
     mistakes = _identities_in(path)
     try:
-        file = _File.model_validate(data)
+        file = schema.File.model_validate(data)
     except ValidationError as error:
-        mistakes += [_mistake(detail) for detail in error.errors()]
+        mistakes += [schema.mistake(detail) for detail in error.errors()]
         raise _refused(path, mistakes) from None
     policy = _policy(file)
     mistakes += _recipient_mistakes(policy)
@@ -164,9 +100,19 @@ def load(path: Path) -> Config:
     if mistakes:
         raise _refused(path, mistakes)
     warnings = tuple(f"{finding.place}: {finding.text} [{finding.rule}]" for finding in found if not finding.refuses)
-    places = file.asterisk.model_dump() | {"spool": Path(file.asterisk.spool), "sounds": Path(file.asterisk.sounds)}
     vault, socket, secrets = Path(file.vault.folder), Path(file.vault.socket), Path(file.secrets.folder)
-    return Config(path, AsteriskPlaces(**places), vault, socket, secrets, policy, warnings)
+    return Config(path, _places(file.asterisk), vault, socket, secrets, policy, warnings)
+
+
+def _places(asterisk: schema.Asterisk) -> AsteriskPlaces:
+    host, _, port = asterisk.agi_listen.rpartition(":")
+    parsed = {
+        "spool": Path(asterisk.spool),
+        "sounds": Path(asterisk.sounds),
+        "fronts": tuple(asterisk.fronts),
+        "agi_listen": (host.strip("[]"), int(port)),
+    }
+    return AsteriskPlaces(**asterisk.model_dump() | parsed)
 
 
 def refuse_identities(config: Config, *also: Path) -> None:
@@ -198,34 +144,7 @@ def _refused(path: Path, mistakes: list[str]) -> ConfigError:
     )
 
 
-def _mistake(detail: ErrorDetails) -> str:
-    place = ".".join(str(part) for part in detail["loc"] if part != "[key]")
-    if detail["type"] == "extra_forbidden":
-        near = get_close_matches(str(detail["loc"][-1]), _names(detail["loc"]), 1)
-        return f"{place}: unknown key" + (f"; did you mean {near[0]}?" if near else "; remove it")
-    if detail["type"] == "missing":
-        return f"{place}: is missing; add it"
-    if detail["loc"][-1] == "ari_url":
-        return f"{place}: must be http on this host, or https; for example http://127.0.0.1:8088/ari"
-    if detail["loc"][-1] == "[key]":
-        return f"{place}: a name has small letters, digits and _, and begins with a letter; rename it"
-    # The value itself is left out: it may be a secret in the wrong place.
-    return f"{place}: {detail['msg'][0].lower()}{detail['msg'][1:]}; correct it"
-
-
-def _names(location: tuple[int | str, ...]) -> list[str]:
-    sections: Mapping[str, type[BaseModel]] = {
-        "asterisk": _Asterisk,
-        "vault": _Vault,
-        "secrets": _Secrets,
-        "controllers": _Controller,
-        "lines": _Line,
-    }
-    section = sections.get(str(location[0])) if len(location) > 1 else None
-    return list(section.model_fields) if section else list(_File.model_fields)
-
-
-def _policy(file: _File) -> Policy:
+def _policy(file: schema.File) -> Policy:
     controllers = {
         id_: Controller(id_, c.name, c.contact, c.country, c.notice_url, tuple(c.recipients), c.retention_days)
         for id_, c in file.controllers.items()
@@ -233,7 +152,7 @@ def _policy(file: _File) -> Policy:
     return Policy(controllers, {id_: _line(id_, line, file) for id_, line in file.lines.items()})
 
 
-def _line(id_: str, line: _Line, file: _File) -> Line:
+def _line(id_: str, line: schema.Line, file: schema.File) -> Line:
     controller = file.controllers.get(line.controller)
     return Line(
         id=id_,

@@ -12,13 +12,12 @@ from gdprcall import __version__, config
 from gdprcall.api import serve_api
 from gdprcall.asterisk.ami import Ami
 from gdprcall.asterisk.ami_events import AmiEvent, LiveChannel, MixMonitorStarted, WatchdogFired
-from gdprcall.asterisk.ari import Ari, AriEvent
 from gdprcall.asterisk.spool import Spool, SpoolFile
-from gdprcall.asterisk.stasis import Stasis
 from gdprcall.calls import Calls, LiveCall
 from gdprcall.config import Config
 from gdprcall.consent.dialogue import Event, PartyJoined, Withdrawn
 from gdprcall.errors import GdprcallError, PeerError
+from gdprcall.fronts import Fronts
 from gdprcall.intake import SWEEP_SECONDS, Intake, Work
 from gdprcall.log import get_logger
 from gdprcall.operations import Context
@@ -28,7 +27,6 @@ from gdprcall.systemd import notify, watchdog_seconds
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Fact, Kind
 
-APP = "gdprcall"
 DRAIN_SECONDS = 20.0
 OURS = "gdprcall"
 
@@ -54,8 +52,6 @@ class Daemon:
             places.ami_host, places.ami_port, places.ami_user, secret, on_event=self._ami_event, on_up=self._ami_up
         )
         self._calls = Calls(self._ami, self._unattended_withdrawal)
-        password = settings.secret("ari-password").decode()
-        self._ari = Ari(places.ari_url, places.ari_user, password, APP, on_event=self._ari_event, on_up=self._ari_up)
         self._intake = Intake(Work(vault, self._spool.files, self._recipients, self, self._live_recordings))
 
     async def run(self) -> None:
@@ -79,14 +75,14 @@ class Daemon:
         house = House(self._vault, self._intake, self._calls, tasks, self._spool.folder, self._unfit)
         self._reception = Reception(house)
         self._reception.terms = holding(self._settings)
-        self._stasis = Stasis(self._ari, tasks=tasks, claim=self._reception.claim, arrive=self._reception.arrive)
+        self._fronts = Fronts(self._settings, self._reception, tasks)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         context = Context(self._vault, self._settings, self.live)
         parts = [self._watch_spool(), self._intake.run(), self._look_after(), self._tell_systemd()]
-        parts += [self._ami.run(), self._ari.run(), serve_api(context, self._settings.socket)]
+        parts += [self._ami.run(), *self._fronts.parts(), serve_api(context, self._settings.socket)]
         for part in parts:
             tasks.create_task(part)
 
@@ -102,8 +98,7 @@ class Daemon:
         """Return what only the running daemon knows, for ``status``."""
         return {
             "version": __version__,
-            "asterisk": self._ari.version,
-            "ari": self._ari.up,
+            **self._fronts.live(),
             "ami": self._ami.linked,
             "spool_watched": self._watching.is_set(),
             "fit": not self._unfit(),
@@ -121,9 +116,9 @@ class Daemon:
         return await self._ami.withdrawn_mark(recording)
 
     async def forget_mark(self, recording: str) -> None:
-        """Satisfy ``intake.Marks``: a Local channel removes the mark, for AMI's rights are too small to."""
+        """Satisfy ``intake.Marks``."""
         if await self._ami.withdrawn_mark(recording):
-            await self._ari.run_local(f"forget{recording}", "gdprcall-forget")
+            await self._fronts.forget_mark(recording)
 
     def _unfit(self) -> str:
         """Return why nothing may be recorded now, or nothing."""
@@ -140,12 +135,6 @@ class Daemon:
 
     def _live_recordings(self) -> frozenset[str] | None:
         return self._calls.recordings if self._ami.linked else None
-
-    def _ari_event(self, event: AriEvent) -> None:
-        self._stasis.handle(event)
-
-    async def _ari_up(self) -> None:
-        await self._stasis.sweep()
 
     def _ami_event(self, event: AmiEvent) -> None:
         if isinstance(event, WatchdogFired):
@@ -246,7 +235,7 @@ class Daemon:
         """Say READY once everything is linked, and from then on that the loop turns."""
         told = ""
         while True:
-            fit = self._unfit() or ("" if self._ari.up else "ari_down")
+            fit = self._unfit() or self._fronts.down
             if not told and not fit:
                 self._log.info("started", version=__version__)
                 notify("READY=1")

@@ -35,6 +35,7 @@ EVENTS: Mapping[str, Event] = {
     ),
     "ari_up": Event("info", "the ARI link stands; stranded calls were freed", NOTHING),
     "ari_down": Event("error", "the ARI link is lost; calls go on unrecorded, it is tried again", "is Asterisk up?"),
+    "agi_refused": Event("warning", "connections that were no calls; told at 1, 2, 4, 8 …", "who else connects there?"),
     "ari_refused": Event("error", "Asterisk refuses the ARI link", "compare the user and password with ari.conf"),
     "ari_event_failed": Event(
         "error", "an event of ARI could not be handled; its call goes on unrecorded", "report it"

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from gdprcall.asterisk.arrival import Arrival, PlayablePrompt, question_seconds
-from gdprcall.asterisk.stasis import StasisCall
 from gdprcall.calls import Calls, LiveCall
 from gdprcall.consent.dialogue import Ask, Ended, Event, Failed, State, Terms
 from gdprcall.errors import GdprcallError, PeerError, VaultError
@@ -21,7 +21,7 @@ from gdprcall.intake import Intake
 from gdprcall.log import get_logger
 from gdprcall.policy.model import Demand, Line, Policy
 from gdprcall.prompts.catalogue import Catalogue, Prompt
-from gdprcall.session import Session
+from gdprcall.session import Front, Session
 from gdprcall.vault import subjects
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Fact, Kind
@@ -30,6 +30,14 @@ FILE_SECONDS = 3.0
 """How long a granted recording may take to show its file before it counts as not started."""
 RESERVE_BYTES = 64 * 1024 * 1024
 """Free space in spool and vault below which nothing new is recorded."""
+
+
+class CallFront(Front[PlayablePrompt], Protocol):
+    """A real call in the hands of a front end."""
+
+    @property
+    def heard_ms(self) -> int:
+        """How much of the present question's prompt has been heard until now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,7 @@ class Reception:
         prompt = self.terms.catalogue.find(line.id, line.language_for(arrival.language))
         return question_seconds(prompt.total_ms if prompt else 0, line.timeout_ms)
 
-    def arrive(self, arrival: Arrival, front: StasisCall) -> None:
+    def arrive(self, arrival: Arrival, front: CallFront) -> None:
         """Serve a claimed call in a task of its own."""
         if self._refusal(arrival):
             self._house.tasks.create_task(front.release())
@@ -94,14 +102,14 @@ class Reception:
             return "configuration"
         return "" if arrival.line in self.terms.policy.lines else "unknown_line"
 
-    async def _serve_contained(self, arrival: Arrival, front: StasisCall) -> None:
+    async def _serve_contained(self, arrival: Arrival, front: CallFront) -> None:
         try:
             await self._serve(arrival, front)
         except Exception:  # noqa: BLE001 # the top of one call: it goes on unrecorded, and so do the others as before
             self._log.error("internal_error", uniqueid=arrival.channel, exc_info=True)
             await front.release()
 
-    async def _serve(self, arrival: Arrival, front: StasisCall) -> None:
+    async def _serve(self, arrival: Arrival, front: CallFront) -> None:
         assert self.terms is not None
         begun = asyncio.get_running_loop().time()
         line = self.terms.policy.lines[arrival.line]
@@ -129,7 +137,7 @@ class Reception:
         self._finished(session, facts, round((asyncio.get_running_loop().time() - begun) * 1000))
 
     def _session(
-        self, arrival: Arrival, front: StasisCall, facts: CallFacts, prompt: Prompt | None
+        self, arrival: Arrival, front: CallFront, facts: CallFacts, prompt: Prompt | None
     ) -> tuple[Session[PlayablePrompt], LiveCall]:
         recorder = CallRecorder(self._house, facts)
         session = Session(
@@ -169,7 +177,7 @@ class Reception:
             controller=controller,
             policy_sha256=terms.policy.sha256(line),
             language=language,
-            front="ari",
+            front=arrival.front,
             prompt_sha256=prompt.sha256 if prompt else "",
             mandatory_ms=prompt.mandatory_ms if prompt else 0,
             subject=subjects.pseudonym(terms.pseudonym_keys[controller.id], number) if number else None,
@@ -204,7 +212,7 @@ class Reception:
 class WatchedFront:
     """A front end whose verdict to record is followed by a look for the file."""
 
-    def __init__(self, front: StasisCall, recorder: "CallRecorder") -> None:
+    def __init__(self, front: CallFront, recorder: "CallRecorder") -> None:
         self._front = front
         self._recorder = recorder
 
@@ -215,6 +223,10 @@ class WatchedFront:
     async def ask(self, ask: Ask, prompt: PlayablePrompt) -> None:
         """Satisfy ``session.Front``."""
         await self._front.ask(ask, prompt)
+
+    async def listen_on(self) -> None:
+        """Satisfy ``session.Front``."""
+        await self._front.listen_on()
 
     async def record(self, recording: str) -> None:
         """Give the verdict, and expect a file."""

@@ -15,6 +15,7 @@ from gdprcall.consent.dialogue import (
     Erase,
     Event,
     Failed,
+    Listen,
     Note,
     Noted,
     Outcome,
@@ -44,6 +45,9 @@ class Front(Protocol[Prompt_contra]):
 
     async def ask(self, ask: Ask, prompt: Prompt_contra) -> None:
         """Start the question; raises GdprcallError when it cannot be asked."""
+
+    async def listen_on(self) -> None:
+        """Let the question go on after a key that did not count; raises GdprcallError when it cannot."""
 
     async def record(self, recording: str) -> None:
         """Give the call back with the verdict that records; raises GdprcallError when that is not certain."""
@@ -140,6 +144,8 @@ class Session(Generic[P]):
         match command:
             case Ask():
                 await self._front.ask(command, self._prompt)
+            case Listen():
+                await self._front.listen_on()
             case Note(outcome):
                 await self._evidence.note(self.consent, command)
                 self._granted = self._granted or outcome is Outcome.GRANTED

@@ -33,6 +33,7 @@ class Moment(StrEnum):
 
     ARRIVED = "arrived"
     ASKED = "asked"
+    LISTENING = "listening"
     NOTING = "noting"
     RECORDING = "recording"
 
@@ -71,6 +72,11 @@ class Simulation:
         self._asked = ask.asked
         self.lines.append(f"< ask {ask.asked}")
         self._happen(self._caller.act(Moment.ASKED, ask.asked))
+
+    async def listen_on(self) -> None:
+        """Let the caller answer again."""
+        self.lines.append("< listen")
+        self._happen(self._caller.act(Moment.LISTENING, self._asked))
 
     async def note(self, consent: Consent, note: Note) -> None:
         """Write the note into the transcript; while a grant is noted the caller may still act."""
@@ -132,7 +138,7 @@ class TypedCaller:
 
     def act(self, moment: Moment, asked: int) -> list[Event]:
         """Return the next typed act; when nothing is left the caller stays silent, and hangs up once recorded."""
-        if moment is Moment.ASKED:
+        if moment in {Moment.ASKED, Moment.LISTENING}:
             return self._answer(asked)
         if moment is Moment.RECORDING:
             withdraws = self._left.startswith(self._withdraw)

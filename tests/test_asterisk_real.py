@@ -14,7 +14,8 @@ from gdprcall.asterisk.ami_events import AmiEvent, HungUp, RecordingStarted, Wat
 from gdprcall.asterisk.ari import Ari, AriEvent
 from gdprcall.asterisk.arrival import Arrival, PlayablePrompt
 from gdprcall.asterisk.spool import Spool, SpoolFile
-from gdprcall.asterisk.stasis import Stasis, StasisCall
+from gdprcall.asterisk.stasis import Stasis
+from gdprcall.asterisk.stasiscall import StasisCall
 from gdprcall.consent.dialogue import Ask, Digit, Ended, Event, Failed, NoInput, Played
 from tests.pbx.asterisk import Asterisk
 from tests.pbx.callers import Agent, Caller, Hangup, Press, Stay, Step, Wait

@@ -43,7 +43,7 @@ def place(steps: list[str], start: str) -> int:
 
 def test_every_context_is_ours_by_name() -> None:
     assert set(PLAN) == {
-        "gdprcall", "gdprcall-ask", "gdprcall-verdict", "gdprcall-segment", "gdprcall-stop", "gdprcall-end",
+        "gdprcall", "gdprcall-agi", "gdprcall-ask", "gdprcall-verdict", "gdprcall-segment", "gdprcall-stop", "gdprcall-end",
         "gdprcall-withdraw", "gdprcall-forget", "gdprcall-timeout",
     }  # fmt: skip
 
@@ -72,13 +72,20 @@ def test_every_jump_leads_to_an_extension_that_is_there() -> None:
         assert extension in PLAN[target]
 
 
-def test_fcl_02_a_watchdog_is_set_before_each_hop_into_stasis() -> None:
+def test_fcl_02_a_watchdog_is_set_before_each_hop_to_the_daemon() -> None:
     for context, extension in (("gdprcall", "s"), ("gdprcall-ask", "_[1-9]!")):
         steps = PLAN[context][extension]
-        hop = place(steps, "Stasis(")
-        assert steps[hop - 1].startswith("Gosub(gdprcall-timeout,set,1(")
-        assert steps[hop + 1] == "Goto(gdprcall-verdict,norec,1)"
-    assert code("gdprcall.conf").count("Stasis(") == 2
+        watchdog = place(steps, "Gosub(gdprcall-timeout,set,1(")
+        assert steps[watchdog + 1] == 'GotoIf($["${GDPRCALL_FRONT}"="agi"]?agi)'
+        for hop in (place(steps, "Stasis("), place(steps, "AGI(")):
+            assert hop > watchdog
+            assert steps[hop + 1] == "Goto(gdprcall-verdict,norec,1)"
+    assert code("gdprcall.conf").count("Stasis(") == code("gdprcall.conf").count(",AGI(") == 2
+
+
+def test_fcl_02_a_server_that_hangs_does_not_hold_a_call_past_its_watchdog() -> None:
+    steps = PLAN["gdprcall"]["s"]
+    assert place(steps, "Set(LOCAL(AGIEXITONHANGUP)=yes)") < place(steps, "AGI(")
 
 
 def test_fcl_01_every_verdict_puts_the_sites_own_timeout_back() -> None:
@@ -158,13 +165,13 @@ def test_all_variables_are_ours_by_name_and_none_is_inherited() -> None:
     names = re.findall(r"Set\((?:LOCAL\()?([A-Za-z_]+)", code("gdprcall.conf"))
     foreign = {name for name in names if not name.startswith("GDPRCALL_")}
     # __DYNAMIC_FEATURES only where the site asks for it.
-    assert foreign == {"CHANNEL", "DB", "DYNAMIC_FEATURES", "TIMEOUT", "__DYNAMIC_FEATURES"}
+    assert foreign == {"AGIEXITONHANGUP", "CHANNEL", "DB", "DYNAMIC_FEATURES", "TIMEOUT", "__DYNAMIC_FEATURES"}
     (step,) = (step for step in PLAN["gdprcall-verdict"]["_rec."] if "__DYNAMIC" in step)
     assert step.startswith('ExecIf($["${GDPRCALL_INHERIT}"="yes"]?')
 
 
 def test_nothing_runs_a_program_or_reads_a_file() -> None:
-    assert not re.search(r"System\(|TrySystem|SHELL\(|AGI\(|CURL|FILE\(|EVAL\(|include|switch", code("gdprcall.conf"))
+    assert not re.search(r"System\(|TrySystem|SHELL\(|CURL|FILE\(|EVAL\(|include|switch", code("gdprcall.conf"))
 
 
 def test_parentheses_and_braces_are_closed_on_every_line() -> None:

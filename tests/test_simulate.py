@@ -28,7 +28,8 @@ class FileCaller:
                 self._blocks[-1][1].append(files.event(line.text))
 
     def act(self, moment: simulate.Moment, asked: int) -> list[d.Event]:
-        wanted = {"arrived": "arrived", "asked": "ask", "noting": "note", "recording": "record"}[moment]
+        names = {"asked": "ask", "listening": "listen", "noting": "note", "recording": "record"}
+        wanted = names.get(moment, moment)
         while self._blocks:
             command, events = self._blocks.pop(0)
             if command == wanted:

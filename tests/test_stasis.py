@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gdprcall.asterisk import stasis as module
+from gdprcall.asterisk import stasis as stasis_module
+from gdprcall.asterisk import stasiscall as module
 from gdprcall.asterisk.ari import Ari
 from gdprcall.asterisk.arrival import Arrival, PlayablePrompt
-from gdprcall.asterisk.stasis import Stasis, StasisCall
+from gdprcall.asterisk.stasis import Stasis
+from gdprcall.asterisk.stasiscall import StasisCall
 from gdprcall.consent.dialogue import Ask, Digit, Ended, Event, Failed, NoInput, Played
 from gdprcall.errors import PeerError
 from tests.fakes.ari import FakeAri, serving
@@ -391,7 +393,7 @@ def listed(id_: str, app: str = "Stasis", data: str = "gdprcall,v1,ask,support,m
 async def test_fcl_04_calls_that_nobody_answers_for_are_given_back_after_a_reconnection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(stasis_module, "GRACE_SECONDS", 0.05)
     async with desk() as there:
         there.fake.answers["GET /channels"] = (
             200,
@@ -415,7 +417,7 @@ async def test_fcl_04_calls_that_nobody_answers_for_are_given_back_after_a_recon
 async def test_a_call_that_comes_in_while_the_link_is_made_is_not_taken_for_a_stranded_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(stasis_module, "GRACE_SECONDS", 0.05)
     async with desk() as there:
         there.fake.answers["GET /channels"] = (200, [listed(CHANNEL), listed("18.1")])
         await there.stasis.sweep()

@@ -150,6 +150,11 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Listen:
+    """Let the question go on: the key did not count."""
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Make this outcome durable; comes back as ``Noted`` or ``Failed``."""
 
@@ -184,7 +189,7 @@ class Release:
     """Give the call back: it goes on unrecorded, to the same service."""
 
 
-Command = Ask | Note | Record | Stop | Erase | Route | Release
+Command = Ask | Listen | Note | Record | Stop | Erase | Route | Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +260,7 @@ def _key(consent: Consent, digit: str) -> Step:
     if digit != terms.accept:
         return _again(consent, Outcome.INVALID)
     if consent.heard_ms < terms.mandatory_ms:
-        return consent, ()
+        return consent, (Listen(),)
     granted = replace(consent, state=State.NOTING, outcome=Outcome.GRANTED)
     return granted, (Note(Outcome.GRANTED),)
 

@@ -25,7 +25,15 @@ MODULES = (
     *("res_ari_playbacks", "res_stasis", "res_stasis_playback", "res_http_websocket", "pbx_config"),
 )
 CONTEXTS = (
-    *("gdprcall", "gdprcall-ask", "gdprcall-verdict", "gdprcall-segment", "gdprcall-end", "gdprcall-withdraw"),
+    *(
+        "gdprcall",
+        "gdprcall-agi",
+        "gdprcall-ask",
+        "gdprcall-verdict",
+        "gdprcall-segment",
+        "gdprcall-end",
+        "gdprcall-withdraw",
+    ),
     *("gdprcall-forget", "gdprcall-stop", "gdprcall-timeout"),
 )
 NEEDED = ("StopMixMonitor", "Status", "DBGet", "DBGetTree")

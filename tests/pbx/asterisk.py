@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.pbx.prepare import PBX, ROOT
-from tests.pbx.world import EXTENSIONS, MODULES, PJSIP
+from tests.pbx.world import EXTENSIONS, MODULES, PJSIP, without_stasis
 
 BIN = PBX / "bin"
 DIALPLAN = ROOT / "dialplan"
@@ -28,12 +28,16 @@ IMPATIENT = {"RES_OPTIONS": "timeout:1 attempts:1"}
 class Asterisk:
     """One Asterisk in one folder; a context manager that leaves no process behind.
 
-    ``dialplan`` is added to the end of extensions.conf; telephones call into [inbound].
+    ``dialplan`` is added to the end of extensions.conf; telephones call into [inbound]. Without ``stasis`` neither Stasis nor ARI is loaded, and
+    calls are asked by FastAGI.
     """
 
-    def __init__(self, folder: Path, *, agent_port: int = 0, silent_port: int = 0, dialplan: str = "") -> None:
+    def __init__(
+        self, folder: Path, *, agent_port: int = 0, silent_port: int = 0, dialplan: str = "", stasis: bool = True
+    ) -> None:
         self.folder = folder.resolve()
-        self.ari_port, self.ami_port = free_port(), free_port()
+        self.ari_port, self.ami_port, self.agi_port = free_port(), free_port(), free_port()
+        self._stasis = stasis
         self.sip_port = free_port(socket.SOCK_DGRAM)
         self.agent_port = agent_port or free_port(socket.SOCK_DGRAM)
         self.silent_port = silent_port or free_port(socket.SOCK_DGRAM)
@@ -150,10 +154,11 @@ class Asterisk:
         beep = next(_system("share/asterisk").glob("sounds/en/beep.wav"), None)
         if beep:
             shutil.copy(beep, self.sounds / "en")
-        values = {name: getattr(self, name) for name in ("sip_port", "agent_port", "silent_port", "spool")}
+        values = {name: getattr(self, name) for name in ("sip_port", "agent_port", "silent_port", "agi_port", "spool")}
+        values["entry"] = "gdprcall" if self._stasis else "gdprcall-agi"
         files = {
             "asterisk.conf": self._directories(),
-            "modules.conf": MODULES,
+            "modules.conf": MODULES if self._stasis else without_stasis(),
             "pjsip.conf": PJSIP.format(**values),
             "extensions.conf": EXTENSIONS.format(dialplan=DIALPLAN, **values) + dialplan,
             "queues.conf": "[q1]\nmusicclass=default\nstrategy=ringall\ntimeout=30\nmember=PJSIP/agent\n",

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -19,6 +19,8 @@ CONFIG = """\
 [asterisk]
 ari_url = "{ari_url}"
 ami_port = {ami_port}
+fronts = [{fronts}]
+agi_listen = "127.0.0.1:{agi_port}"
 spool = "{spool}"
 sounds = "{sounds}"
 
@@ -65,7 +67,14 @@ class Installation:
     """One installation in one folder; a context manager that starts the daemon and stops it."""
 
     def __init__(
-        self, folder: Path, asterisk: Asterisk, *, timeout: int = 2, speed: int = 400, identity: Path | None = None
+        self,
+        folder: Path,
+        asterisk: Asterisk,
+        *,
+        timeout: int = 2,
+        speed: int = 400,
+        identity: Path | None = None,
+        fronts: Sequence[str] = ("ari",),
     ) -> None:
         self.folder = folder.resolve()
         self.asterisk = asterisk
@@ -74,6 +83,7 @@ class Installation:
         self.log_path = self.folder / "gdprcall.log"
         self._timeout = timeout
         self._speed = speed
+        self._fronts = fronts
         self._process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
@@ -88,6 +98,8 @@ class Installation:
             CONFIG.format(
                 ari_url=self.asterisk.ari_url,
                 ami_port=self.asterisk.ami_port,
+                fronts=", ".join(f'"{front}"' for front in self._fronts),
+                agi_port=self.asterisk.agi_port,
                 spool=self.asterisk.spool,
                 sounds=self.asterisk.sounds,
                 folder=self.folder,

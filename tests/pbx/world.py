@@ -6,6 +6,7 @@ The dialplan under test is not written here: it is included as it is shipped.
 EXTENSIONS = """\
 [globals]
 GDPRCALL_SPOOL={spool}
+GDPRCALL_AGI=127.0.0.1:{agi_port}
 
 #include {dialplan}/gdprcall.conf
 
@@ -18,7 +19,7 @@ exten => _[a-z].,1,Set(LINE=${{CUT(EXTEN,-,1)}})
  same => n,ExecIf($["${{WHAT}}"="limit"]?Set(TIMEOUT(absolute)=40))
  same => n,ExecIf($["${{WHAT}}"="own"]?Set(DYNAMIC_FEATURES=sitefeature))
  same => n,ExecIf($["${{WHAT}}"="own"]?Set(CHANNEL(hangup_handler_push)=site-end,s,1))
- same => n,Gosub(gdprcall,s,1(${{LINE}},${{IF($["${{WHAT}}"="must"]?must:may)}}))
+ same => n,Gosub({entry},s,1(${{LINE}},${{IF($["${{WHAT}}"="must"]?must:may)}}))
  same => n,Set(DB(result/${{IF($["${{CALLERID(num)}}"=""]?anonymous:${{CALLERID(num)}})}})=${{GOSUB_RETVAL}})
  same => n,Set(DB(left/${{CALLERID(num)}})=${{TIMEOUT(absolute)}})
  same => n,Set(DB(features/${{CALLERID(num)}})=${{DYNAMIC_FEATURES}})
@@ -30,7 +31,7 @@ exten => _[a-z].,1,Set(LINE=${{CUT(EXTEN,-,1)}})
  same => n(queue),Queue(q1,tT,,,60)
  same => n,Hangup()
  same => n(again),Dial(PJSIP/agent,60,S(3)g)
- same => n,Gosub(gdprcall,s,1(${{LINE}},may))
+ same => n,Gosub({entry},s,1(${{LINE}},may))
  same => n,Set(DB(again/${{CALLERID(num)}})=${{GOSUB_RETVAL}})
  same => n,Dial(PJSIP/agent,60)
  same => n,Hangup()
@@ -155,6 +156,14 @@ autoload=no
             "app_dumpchan",
             "app_bridgeaddchan",
             "res_clioriginate",
+            "res_speech",
+            "res_agi",
         ),
     ]
 )
+
+
+def without_stasis() -> str:
+    """Return the modules of a site that does not want Stasis: neither it nor ARI is loaded."""
+    lines = MODULES.splitlines(keepends=True)
+    return "".join(line for line in lines if "stasis" not in line and "ari" not in line)

@@ -1,0 +1,164 @@
+"""The FastAGI front end of one call: plays, listens, and gives the call back with a verdict, one command at a time.
+
+It decides nothing. AGI plays and waits in the caller's own thread, so a sound that a key stopped goes on from there only
+when the dialogue says that the key did not count.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+from gdprcall.asterisk import agi
+from gdprcall.asterisk.agilink import AgiLink, Left
+from gdprcall.asterisk.arrival import ASK_CONTEXT, BACK_SECONDS, VERDICT_CONTEXT, PlayablePrompt, question_seconds
+from gdprcall.consent.dialogue import Ask, Digit, Ended, Event, Failed, NoInput, Played
+from gdprcall.errors import PeerError
+from gdprcall.log import get_logger
+
+KEYS = "0123456789*#"
+SAMPLES_PER_MS = 8
+KEY_MS = 200
+"""AGI tells when a key was let go, not when it was pressed: so long it is thought to have been held."""
+SLACK_SECONDS = 5.0
+"""How much later than it should a sound may end before the connection counts as lost."""
+LEAVING_SECONDS = 0.5
+"""How long after a connection that ended AMI may tell that the caller hung up; else the watchdog took the call."""
+
+
+class AgiCall:
+    """One call in our hands; satisfies ``session.Front``."""
+
+    def __init__(self, link: AgiLink, channel: str, sounds: Path, tasks: asyncio.TaskGroup) -> None:
+        self.channel = channel
+        self._link = link
+        self._sounds = sounds
+        self._tasks = tasks
+        self._deliver: Callable[[Event], None] = lambda _event: None
+        self._ask: Ask | None = None
+        self._prompt: PlayablePrompt | None = None
+        self._offset = 0
+        self._heard = 0.0
+        self._begun: float | None = None
+        self._deadline: float | None = None
+        self._back: asyncio.Future[AgiLink] | None = None
+        self._log = get_logger()
+
+    def listen(self, deliver: Callable[[Event], None]) -> None:
+        """Hand every later event of the call to ``deliver``, in order."""
+        self._deliver = deliver
+
+    @property
+    def moving(self) -> bool:
+        """Whether the call is in the dialplan for a moment, on its way to its next question."""
+        return self._back is not None
+
+    def back(self, link: AgiLink) -> None:
+        """Tell that the call is here again, on another connection."""
+        if self._back is not None and not self._back.done():
+            self._back.set_result(link)
+
+    @property
+    def heard_ms(self) -> int:
+        """How much of the present question's prompt has been heard until now."""
+        running = (self._now() - self._begun) * 1000 if self._begun is not None else 0
+        return self._capped(self._heard + running)
+
+    async def ask(self, ask: Ask, prompt: PlayablePrompt) -> None:
+        """Start the question; raises PeerError."""
+        again = self._ask is not None
+        self._ask, self._prompt = ask, prompt
+        self._offset, self._heard, self._begun, self._deadline = 0, 0.0, None, None
+        if again:
+            await self._renew_watchdog(question_seconds(prompt.total_ms, ask.timeout_ms))
+        self._start(self._play(ask, prompt))
+
+    async def listen_on(self) -> None:
+        """Let the sound go on from where a key stopped it, or the wait."""
+        assert self._ask is not None
+        assert self._prompt is not None
+        self._start(self._play(self._ask, self._prompt) if self._deadline is None else self._wait(self._ask))
+
+    async def record(self, recording: str) -> None:
+        """Give the call back with the verdict that records; raises PeerError when that is not certain."""
+        await self._link.go_to(VERDICT_CONTEXT, f"rec{recording}")
+
+    async def release(self) -> None:
+        """Give the call back unrecorded."""
+        await self._give_back("norec")
+
+    async def route(self) -> None:
+        """Give the call back to be served elsewhere."""
+        await self._give_back("route")
+
+    async def _give_back(self, verdict: str) -> None:
+        try:
+            await self._link.go_to(VERDICT_CONTEXT, verdict)
+        except Left:
+            pass  # the caller has left, or the watchdog was first: there is nothing to give back
+        except PeerError as error:
+            self._log.error("verdict_lost", uniqueid=self.channel, error=type(error).__name__)
+
+    async def _renew_watchdog(self, seconds: int) -> None:
+        # Each question has a watchdog of its own, which only the dialplan can set.
+        self._back = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(BACK_SECONDS):
+                await self._link.go_to(ASK_CONTEXT, str(seconds))
+                self._link = await self._back
+        except TimeoutError as error:
+            raise PeerError("the call did not come back to be asked again", "was it taken elsewhere?") from error
+        finally:
+            self._back = None
+
+    def _start(self, part: Coroutine[None, None, None]) -> None:
+        self._tasks.create_task(self._contained(part))
+
+    async def _contained(self, part: Coroutine[None, None, None]) -> None:
+        try:
+            await part
+        except Left:
+            # AMI knows whether the caller hung up; if it says nothing, the watchdog took the call on.
+            await asyncio.sleep(LEAVING_SECONDS)
+            self._deliver(Ended("left", self._capped(self._heard)))
+        except PeerError:
+            self._deliver(Failed("agi_lost"))
+
+    async def _play(self, ask: Ask, prompt: PlayablePrompt) -> None:
+        path = self._sounds / prompt.language / prompt.media.removeprefix("sound:")
+        self._begun = begun = self._now()
+        line = agi.command("STREAM FILE", str(path), KEYS, self._offset)
+        try:
+            reply = await self._link.command(line, prompt.total_ms / 1000 + SLACK_SECONDS)
+        finally:
+            elapsed, self._begun = (self._now() - begun) * 1000, None
+            self._heard += elapsed
+        if reply.result:
+            # A file of another rate has more samples, never fewer: the shorter time is the heard one.
+            played = ((reply.endpos or 0) - self._offset) / SAMPLES_PER_MS
+            self._heard += min(elapsed, played) - elapsed
+            self._offset = reply.endpos or 0
+            self._deliver(Digit(ask.asked, chr(reply.result), self._capped(self._heard - KEY_MS)))
+        elif not reply.endpos or self._heard < prompt.total_ms * 0.9:
+            # Nothing, or too little: such a sound cannot be played, and Asterisk does not call that an error.
+            self._deliver(Failed("prompt_failed"))
+        else:
+            self._deliver(Played(ask.asked, prompt.total_ms))
+            self._deadline = self._now() + ask.timeout_ms / 1000
+            await self._wait(ask)
+
+    async def _wait(self, ask: Ask) -> None:
+        assert self._deadline is not None
+        assert self._prompt is not None
+        self._heard = self._prompt.total_ms
+        left_ms = max(1, round((self._deadline - self._now()) * 1000))
+        reply = await self._link.command(agi.command("WAIT FOR DIGIT", left_ms), left_ms / 1000 + SLACK_SECONDS)
+        if reply.result:
+            self._deliver(Digit(ask.asked, chr(reply.result), self._prompt.total_ms))
+        else:
+            self._deliver(NoInput(ask.asked))
+
+    def _capped(self, heard_ms: float) -> int:
+        return round(min(max(heard_ms, 0), self._prompt.total_ms if self._prompt else 0))
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()

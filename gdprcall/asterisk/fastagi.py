@@ -1,0 +1,147 @@
+"""The FastAGI front end's server: Asterisk connects for each hop of a call, is understood, or is let go.
+
+Nobody proves who they are in AGI, so it listens on the loopback alone. Whoever says nothing, or nonsense, costs no call
+its prompt: a connection has two seconds for its greeting, and of too many that have not greeted the oldest must go.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from gdprcall.asterisk import agi
+from gdprcall.asterisk.agicall import AgiCall
+from gdprcall.asterisk.agilink import AgiLink
+from gdprcall.asterisk.arrival import ASK_CONTEXT, PROTOCOL, VERDICT_CONTEXT, Arrival
+from gdprcall.errors import ConfigError, PeerError
+from gdprcall.log import get_logger
+
+MOST_GREETING = 64
+"""How many connections may be about to greet at once; Asterisk greets within a millisecond."""
+MOST_MARKS = 10
+"""How many withdrawal marks one call may take away in passing."""
+BACKLOG = 512
+MARKS = "gdprcall/withdrawn"
+
+
+class FastAgi:
+    """All calls that come in by AGI(); ``claim`` and ``arrive`` are those of the ARI front end."""
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        sounds: Path,
+        *,
+        claim: Callable[[Arrival], int | None],
+        arrive: Callable[[Arrival, AgiCall], None],
+    ) -> None:
+        self.listening = False
+        self.refused = 0
+        self._address = address
+        self._sounds = sounds
+        self._claim = claim
+        self._arrive = arrive
+        self._calls: dict[str, AgiCall] = {}
+        self._greeting: dict[AgiLink, None] = {}
+        self._marks: list[str] = []
+        self._log = get_logger()
+
+    async def run(self) -> None:
+        """Serve until cancelled; raises ConfigError when the address cannot be listened on."""
+        host, port = self._address
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            listener = socket.create_server(self._address, family=family, backlog=BACKLOG)
+        except OSError as error:
+            raise ConfigError(
+                f"FastAGI cannot listen on {host}:{port}: {error.strerror}", "choose another asterisk.agi_listen"
+            ) from error
+        listener.setblocking(False)
+        with listener:
+            async with asyncio.TaskGroup() as self._tasks:
+                self.listening = True
+                try:
+                    while True:
+                        await self._accept(listener)
+                finally:
+                    self.listening = False
+
+    def forget(self, recording: str) -> None:
+        """Have the mark of a withdrawal removed by the next call: only its AGI may do that, ours on AMI may not."""
+        if recording not in self._marks:
+            self._marks.append(recording)
+
+    async def _accept(self, listener: socket.socket) -> None:
+        try:
+            connection, _ = await asyncio.get_running_loop().sock_accept(listener)
+        except OSError as error:
+            # Out of descriptors: those that wait are served as soon as others have gone.
+            self._log.error("agi_refused", error=type(error).__name__, count=self.refused)
+            await asyncio.sleep(0.1)
+            return
+        self._tasks.create_task(self._serve(connection))
+
+    async def _serve(self, connection: socket.socket) -> None:
+        link = AgiLink(*await asyncio.open_connection(sock=connection))
+        try:
+            environment = await self._greeted(link)
+            await self._dispatch(environment, link)
+        except PeerError as error:
+            self._tell(error)
+        finally:
+            await link.close()
+
+    async def _greeted(self, link: AgiLink) -> agi.Environment:
+        self._greeting[link] = None
+        if len(self._greeting) > MOST_GREETING:
+            next(iter(self._greeting)).abort()
+        try:
+            return await link.greeting()
+        finally:
+            del self._greeting[link]
+
+    def _tell(self, error: PeerError) -> None:
+        # Each power of two: a port scan is told, and does not fill the disk.
+        self.refused += 1
+        if self.refused & (self.refused - 1) == 0:
+            self._log.warning("agi_refused", error=type(error).__name__, count=self.refused)
+
+    async def _dispatch(self, environment: agi.Environment, link: AgiLink) -> None:
+        script, arrival = environment.variables.get("network_script"), _arrival(environment)
+        if arrival is None or script not in {"claim", "ask"}:
+            self._log.error("call_unasked", uniqueid=environment.variables.get("uniqueid"), reason="dialplan_version")
+            await link.go_to(VERDICT_CONTEXT, "norec")
+        elif script == "claim":
+            await self._claimed(arrival, link)
+        else:
+            await self._asked(arrival, link)
+
+    async def _claimed(self, arrival: Arrival, link: AgiLink) -> None:
+        seconds = self._claim(arrival)
+        for recording in self._marks[:MOST_MARKS]:
+            await link.command(agi.command("DATABASE DEL", MARKS, recording))
+            self._marks.remove(recording)
+        await (link.go_to(VERDICT_CONTEXT, "norec") if seconds is None else link.go_to(ASK_CONTEXT, str(seconds)))
+
+    async def _asked(self, arrival: Arrival, link: AgiLink) -> None:
+        call = self._calls.get(arrival.channel)
+        if call is not None and call.moving:
+            call.back(link)
+        else:
+            call = AgiCall(link, arrival.channel, self._sounds, self._tasks)
+            self._calls[arrival.channel] = call
+            self._arrive(arrival, call)
+        await link.closed.wait()
+        if not call.moving and self._calls.get(arrival.channel) is call:
+            del self._calls[arrival.channel]
+
+
+def _arrival(environment: agi.Environment) -> Arrival | None:
+    variables, arguments = environment.variables, environment.arguments
+    uniqueid = variables.get("uniqueid", "")
+    if len(arguments) != 4 or arguments[0] != PROTOCOL or not uniqueid:
+        return None
+    _, line, demand, language = arguments
+    number = variables.get("callerid", "")
+    name = variables.get("channel", "")
+    return Arrival(uniqueid, name, line, demand, language, "" if number == "unknown" else number, front="agi")
