@@ -55,8 +55,9 @@ class LedgerEvidence:
                     await asyncio.to_thread(self._keep_number, self._call.number)
                 await asyncio.wrap_future(self._vault.submit(self._fact(consent, note)))
         except (TimeoutError, VaultError) as error:
-            get_logger().error("evidence_failed", call=self._call.call, outcome=str(note.outcome))
-            raise VaultError("the decision did not become durable within a second", "check the disk") from error
+            hint = (error.hint if isinstance(error, VaultError) else "") or "check the disk"
+            get_logger().error("evidence_failed", call=self._call.call, outcome=str(note.outcome), hint=hint)
+            raise VaultError("the decision did not become durable within a second", hint) from error
 
     async def not_started(self, reason: str) -> None:
         """Note that a granted decision led to no recording; raises VaultError when that is not durable."""

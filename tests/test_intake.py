@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sqlite3
-import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -20,26 +19,11 @@ from gdprcall.vault.keys import Slot
 from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.vault.objects import sync_folder
 from gdprcall.vault.wav import HEADER_BYTES
+from tests.gates import Gate
 from tests.vaults import ACME, DAY_ONE, NUMBER, Clock, decision, opened, recording_id, spooled, wav, whole
 
 REC, OTHER = recording_id(1), recording_id(2)
 SEALING = ["header stored", "payload stored", "sealed", "indexed"]
-
-
-class Gate:
-    """A place at which a thread of the vault waits until the test lets it on."""
-
-    def __init__(self) -> None:
-        self.reached = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-        self._opened = threading.Event()
-
-    def __call__(self) -> None:
-        self._loop.call_soon_threadsafe(self.reached.set)
-        assert self._opened.wait(10), "the test never let it on"
-
-    def open(self) -> None:
-        self._opened.set()
 
 
 @dataclass

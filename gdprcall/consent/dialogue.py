@@ -289,7 +289,8 @@ def _recording(consent: Consent, event: Event) -> Step:
         case PartyJoined(why):
             return replace(consent, state=State.STOPPED), (Stop(why),)
         case Failed(reason):
-            return replace(consent, state=State.STOPPED), (Stop(reason), *_way_on(consent))
+            # The verdict may be lost. The way on comes first: nobody waits for a stop that may take its time, or fail.
+            return replace(consent, state=State.STOPPED), (*_way_on(consent), Stop(reason))
         case Ended():
             return replace(consent, state=State.STOPPED), ()
         case _:
