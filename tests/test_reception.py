@@ -1,0 +1,444 @@
+"""The front desk: which calls are asked, what an asked call is served with, and what is noted and told of it."""
+
+import asyncio
+import hashlib
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+
+from gdprcall import calls as calls_module
+from gdprcall import reception as module
+from gdprcall.asterisk import ami_events as ami
+from gdprcall.asterisk.ari import Ari
+from gdprcall.asterisk.arrival import Arrival, question_seconds
+from gdprcall.asterisk.spool import Spool, SpoolFile
+from gdprcall.asterisk.stasis import Stasis
+from gdprcall.calls import Calls
+from gdprcall.intake import Intake, Work
+from gdprcall.policy.model import Basis, Line, Policy
+from gdprcall.prompts import catalogue, synthesis
+from gdprcall.reception import Holding, House, Reception
+from gdprcall.vault import subjects
+from gdprcall.vault.ledger import Entry, Kind
+from gdprcall.vault.rows import RecordingRow
+from tests.fakes.ari import FakeAri, serving
+from tests.test_calls import Monitors
+from tests.test_evidence import CONTROLLER
+from tests.test_intake import Marks
+from tests.vaults import ACME, NUMBER, opened, spooled
+
+CHANNEL, AGENT = "17.1", "17.2"
+KEY = b"k" * 32
+LINE = Line("support", "acme", "quality", Basis.CONSENT, ("en", "de"), 30, timeout_ms=60_000, attempts=1)
+POLICY = Policy({"acme": CONTROLLER}, {"support": LINE})
+
+
+class Clicks:
+    """A synthesiser of almost nothing, so that no test waits for a prompt."""
+
+    name = "clicks"
+
+    def speak(self, text: str, voice: str) -> synthesis.Speech:
+        # Not the same for any two texts: a sound is named by its content.
+        return synthesis.Speech({rate: hashlib.sha256(text.encode()).digest()[:8] for rate in synthesis.RATES})
+
+
+class Desk:
+    """A reception with a vault, a spool and an Asterisk that is played by the test."""
+
+    def __init__(self, folder: Path, fake: FakeAri, ari: Ari, tasks: asyncio.TaskGroup) -> None:
+        self.fake = fake
+        self.unfit = ""
+        self.unattended: list[str] = []
+        self.vault = opened(folder)
+        self.spool = Spool(folder / "spool")
+        self.spool.folder.mkdir()
+        self.sounds = folder / "sounds"
+        catalogue.build(POLICY, self.sounds, folder / "prompts", Clicks())
+        self.monitors = Monitors()
+        self.calls = Calls(self.monitors, self.unattended.append)
+        live = lambda: self.calls.recordings  # noqa: E731 # one line of wiring
+        work = Work(self.vault, self.spool.files, lambda _id: ACME.recipients, Marks(), live)
+        self.intake = Intake(work)
+        house = House(self.vault, self.intake, self.calls, tasks, self.spool.folder, lambda: self.unfit)
+        self.reception = Reception(house)
+        prompts = catalogue.Catalogue(POLICY, self.sounds, folder / "prompts")
+        self.reception.terms = Holding(POLICY, prompts, {"acme": KEY})
+        self.stasis = Stasis(ari, tasks=tasks, claim=self.reception.claim, arrive=self.reception.arrive)
+
+    def arrives(self, hop: str = "ask", line: str = "support", demand: str = "may", number: str = NUMBER) -> None:
+        channel = {"id": CHANNEL, "name": "PJSIP/a-1", "caller": {"number": number}}
+        self.stasis.handle({"type": "StasisStart", "args": ["v1", hop, line, demand, "en"], "channel": channel})
+
+    def tell(self, kind: str, **more: object) -> None:
+        self.stasis.handle({"type": kind, "channel": {"id": CHANNEL}, **more})
+
+    def press(self, digit: str) -> None:
+        self.tell("ChannelDtmfReceived", digit=digit, duration_ms=0)
+
+    async def asked(self, demand: str = "may", number: str = NUMBER) -> None:
+        """Let a call arrive and wait until its prompt plays."""
+        self.arrives(demand=demand, number=number)
+        await until(lambda: bool(self._plays()))
+        playback = {"id": self._plays()[-1], "target_uri": f"channel:{CHANNEL}"}
+        self.stasis.handle({"type": "PlaybackStarted", "playback": playback})
+
+    async def granted(self) -> str:
+        """Let a call be asked, accepted and recorded; return its recording."""
+        await self.asked()
+        self.press("1")
+        await until(lambda: bool(self.verdicts()))
+        (verdict,) = self.verdicts()
+        recording = verdict.removeprefix("rec")
+        self.tell("StasisEnd")
+        self.calls.handle(ami.RecordingStarted(recording, 1, "0x1", "PJSIP/a-1", CHANNEL))
+        return recording
+
+    def file(self, recording: str) -> SpoolFile:
+        """Let Asterisk open the file of a recording."""
+        file = SpoolFile(spooled(self.spool.folder, recording), recording, 1)
+        self.intake.created(file)
+        self.calls.file_seen(recording)
+        return file
+
+    def hangs_up(self) -> None:
+        self.tell("ChannelHangupRequest")
+        self.calls.handle(ami.HungUp(CHANNEL))
+
+    def _plays(self) -> list[str]:
+        return [
+            path.rsplit("/", 1)[-1] for method, path, _ in self.fake.requests if method == "POST" and "/play/" in path
+        ]
+
+    def verdicts(self) -> list[str]:
+        queries = self.fake.asked("POST", f"/channels/{CHANNEL}/continue")
+        return [query["extension"] for query in queries if query["context"] == "gdprcall-verdict"]
+
+    def entries(self, kind: Kind) -> list[Entry]:
+        return [entry for entry in self.vault.ledger.entries() if entry.kind is kind]
+
+    async def noted(self, kind: Kind) -> Mapping[str, object]:
+        """Wait for the one entry of a kind and return its body."""
+        await until(lambda: bool(self.entries(kind)))
+        (entry,) = self.entries(kind)
+        return entry.body or {}
+
+    def row(self, recording: str) -> RecordingRow:
+        return self.vault.recording(recording)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not true():
+            await asyncio.sleep(0.002)
+
+
+async def _nothing() -> None:
+    pass
+
+
+@asynccontextmanager
+async def open_desk(folder: Path) -> AsyncIterator[Desk]:
+    async with serving() as fake:
+        ari = Ari(fake.url, "u", "p", "gdprcall", on_event=lambda _e: None, on_up=_nothing)
+        async with ari.requests(), asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+            desk = Desk(folder, fake, ari, tasks)
+            yield desk
+            desk.hangs_up()
+    assert desk.reception.asking == len(desk.calls) == 0
+    assert not desk.reception._sessions
+    desk.vault.close()
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody wait as long as in earnest."""
+    monkeypatch.setattr(module, "FILE_SECONDS", 0.05)
+    monkeypatch.setattr(calls_module, "MIXMONITOR_WAIT_S", 0.05)
+
+
+@pytest.fixture
+def logged() -> Iterator[list[EventDict]]:
+    with capture_logs() as lines:
+        yield lines
+
+
+def events(logged: list[EventDict]) -> list[str]:
+    return [str(line["event"]) for line in logged]
+
+
+def finished(logged: list[EventDict]) -> EventDict:
+    (line,) = [line for line in logged if line["event"] == "call_finished"]
+    return line
+
+
+# Which calls are asked.
+
+
+async def test_a_call_is_claimed_for_as_long_as_one_question_to_it_may_last(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        prompt = next(iter(desk.reception.terms.catalogue._prompts.values())) if desk.reception.terms else None
+        assert prompt is not None
+        seconds = desk.reception.claim(Arrival(CHANNEL, "PJSIP/a-1", "support", "may", "en", NUMBER))
+        assert seconds == question_seconds(prompt.total_ms, LINE.timeout_ms)
+
+
+@pytest.mark.parametrize(
+    ("line", "draining", "terms", "reason"),
+    [
+        ("nowhere", False, True, "unknown_line"),
+        ("support", True, True, "stopping"),
+        ("support", False, False, "configuration"),
+    ],
+)
+@pytest.mark.parametrize("demand", ["may", "must"])
+async def test_fcl_07_a_call_that_cannot_be_asked_is_given_back_at_once(
+    tmp_path: Path, logged: list[EventDict], line: str, draining: bool, terms: bool, reason: str, demand: str
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        desk.reception.draining = draining
+        if not terms:
+            desk.reception.terms = None
+        desk.arrives("claim", line, demand)
+        await until(lambda: bool(desk.verdicts()))
+        # What that means on a must line, the dialplan knows.
+        assert desk.verdicts() == ["norec"]
+        (said,) = [entry for entry in logged if entry["event"] == "call_unasked"]
+        assert (said["line"], said["reason"], said["uniqueid"]) == (line, reason, CHANNEL)
+        assert list(desk.vault.ledger.entries()) == []
+
+
+@pytest.mark.parametrize("what", ["draining", "terms"])
+async def test_fcl_07_a_claimed_call_whose_terms_went_meanwhile_is_given_back(tmp_path: Path, what: str) -> None:
+    async with open_desk(tmp_path) as desk:
+        desk.arrives("claim")
+        desk.reception.draining = what == "draining"
+        desk.reception.terms = None if what == "terms" else desk.reception.terms
+        desk.arrives("ask")
+        await until(lambda: bool(desk.verdicts()))
+        assert desk.verdicts() == ["norec"]
+        assert desk._plays() == []
+
+
+@pytest.mark.parametrize(("demand", "verdict"), [("may", "norec"), ("must", "route")])
+@pytest.mark.parametrize("why", ["ami_down", "spool_waiting"])
+async def test_fcl_05_an_unfit_house_asks_nobody(
+    tmp_path: Path, logged: list[EventDict], demand: str, verdict: str, why: str
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        desk.unfit = why
+        desk.arrives(demand=demand)
+        decided = await desk.noted(Kind.DECISION)
+        assert (decided["outcome"], decided["reason"]) == ("system_fail", why)
+        assert desk.verdicts() == [verdict]
+        assert desk._plays() == []
+    assert finished(logged)["reason"] == why
+
+
+async def test_fcl_05_without_space_nothing_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RESERVE_BYTES", 1 << 62)
+    async with open_desk(tmp_path) as desk:
+        desk.arrives()
+        assert (await desk.noted(Kind.DECISION))["reason"] == "no_space"
+        assert desk.verdicts() == ["norec"]
+
+
+async def test_fcl_05_without_a_spool_nothing_is_recorded(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        desk.spool.folder.rmdir()
+        desk.arrives()
+        assert (await desk.noted(Kind.DECISION))["reason"] == "no_spool"
+        assert desk.verdicts() == ["norec"]
+
+
+async def test_inf_05_without_its_prompt_a_line_records_nobody(tmp_path: Path, logged: list[EventDict]) -> None:
+    async with open_desk(tmp_path) as desk:
+        shutil.rmtree(desk.sounds)
+        desk.arrives()
+        decided = await desk.noted(Kind.DECISION)
+        assert (decided["outcome"], decided["prompt_sha256"]) == ("prompt_error", "")
+        assert desk.verdicts() == ["norec"]
+        assert desk._plays() == []
+    (said,) = [line for line in logged if line["event"] == "prompt_unfit"]
+    assert (said["line"], said["language"]) == ("support", "en")
+
+
+# What an asked call leads to.
+
+
+async def test_a_granted_call_is_recorded_and_its_file_noted(tmp_path: Path, logged: list[EventDict]) -> None:
+    async with open_desk(tmp_path) as desk:
+        await desk.asked()
+        assert desk.reception.asking == len(desk.calls) == 1
+        desk.press("1")
+        await until(lambda: bool(desk.verdicts()))
+        recording = desk.verdicts()[0].removeprefix("rec")
+        file = desk.file(recording)
+        decided = await desk.noted(Kind.DECISION)
+        assert decided["outcome"] == "granted"
+        assert decided["subject"] == subjects.pseudonym(KEY, NUMBER)
+        assert (await desk.noted(Kind.STARTED))["segment"] == 1
+        assert desk.reception.asking == 0
+        desk.hangs_up()
+        await desk.intake.take(file)
+        assert desk.row(recording).state == "sealed"
+    told = finished(logged)
+    assert (told["recording"], told["outcome"], told["line"]) == (recording, "granted", "support")
+    assert NUMBER not in str(logged)
+
+
+async def test_sec_03_a_caller_without_a_number_has_no_subject(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        await desk.asked(number="anonymous")
+        desk.press("1")
+        assert (await desk.noted(Kind.DECISION))["subject"] is None
+
+
+async def test_a_refused_call_is_served_unrecorded(tmp_path: Path, logged: list[EventDict]) -> None:
+    async with open_desk(tmp_path) as desk:
+        await desk.asked()
+        desk.press("2")
+        decided = await desk.noted(Kind.DECISION)
+        assert (decided["outcome"], decided["subject"]) == ("refused", None)
+        assert desk.verdicts() == ["norec"]
+    assert finished(logged)["recording"] is None
+
+
+async def test_a_refused_call_on_a_must_line_is_routed_and_the_contradiction_told(
+    tmp_path: Path, logged: list[EventDict]
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        await desk.asked(demand="must")
+        desk.press("2")
+        await until(lambda: bool(desk.verdicts()))
+        assert desk.verdicts() == ["route"]
+    assert "must_on_consent" in events(logged)
+
+
+async def test_a_granted_recording_that_shows_no_file_is_stopped_and_noted(
+    tmp_path: Path, logged: list[EventDict]
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        recording = await desk.granted()
+        assert (await desk.noted(Kind.NOT_STARTED))["reason"] == "no_file"
+        assert desk.monitors.stopped == [(CHANNEL, "0x1")]
+        assert desk.row(recording).state == "not_started"
+    assert "recording_missing" in events(logged)
+
+
+async def test_pty_04_a_party_that_nobody_asked_ends_the_recording_and_is_noted(
+    tmp_path: Path, logged: list[EventDict]
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        recording = await desk.granted()
+        desk.file(recording)
+        for uniqueid in (CHANNEL, AGENT, "17.3"):
+            desk.calls.handle(ami.BridgeEntered(uniqueid, "b"))
+        assert (await desk.noted(Kind.STOPPED))["reason"] == "party_joined"
+        assert desk.monitors.stopped == [(CHANNEL, "0x1")]
+    assert "recording_stopped" in events(logged)
+
+
+async def test_con_08_a_withdrawal_in_the_call_stops_and_destroys(tmp_path: Path, logged: list[EventDict]) -> None:
+    async with open_desk(tmp_path) as desk:
+        recording = await desk.granted()
+        desk.file(recording)
+        desk.calls.handle(ami.Withdrawn(recording))
+        await until(lambda: bool(desk.entries(Kind.ERASED)))
+        assert desk.monitors.stopped == [(CHANNEL, "0x1")]
+        assert desk.spool.files() == []
+        assert desk.row(recording).withdrawn
+        assert desk.vault.sealed_number(recording) is None
+    assert finished(logged)["outcome"] == "withdrawn"
+    assert desk.unattended == []
+
+
+async def test_con_08_a_withdrawal_is_carried_out_though_the_recording_cannot_be_stopped(
+    tmp_path: Path, logged: list[EventDict]
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        recording = await desk.granted()
+        desk.file(recording)
+        desk.monitors.fails = True
+        desk.calls.handle(ami.Withdrawn(recording))
+        await until(lambda: bool(desk.entries(Kind.ERASED)))
+        assert desk.spool.files() == []
+    assert "stop_failed" in events(logged)
+
+
+async def test_con_08_a_withdrawal_that_cannot_be_carried_out_is_told(tmp_path: Path, logged: list[EventDict]) -> None:
+    async with open_desk(tmp_path) as desk:
+        recording = await desk.granted()
+        desk.file(recording)
+        await desk.noted(Kind.STARTED)
+        shutil.rmtree(desk.spool.folder)
+        desk.calls.handle(ami.Withdrawn(recording))
+        await until(lambda: "withdrawal_failed" in events(logged))
+        assert desk.row(recording).withdrawn
+    (said,) = [line for line in logged if line["event"] == "withdrawal_failed"]
+    assert said["hint"]
+
+
+async def test_fcl_06_a_grant_that_does_not_become_durable_records_nothing(
+    tmp_path: Path, logged: list[EventDict]
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        await desk.asked()
+        desk.vault.ledger.distrust("it was cut")
+        desk.press("1")
+        await until(lambda: bool(desk.verdicts()))
+        assert desk.verdicts() == ["norec"]
+        await until(lambda: "call_finished" in events(logged))
+        assert len(desk.calls) == 0
+    assert "evidence_failed" in events(logged)
+
+
+async def test_fcl_04_a_verdict_that_asterisk_does_not_take_lets_the_call_go_on(
+    tmp_path: Path, logged: list[EventDict]
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        await desk.asked()
+
+        def refuse(path: str, query: Mapping[str, str]) -> None:
+            status = 500 if query.get("extension", "").startswith("rec") else 204
+            desk.fake.answers[f"POST {path.removeprefix('/ari')}"] = (status, None)
+
+        desk.fake.on_request = refuse
+        desk.press("1")
+        await until(lambda: "norec" in desk.verdicts())
+        assert (await desk.noted(Kind.NOT_STARTED))["reason"] == "no_file"
+        await until(lambda: "stop_failed" in events(logged))
+    assert finished(logged)["reason"].startswith("stop_failed")
+
+
+async def test_a_hangup_in_the_prompt_is_noted_as_that(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        await desk.asked()
+        desk.hangs_up()
+        assert (await desk.noted(Kind.DECISION))["outcome"] == "hangup_in_prompt"
+        assert desk.verdicts() == []
+
+
+async def test_a_fault_of_our_own_in_one_call_gives_it_back_and_leaves_the_others_alone(
+    tmp_path: Path, logged: list[EventDict]
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        assert desk.reception.terms is not None
+        whole = desk.reception.terms
+        desk.reception.terms = replace(whole, pseudonym_keys={})
+        desk.arrives()
+        await until(lambda: bool(desk.verdicts()))
+        assert desk.verdicts() == ["norec"]
+        assert "internal_error" in events(logged)
+        desk.tell("StasisEnd")
+        desk.reception.terms = whole
+        desk.fake.requests.clear()
+        await desk.asked()
+        desk.press("2")
+        assert (await desk.noted(Kind.DECISION))["outcome"] == "refused"
