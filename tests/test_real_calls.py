@@ -1,167 +1,40 @@
-"""Real calls: SIPp callers, a real Asterisk, the daemon as a process, and the public age tool as witness.
+"""Real calls by both front ends: SIPp callers, a real Asterisk, the daemon as a process, the public age tool as witness.
 
-All calls of the module are placed side by side before the first test; each test then looks at what one of them left.
+All calls of a front end are placed side by side, and both front ends at once, before the first test; each test then looks
+at what one of them left.
 """
 
-import json
-import os
 import re
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests import dialogue_files as files
-from tests.pbx.acting import Lengths, act, actable, line_of
-from tests.pbx.asterisk import Asterisk
-from tests.pbx.callers import Agent, Caller, Hangup, Press, Stay, Step, Wait
-from tests.pbx.installation import Installation
 from tests.pbx.speech import read_wav, whose
-from tests.pbx.watch import Witness
+from tests.pbx.stage import DIALOGUES, Stage, prompt_lengths, staged
 
 pytestmark = pytest.mark.pbx
 
-DIALOGUES = [file for file in files.read_all() if actable(file)]
-TALK = Wait(3)
-
-
-@dataclass
-class Stage:
-    """What the calls left behind."""
-
-    installation: Installation
-    asterisk: Asterisk
-    witness: Witness
-    numbers: dict[str, str] = field(default_factory=dict)
-    results: dict[str, dict[str, str]] = field(default_factory=dict)
-    decisions: dict[str, dict[str, object]] = field(default_factory=dict)
-    recordings: dict[str, dict[str, object]] = field(default_factory=dict)
-    processes: list[str] = field(default_factory=list)
-    problems: dict[str, str] = field(default_factory=dict)
-
-    def result(self, call: str, family: str = "result") -> str | None:
-        """Return what the dialplan wrote down for a call."""
-        return self.results.setdefault(family, self.asterisk.db(family)).get(self.numbers[call])
-
-    def decision(self, call: str) -> dict[str, object]:
-        """Return the decision of a call, found by Asterisk's own id of it."""
-        return self.decisions[str(self.result(call, "call"))]
-
-    def recording(self, call: str) -> dict[str, object] | None:
-        """Return the recording of a call, if one was granted."""
-        return self.recordings.get(str(self.decision(call)["recording"]))
-
-
-def others(lengths: Lengths) -> dict[str, tuple[str, list[Step]]]:
-    """Return the calls that no dialogue file describes: name, extension and steps."""
-    heard = Wait(lengths.total + 0.4)
-    yes: list[Step] = [heard, Press("1"), TALK, Hangup()]
-    longer = Wait(lengths.total + 2.6)
-    return {
-        "swedish": ("support-sv", [longer, Press("1"), TALK, Hangup()]),
-        "unspoken-language": ("support-fr", yes),
-        "prompt-removed": ("support-de", [TALK, Hangup()]),
-        "prompt-unplayable": ("staff", [TALK, Hangup()]),
-        "hangs-up-at-once": ("support", [Hangup()]),
-        "agent-never-answers": ("support-ring", [heard, Press("1"), TALK, Hangup()]),
-        "rfc4733": ("support", [heard, Press("1", rfc4733=True), TALK, Hangup()]),
-        "accept-and-refuse-at-once": ("support", [heard, Press("12", together=True), TALK, Hangup()]),
-        "refuse-and-accept-at-once": ("support", [heard, Press("21", together=True), TALK, Hangup()]),
-        "queue": ("support-queue", yes),
-        "queue-withdrawal": ("support-queue", [heard, Press("1"), TALK, Press("*9"), Wait(2), Hangup()]),
-        "asked-again": ("support-again", [heard, Press("1"), Wait(3.2), heard, Press("2"), TALK, Hangup()]),
-        "own-features": ("support-own", yes),
-        "own-timeout": ("support-limit", yes),
-        "own-timeout-ends-the-call": ("support-limit", [heard, Press("1"), Stay(60)]),
-        "unknown-line": ("nowhere", [Wait(1), Hangup()]),
-        "unknown-line-must": ("nowhere-must", [Stay(10)]),
-        "third-party": ("support", [heard, Press("1"), Wait(8), Hangup()]),
-    }
+FRONTS = ("ari", "agi")
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    folder = tmp_path_factory.mktemp("stage")
-    with Asterisk(folder / "pbx") as asterisk, Agent(asterisk), Agent(asterisk, answers=False):
-        installation = Installation(folder / "app", asterisk)
-        installation.prepare()
-        with installation, Witness(asterisk.spool) as witness:
-            stage = Stage(installation, asterisk, witness)
-            place(stage)
-            installation.wait_until_quiet()
-            stage.decisions = {str(row["uniqueid"]): row for row in installation.json("decisions", "list")}
-            stage.recordings = {str(row["id"]): row for row in installation.json("recordings", "list")}
-            yield stage
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stage]]:
+    contexts = {front: staged(tmp_path_factory.mktemp(front), front) for front in FRONTS}
+    with ExitStack() as stack, ThreadPoolExecutor() as pool:
+        futures = {front: pool.submit(context.__enter__) for front, context in contexts.items()}
+        for front, future in futures.items():
+            if future.exception() is None:
+                stack.push(contexts[front].__exit__)
+        yield {front: future.result() for front, future in futures.items()}
 
 
-def prompt_lengths(installation: Installation) -> Lengths:
-    rows = installation.json("prompts", "list")
-    sha256 = next(row["sha256"] for row in rows if row["language"] == "en")
-    manifest = json.loads((installation.folder / "vault" / "prompts" / f"{sha256}.json").read_text())
-    return Lengths(manifest["mandatory_ms"] / 1000, manifest["total_ms"] / 1000, 2.0)
-
-
-def place(stage: Stage) -> None:
-    """Place all calls; a few at a time, so that their steps keep their times on two cores."""
-    lengths = prompt_lengths(stage.installation)
-    rows = stage.installation.json("prompts", "list")
-    german = next(row for row in rows if row["language"] == "de")
-    (stage.asterisk.sounds / "de" / "gdprcall" / f"{german['sha256']}.wav").unlink()
-    spoil(stage.asterisk.sounds / "en" / "gdprcall" / f"{next(r for r in rows if r['line'] == 'staff')['sha256']}.wav")
-    plans: dict[str, tuple[str, list[Step]]] = {file.name: (line_of(file), act(file, lengths)) for file in DIALOGUES}
-    plans |= others(lengths)
-    calls = {}
-    for place, (name, (extension, steps)) in enumerate(plans.items()):
-        stage.numbers[name] = f"+4670174{place:04d}"
-        calls[name] = Caller(stage.asterisk, stage.numbers[name], extension, steps).start()
-        time.sleep(0.1)
-    stage.numbers["anonymous"] = "anonymous"
-    yes: list[Step] = [Wait(lengths.total + 0.4), Press("1"), TALK, Hangup()]
-    calls["anonymous"] = Caller(stage.asterisk, "", "support", yes).start()
-    try:
-        bring_in_a_third(stage, lengths)
-        stage.processes = command_lines(stage)
-        for name, call in calls.items():
-            if call.wait():
-                stage.problems[name] = call.problem()
-    finally:
-        for call in calls.values():
-            call.stop()
-
-
-def spoil(sound: Path) -> None:
-    """Make a sound that Asterisk cannot play of one that looks, from outside, as it did."""
-    known = sound.stat()
-    with sound.open("r+b") as file:
-        file.write(b"JUNK")
-    os.utime(sound, ns=(known.st_atime_ns, known.st_mtime_ns))
-
-
-def bring_in_a_third(stage: Stage, lengths: Lengths) -> None:
-    """Put somebody who was not asked into the bridge of one recorded call."""
-    deadline = time.monotonic() + lengths.total + 12
-    while time.monotonic() < deadline:
-        channels = [line.split("!") for line in stage.asterisk.rx("core show channels concise").splitlines()]
-        wanted = stage.numbers["third-party"]
-        found = [c[0] for c in channels if len(c) > 12 and c[7] == wanted and c[5] == "Dial" and c[4] == "Up"]
-        if found:
-            time.sleep(2)
-            stage.asterisk.rx(f"channel originate Local/300@agent-side application BridgeAdd {found[0]}")
-            return
-        time.sleep(0.1)
-    raise AssertionError("the call that a third party was to join never came up")
-
-
-def command_lines(stage: Stage) -> list[str]:
-    """Return the command lines of all processes but the callers' own."""
-    found = [
-        path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        for path in Path("/proc").glob("[0-9]*/cmdline")
-        if path.exists()
-    ]
-    return [line for line in found if "sipp" not in line]
+@pytest.fixture(scope="module", params=FRONTS)
+def stage(request: pytest.FixtureRequest, stages: dict[str, Stage]) -> Stage:
+    return stages[request.param]
 
 
 @pytest.mark.parametrize("file", DIALOGUES, ids=lambda file: file.name)
@@ -226,6 +99,10 @@ def test_inf_05_a_prompt_that_asterisk_cannot_play_records_nobody(stage: Stage) 
     assert stage.decision("prompt-unplayable")["outcome"] == "prompt_error"
     assert stage.decision("prompt-unplayable")["reason"] == "prompt_failed"
     assert stage.result("prompt-unplayable") == "unrecorded"
+
+
+def test_con_02_the_ledger_says_by_which_front_end_a_call_was_asked(stage: Stage) -> None:
+    assert stage.front_of("accept") == stage.front_of("refuse") == stage.front
 
 
 def test_con_02_a_hangup_in_the_prompt_notes_how_much_of_it_was_heard(stage: Stage) -> None:

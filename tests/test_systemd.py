@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gdprcall import config
+from gdprcall import config, schema
 from tests.pbx.asterisk import Asterisk
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -113,7 +113,7 @@ def test_a_mistake_in_the_configuration_is_not_started_again_and_again() -> None
 
 def test_the_secrets_stay_with_root_and_reach_the_daemon_as_credentials() -> None:
     given = unit("gdprcall.service")["Service"]["LoadCredential"]
-    assert given == f"secrets:{config._Secrets().folder}"
+    assert given == f"secrets:{schema.Secrets().folder}"
     assert "d /etc/gdprcall/secrets 0700 root root -" in (UNITS / "tmpfiles.d/gdprcall.conf").read_text()
 
 
@@ -133,7 +133,7 @@ def test_the_daemon_reaches_this_host_alone() -> None:
 
 
 def test_spool_vault_and_socket_are_where_the_configuration_and_the_dialplan_look_for_them() -> None:
-    assert config._Asterisk().spool == SPOOL
+    assert schema.Asterisk().spool == SPOOL
     service = unit("gdprcall.service")
     assert service["Service"]["ReadWritePaths"] == SPOOL
     assert SPOOL in service["Unit"]["RequiresMountsFor"].split()
@@ -141,8 +141,8 @@ def test_spool_vault_and_socket_are_where_the_configuration_and_the_dialplan_loo
     assert (mount["Where"], mount["Type"]) == (SPOOL, "tmpfs")
     assert f"d {SPOOL} 2770 asterisk gdprcall -" in (UNITS / "tmpfiles.d/gdprcall.conf").read_text()
     assert f"?{SPOOL}:" in (ROOT / "dialplan/gdprcall.conf").read_text()
-    assert config._Vault().folder == f"/var/lib/{service['Service']['StateDirectory']}"
-    assert config._Vault().socket.startswith(f"/run/{service['Service']['RuntimeDirectory']}/")
+    assert schema.Vault().folder == f"/var/lib/{service['Service']['StateDirectory']}"
+    assert schema.Vault().socket.startswith(f"/run/{service['Service']['RuntimeDirectory']}/")
 
 
 def test_sec_02_the_spool_is_memory_that_only_asterisk_and_the_daemon_can_look_into() -> None:

@@ -117,6 +117,10 @@ class AgiCall:
         try:
             await part
         except Left:
+            if await self._link.alive():
+                # The command failed and the call is here: its sound is there and cannot be played.
+                self._deliver(Failed("prompt_failed"))
+                return
             # AMI knows whether the caller hung up; if it says nothing, the watchdog took the call on.
             await asyncio.sleep(LEAVING_SECONDS)
             self._deliver(Ended("left", self._capped(self._heard)))

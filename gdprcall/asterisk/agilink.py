@@ -51,6 +51,14 @@ class AgiLink:
             raise PeerError(f"AGI answered {message.code}", "see Asterisk's log")
         return message
 
+    async def alive(self) -> bool:
+        """Whether the call is still in our hands."""
+        try:
+            await self.command(agi.command("CHANNEL STATUS"))
+        except PeerError:
+            return False
+        return True
+
     async def go_to(self, context: str, extension: str) -> None:
         """Send the call on in the dialplan with one command, and close; raises PeerError when that is not certain."""
         try:
