@@ -25,13 +25,14 @@ Params = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an operation works on; ``live`` is there only in the daemon."""
+    """What an operation works on; ``live`` is there only in the daemon; ``progress`` hears how much of how much is done."""
 
     vault: Vault
     config: Config
     live: Callable[[], Mapping[str, object]] | None = None
     actor: str = "local"
     clock: Clock = field(default=now_ms)
+    progress: checks.Progress = lambda _done, _all: None
 
 
 Operation = Callable[[Context, Params], Json]
@@ -117,7 +118,7 @@ def retention_sweep(context: Context, params: Params) -> Json:
     by, now = _by(context, params), context.clock()
     if by > now:
         raise ConfigError("nothing is erased before its time", "leave --by out, or add --dry-run")
-    swept = list(retention.sweep(context.vault, by, actor=context.actor))
+    swept = list(retention.sweep(context.vault, by, actor=context.actor, progress=context.progress))
     return {
         "erased": [one.receipt.as_json() for one in swept if one.receipt],
         "failed": [{"recording": one.recording, "error": one.error} for one in swept if one.error],
@@ -140,7 +141,9 @@ def audit_log(context: Context, params: Params) -> Json:
 
 def audit_verify(context: Context, _params: Params) -> Json:
     """Check everything against everything; return the findings, the ledger's size and its root."""
-    found = [{"where": f.where, "name": f.name, "detail": f.detail} for f in checks.verify(context.vault)]
+    found = [
+        {"where": f.where, "name": f.name, "detail": f.detail} for f in checks.verify(context.vault, context.progress)
+    ]
     ledger = context.vault.ledger
     return {"findings": found, "entries": ledger.size(), "root": ledger.root().hex()}
 

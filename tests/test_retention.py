@@ -27,15 +27,15 @@ def test_ret_03_what_has_expired_is_erased_with_a_receipt_and_a_second_sweep_fin
     with opened(tmp_path, clock=clock) as vault:
         recordings = {sealed(vault, tmp_path / "spool", number) for number in (1, 2)}
         clock.now = EXPIRED
-        told: list[int] = []
-        swept = list(retention.sweep(vault, EXPIRED, actor="test", progress=told.append))
+        told: list[tuple[int, int]] = []
+        swept = list(retention.sweep(vault, EXPIRED, actor="test", progress=lambda *now: told.append(now)))
         assert {one.recording for one in swept} == recordings
         for one in swept:
             assert one.receipt is not None
             assert one.receipt.complete
             assert (one.receipt.reason, one.receipt.actor, one.error) == ("retention", "test", "")
             assert vault.recording(one.recording).state == "erased"
-        assert told == [1, 2]
+        assert told == [(1, 2), (2, 2)]
         assert list(retention.sweep(vault, EXPIRED, actor="test")) == []
         assert sum(entry.kind is Kind.ERASED for entry in vault.ledger.entries()) == 2
 

@@ -3,7 +3,7 @@
 import click
 
 from gdprcall.cli import options
-from gdprcall.cli.output import print_json, print_rows
+from gdprcall.cli.output import print_json, print_rows, progress
 from gdprcall.cli.shared import Shared, example, shared
 from gdprcall.errors import CheckFailed
 
@@ -36,7 +36,8 @@ def log(state: Shared, kind: str, recording: str, since: str, limit: int, json_:
 @shared
 def verify(state: Shared, json_: bool) -> None:
     """Check every ledger entry, header and payload; exit 4 and a line for each that is not what was written."""
-    result = state.backend.call("audit/verify", {})
+    with progress("verifying", wanted=not json_) as tell:
+        result = state.backend.call("audit/verify", {}, tell)
     assert isinstance(result, dict)
     if json_:
         print_json(result)

@@ -7,6 +7,7 @@ import shutil
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from gdprcall import errors, operations
 from gdprcall.config import Config
 from gdprcall.errors import GdprcallError, VaultError
 from gdprcall.vault.archive import InUse, Vault
+from gdprcall.vault.checks import Progress
 
 SECONDS = 3600.0
 """A sweep or a verification of a large vault takes its time; the daemon ends the connection when it stops."""
@@ -44,12 +46,15 @@ class Backend:
     def __init__(self, config: Config) -> None:
         self._config = config
 
-    def call(self, name: str, params: Mapping[str, object]) -> object:
-        """Return the result of an operation; raises GdprcallError."""
+    def call(self, name: str, params: Mapping[str, object], progress: Progress | None = None) -> object:
+        """Return the result of an operation; raises GdprcallError.
+
+        ``progress`` hears how much of how much is done where it is done here; the daemon tells only the end.
+        """
         connection = self._daemon()
         if connection is None:
             with self._context() as context:
-                return operations.run(context, name, params)
+                return operations.run(replace(context, progress=progress) if progress else context, name, params)
         with closing(connection), _lost_is_told():
             connection.request("POST", f"/v1/{name}", json.dumps(params), {"Content-Type": "application/json"})
             return json.loads(_checked(connection).read())

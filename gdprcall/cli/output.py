@@ -2,13 +2,18 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import click
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 Row = Mapping[str, object]
+PATIENCE_SECONDS = 1.0
+"""How long a person is left without a word; what is done sooner shows no progress."""
 
 
 def print_json(value: object) -> None:
@@ -46,6 +51,30 @@ def print_fields(values: Row, indent: str = "") -> None:
                 click.echo(f"{indent}  - " + "  ".join(f"{name}={_cell(part)}" for name, part in one.items()))
         else:
             click.echo(f"{indent}{key:{width}}  {_cell(value)}")
+
+
+@contextmanager
+def progress(what: str, *, wanted: bool = True) -> Iterator[Callable[[int, int], None]]:
+    """Show on standard error how much of ``what`` is done, if it takes long and is watched on a terminal.
+
+    Yields what is to be told (done, all); until it is told anything, the bar only shows that something is done.
+    """
+    console = Console(stderr=True)
+    if not (wanted and console.is_interactive):
+        yield lambda _done, _all: None
+        return
+    bar = Progress(console=console, transient=True, redirect_stdout=False)
+    task = bar.add_task(what, total=None)
+    begin = threading.Timer(PATIENCE_SECONDS, bar.start)
+    begin.daemon = True
+    begin.start()
+    try:
+        yield lambda done, all_: bar.update(task, completed=done, total=all_)
+    finally:
+        begin.cancel()
+        begin.join()
+        if bar.live.is_started:
+            bar.stop()
 
 
 def complain(message: str, hint: str) -> None:

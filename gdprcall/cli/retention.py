@@ -3,7 +3,7 @@
 import click
 
 from gdprcall.cli import options
-from gdprcall.cli.output import print_json, print_rows
+from gdprcall.cli.output import print_json, print_rows, progress
 from gdprcall.cli.recordings import COLUMNS
 from gdprcall.cli.shared import Shared, example, shared
 from gdprcall.errors import GdprcallError
@@ -37,7 +37,8 @@ def sweep(state: Shared, dry_run: bool, yes: bool, json_: bool) -> None:
     assert isinstance(would, list)
     if would and not dry_run:
         options.confirm(f"Destroy {len(would)} expired recording(s) for good?", yes=yes)
-    result = state.backend.call("retention/sweep", {"dry_run": dry_run})
+    with progress("erasing", wanted=not json_) as tell:
+        result = state.backend.call("retention/sweep", {"dry_run": dry_run}, tell)
     assert isinstance(result, dict)
     if json_:
         print_json(result)

@@ -32,12 +32,16 @@ def due(vault: Vault, now: int) -> list[RecordingRow]:
 
 
 def sweep(
-    vault: Vault, now: int, *, actor: str, progress: Callable[[int], None] = lambda _done: None
+    vault: Vault, now: int, *, actor: str, progress: Callable[[int, int], None] = lambda _done, _all: None
 ) -> Iterator[Swept]:
-    """Erase everything that has expired; one that fails stays and is named, and the rest goes on."""
-    for done, row in enumerate(due(vault, now), 1):
+    """Erase everything that has expired; one that fails stays and is named, and the rest goes on.
+
+    ``progress`` is told how many of how many were tried.
+    """
+    rows = due(vault, now)
+    for done, row in enumerate(rows, 1):
         yield _swept(vault, row.id, actor)
-        progress(done)
+        progress(done, len(rows))
 
 
 def _swept(vault: Vault, recording: str, actor: str) -> Swept:
