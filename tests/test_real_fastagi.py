@@ -1,5 +1,6 @@
 """FastAGI on a real Asterisk that has no Stasis: hostile neighbours, a daemon that is away, frozen or killed."""
 
+import json
 import signal
 import socket
 import time
@@ -171,8 +172,9 @@ def test_status_and_doctor_know_a_site_without_ari(pbx: Asterisk, installation: 
     status = installation.cli("status", "--json").stdout
     assert '"ari": null' in status
     assert '"agi": true' in status
-    findings = {row["check"]: row for row in installation.json("doctor")}
+    examined = json.loads(installation.cli("doctor", "--json", check=False).stdout)
+    findings = {row["check"]: row for row in examined}
     assert findings["asterisk"]["grade"] == "ok"
     assert findings["agi"]["grade"] == "ok"
     assert findings["dialplan"]["grade"] == "ok"
-    assert "ari" not in findings
+    assert not [check for check in findings if "ari" in check]

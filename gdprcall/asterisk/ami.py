@@ -264,10 +264,13 @@ class Ami:
             raise
         return any("Val" in answer for answer in answers)
 
+    async def version(self) -> str:
+        """Return Asterisk's version."""
+        return _text((await self.action("CoreSettings"))[0].get("AsteriskVersion", ""))
+
     async def live(self) -> list[LiveChannel]:
         """Return all channels that are up, and which recording of ours is on each."""
-        wanted = "GDPRCALL_REC,GDPRCALL_SEG,GDPRCALL_MMID"
-        answers = await self.action("Status", Variables=wanted)
+        answers = await self.action("Status", Variables="GDPRCALL_REC,GDPRCALL_SEG,GDPRCALL_MMID")
         found = [
             live_channel({key: _text(value) for key, value in answer.items()}, _lines(answer)) for answer in answers[1:]
         ]

@@ -45,7 +45,7 @@ def secrets(config: Config) -> Iterator[Finding]:
         yield Finding("identities", OK, "no private key lies among our files")
     except ConfigError as error:
         yield Finding("identities", FAIL, error.message, error.hint)
-    for name in ("ari-password", "ami-password"):
+    for name in ("ari-password", "ami-password") if "ari" in config.asterisk.fronts else ("ami-password",):
         yield _password(config, name)
     for controller in config.policy.controllers:
         try:

@@ -24,6 +24,7 @@ MODULES = (
     *("res_ari", "res_ari_applications", "res_ari_asterisk", "res_ari_channels", "res_ari_events"),
     *("res_ari_playbacks", "res_stasis", "res_stasis_playback", "res_http_websocket", "pbx_config"),
 )
+"""What calls need that come by ARI; which ones run is told by ARI alone."""
 CONTEXTS = (
     *(
         "gdprcall",
@@ -51,10 +52,15 @@ async def examine(config: Config) -> list[Finding]:
     places = config.asterisk
     url = urlsplit(places.ari_url)
     tables = [path.read_text() for path in SOCKETS if path.exists()]
+    found = [*(await ari(config) if "ari" in places.fronts else []), *await ami(config)]
+    if "ari" in places.fronts:
+        found.append(
+            exposed("ari address", url.hostname or "", url.port or 0, "bindaddr = 127.0.0.1 in http.conf", tables)
+        )
+    if "agi" in places.fronts:
+        found.append(agi(places.agi_listen[1], tables))
     return [
-        *await ari(config),
-        *await ami(config),
-        exposed("ari address", url.hostname or "", url.port or 0, "bindaddr = 127.0.0.1 in http.conf", tables),
+        *found,
         exposed("ami address", places.ami_host, places.ami_port, "bindaddr = 127.0.0.1 in manager.conf", tables),
     ]
 
@@ -78,7 +84,16 @@ def version(text: str) -> Finding:
     major = re.match(r"\D*(\d+)", text)
     if major is None or int(major[1]) < OLDEST_ASTERISK:
         return Finding("asterisk", FAIL, f"version {text} is too old", f"use Asterisk {OLDEST_ASTERISK} or newer")
-    return Finding("asterisk", OK, f"version {text} answers on ARI")
+    return Finding("asterisk", OK, f"version {text} answers")
+
+
+def agi(port: int, tables: list[str]) -> Finding:
+    """Return whether FastAGI is listened for where Asterisk will look."""
+    if any(listening(table, port) for table in tables):
+        return Finding("agi", OK, f"port {port} is listened on, on loopback alone")
+    return Finding(
+        "agi", WARN, f"nobody listens on port {port}: calls go on unrecorded", "start the daemon: gdprcall serve"
+    )
 
 
 def running(modules: set[str]) -> Finding:
@@ -107,7 +122,10 @@ async def ami(config: Config) -> list[Finding]:
             if "ShowDialPlan" in allowed:
                 found.append(await _dialplan(link))
             found.append(await _spool(link, config.asterisk.spool))
-            found.append(await _events(config, ended))
+            if "ari" in config.asterisk.fronts:
+                found.append(await _events(config, ended))
+            else:
+                found.append(version(await link.version()))
     except GdprcallError as error:
         found.append(Finding("ami", FAIL, error.message, error.hint))
     return found
