@@ -163,6 +163,11 @@ def test_what_is_as_it_must_be_breaks_no_invariant(disk_: Disk, seen: Seen) -> N
         ),
         "an audit that finds something": ("I5", GOOD, dataclasses.replace(SEEN, verified=4)),
         "a damaged database": ("I5", dataclasses.replace(GOOD, damaged=("keys.db: row 1 missing",)), SEEN),
+        "an erasure that nobody finished": (
+            "I6",
+            dataclasses.replace(GOOD, entries=entries(GRANTED, SEALED, ("erasure_intended", {}))),
+            dataclasses.replace(SEEN, erasing=frozenset({REC})),
+        ),
         "told erased without a receipt": ("I6", GOOD, dataclasses.replace(SEEN, told_erased=frozenset({REC}))),
         "an erased header": ("I6", dataclasses.replace(ERASED, headers={PART: HEADER}), WITHDREW),
         "an erased number": ("I6", dataclasses.replace(ERASED, numbers=frozenset({REC})), WITHDREW),
@@ -324,3 +329,10 @@ def test_the_tap_hears_our_events_only() -> None:
     assert event(ours.replace(b"GdprCall", b"Other")) is None
     assert event(b"Event: Hangup\r\nRec: " + REC.encode()) is None
     assert json.dumps(dataclasses.asdict(said))
+
+
+def test_a_vault_that_was_closed_in_order_is_read_too(tmp_path: Path) -> None:
+    with vaults.opened(tmp_path) as vault:
+        vault.note(vaults.decision(REC))
+    assert not list(vault.folder.glob("*-wal"))
+    assert disk.decided(vault.folder, REC)

@@ -214,6 +214,10 @@ def proof_outlives_sound(disk: Disk, seen: Seen) -> Iterator[Violation]:
 def erased_for_ever(disk: Disk, seen: Seen) -> Iterator[Violation]:
     """I6: of what was told erased no key, number or payload is left anywhere, and no export of it succeeds."""
     gone = _erased(disk)
+    for recording in sorted(
+        {str(entry.recording) for entry in disk.entries if entry.kind == "erasure_intended"} - gone
+    ):
+        yield Violation("I6", recording, "its erasure was begun and is not finished")
     for recording in sorted(seen.told_erased - gone):
         yield Violation("I6", recording, "told erased, and the ledger has no receipt of it")
     for recording in sorted(seen.told_erased | gone):

@@ -124,7 +124,7 @@ def plan(seed: int, number: int) -> Round:
     blows = [_blow(dice) for _ in range(dice.choice((1, 1, 1, 2)))]
     erasing = None
     if dice.random() < 0.5:
-        erasing = Erasing(_tenths(dice, 0, 1.5), dice.random(), dice.randint(1, 2))
+        erasing = Erasing(_tenths(dice, 0.5, 2.2), dice.random(), dice.randint(1, 2))
         if dice.random() < 0.5:
             # Into the middle of the erasure, which is over in some milliseconds.
             moment = Moment(erasing.at, dice.choice(ERASURE), 1, dice.choice(DELAYS))
@@ -163,7 +163,7 @@ def _blow(dice: random.Random) -> Blow:
         how = How.KILL
     moment = Moment(_tenths(dice, 0, ROUND_SECONDS))
     if dice.random() < 0.55:
-        after = _tenths(dice, 0, ROUND_SECONDS - 0.8)
+        after = _tenths(dice, 0.3, ROUND_SECONDS - 0.3)
         moment = Moment(after, dice.choice(tuple(Upon)), dice.choice((1, 1, 2, 3)), dice.choice(DELAYS))
     return Blow(target, how, moment, _tenths(dice, 0.1, 1.0), dice.choice((0.0, 0.0, 0.1, 0.3, 0.8)))
 
