@@ -251,7 +251,8 @@ def test_five_hundred_rounds_hold_everything_that_can_happen() -> None:
     assert {blow.moment.upon for blow in blows} == {None, *Upon}
     assert Counter(len(one.blows) for one in rounds).keys() == {1, 2}
     calls = [call for one in rounds for call in one.calls]
-    assert {call.extension for call in calls} == {"support", "once", "support-must"}
+    lines = {"support", "once", "support-must"}
+    assert {call.extension for call in calls} == lines | {f"agi-{line}" for line in lines}
     assert any(call.withdraws for call in calls)
     assert any(call.patient for call in calls)
     assert any(call.steps[-1] == Hangup() and len(call.steps) == 2 for call in calls)

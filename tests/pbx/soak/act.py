@@ -28,6 +28,20 @@ BACK_SECONDS = 30.0
 SPEAK = '#!/bin/sh\nexec "{espeak}" "$@" -s 4000\n'
 
 
+ASKED_BY_AGI = """
+[inbound](+)
+; agi-<line>[-must]: the same as without agi-, but asked by FastAGI.
+exten => _agi-.,1,Set(DB(call/${CALLERID(num)})=${UNIQUEID})
+ same => n,Gosub(gdprcall-agi,s,1(${CUT(EXTEN,-,2)},${IF($["${CUT(EXTEN,-,3)}"="must"]?must:may)}))
+ same => n,Set(DB(result/${CALLERID(num)})=${GOSUB_RETVAL})
+ same => n,GotoIf($["${GOSUB_RETVAL}"="route"]?route)
+ same => n,Dial(PJSIP/agent,60,tTkK)
+ same => n,Hangup()
+ same => n(route),Playback(beep)
+ same => n,Hangup()
+"""
+
+
 class Quick(Installation):
     """An installation whose prompts are spoken so fast that a question takes a second or two."""
 

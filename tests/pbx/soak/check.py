@@ -97,7 +97,8 @@ def decision_first(disk: Disk, seen: Seen) -> Iterator[Violation]:
 
 def bound_to_one_decision(disk: Disk, seen: Seen) -> Iterator[Violation]:
     """I2: every sealed segment has one granted decision with one policy hash, and a header that names it."""
-    refused = _decisions_refused(disk)
+    decisions = [entry.body for entry in disk.entries if entry.kind == "decision" and entry.body]
+    refused = {str(body["decision"]) for body in decisions if body["outcome"] == "refused"}
     for entry in disk.entries:
         if entry.kind not in {"sealed", "quarantined"} or entry.body is None:
             continue
@@ -279,11 +280,6 @@ def _sealed(entries: tuple[Entry, ...] | list[Entry]) -> set[Part]:
 
 def _erased(disk: Disk) -> set[str]:
     return {str(entry.recording) for entry in disk.entries if entry.kind == "erased"}
-
-
-def _decisions_refused(disk: Disk) -> set[str]:
-    decisions = [entry.body for entry in disk.entries if entry.kind == "decision" and entry.body]
-    return {str(body["decision"]) for body in decisions if body["outcome"] == "refused"}
 
 
 def _bindings(header: bytes) -> list[bytes]:

@@ -184,8 +184,8 @@ def command(seed: int, rounds: int) -> str:
 @contextmanager
 def staged(folder: Path, seed: int) -> Iterator[Soak]:
     """Hold a stage that is ready for the first round, in an empty folder; what is in it stays."""
-    with Asterisk(folder / "pbx") as asterisk:
-        installation = Quick(folder / "app", asterisk, timeout=1)
+    with Asterisk(folder / "pbx", dialplan=act.ASKED_BY_AGI) as asterisk:
+        installation = Quick(folder / "app", asterisk, timeout=1, fronts=("ari", "agi"))
         installation.prepare()
         stage = Stage(asterisk, installation)
         decided = partial(disk.decided, installation.vault)

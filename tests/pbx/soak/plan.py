@@ -134,6 +134,8 @@ def plan(seed: int, number: int) -> Round:
 
 def _call(dice: random.Random) -> CallPlan:
     extension = dice.choices(("support", "once", "support-must"), (6, 2, 2))[0]
+    if dice.random() < 0.4:
+        extension = f"agi-{extension}"
     asked: list[Step] = []
     match dice.choices(("accept", "refuse", "silence", "wrong"), (10, 1, 1, 1))[0]:
         case "accept":
