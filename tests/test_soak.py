@@ -261,6 +261,11 @@ def test_five_hundred_rounds_hold_everything_that_can_happen() -> None:
     assert max(call.at + call.busy_seconds for call in calls) < 8
 
 
+def test_asterisk_too_is_struck_in_every_fifth_round_at_least() -> None:
+    rounds = [plan(seed, 5 * n) for seed in range(20) for n in range(1, 6)]
+    assert all(any(blow.target is Target.ASTERISK for blow in one.blows) for one in rounds)
+
+
 def test_every_caller_of_five_hundred_rounds_has_a_number_of_its_own() -> None:
     rounds = [plan(3, n) for n in range(1, 501)]
     numbers = [number(one, place) for one in rounds for place in range(len(one.calls))]

@@ -4,7 +4,7 @@ It is pure: it starts nothing, reads no clock, and knows no file.
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tests.pbx.scenario import KEY_MS, Hangup, Press, Stay, Step, Wait
@@ -129,6 +129,9 @@ def plan(seed: int, number: int) -> Round:
             # Into the middle of the erasure, which is over in some milliseconds.
             moment = Moment(erasing.at, dice.choice(ERASURE), 1, dice.choice(DELAYS))
             blows[0] = Blow(Target.DAEMON, How.KILL, moment, 0.0, 0.0)
+    if number % 5 == 0 and all(blow.target is Target.DAEMON for blow in blows):
+        how = How.TERM if blows[-1].how is How.TERM else How.KILL
+        blows[-1] = replace(blows[-1], target=Target.ASTERISK, how=how)
     return Round(number, calls, tuple(sorted(blows, key=lambda blow: blow.moment.after)), erasing)
 
 
