@@ -17,6 +17,8 @@ SHELL := /bin/bash
 VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
+# Tests mostly wait for calls, so files run side by side; more than three would take each other's ports.
+SIDE_BY_SIDE := -n auto --maxprocesses 3 --dist loadfile
 TOOLS := python3.14 python3.13 python3.12 python3.11 python3
 
 # The first Python that starts and is new enough; a pyenv shim may be there and not start.
@@ -81,9 +83,9 @@ soak: $(READY) pbx ## kill daemon and Asterisk at random in real calls (ROUNDS=5
 test: lint types pbx $(if $(PYTHONS),test-pythons) ## all checks and all tests, with coverage of 90 % of the branches
 	@rm -f .coverage .coverage.*
 	$(say) "unit tests"
-	@$(BIN)/coverage run -m pytest -q -m 'not pbx'
+	@$(BIN)/coverage run -m pytest -q $(SIDE_BY_SIDE) -m 'not pbx'
 	$(say) "tests with a real Asterisk"
-	@$(BIN)/coverage run -m pytest -q -m pbx
+	@$(BIN)/coverage run -m pytest -q $(SIDE_BY_SIDE) -m pbx
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report --fail-under=90
 
@@ -101,10 +103,10 @@ types: $(READY) ## mypy --strict
 	@$(BIN)/mypy
 
 unit: $(READY) ## the fast suite, without network and without Asterisk
-	@$(BIN)/python -m pytest -q -m 'not pbx'
+	@$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m 'not pbx'
 
 real: $(READY) pbx ## the suite with a real Asterisk
-	@$(BIN)/python -m pytest -q -m pbx
+	@$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m pbx
 
 # pyenv keeps its Pythons aside; those are found too.
 ALL_PYTHONS = $(or $(PYTHONS),$(foreach v,3.11 3.12 3.13 3.14,$(shell for p in python$(v) \

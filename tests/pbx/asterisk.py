@@ -202,7 +202,12 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 
 def rtp_range() -> int:
     """Return the even start of a range for sound, below the ports that the system gives out by itself."""
-    return 12000 + 1000 * (os.getpid() % 18)
+    return 12000 + 1000 * (worker() or os.getpid() % 10 + 8)
+
+
+def worker() -> int:
+    """Return the number of this worker of pytest-xdist from 1, or 0 when there are none."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw-1").removeprefix("gw")) + 1
 
 
 def _memory(folder: Path) -> Path:
