@@ -5,6 +5,7 @@ It never starts a recording. Where it cannot be sure who is in a call, it ends t
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,6 +15,8 @@ from gdprcall.errors import PeerError
 from gdprcall.log import get_logger
 
 MIXMONITOR_WAIT_S = 1.0
+INSIST_SECONDS = 1.0
+"""How long after a stop that failed it is tried again."""
 
 
 class Stopper(Protocol):
@@ -105,6 +108,16 @@ class Calls:
             raise PeerError("Asterisk did not say which recording it started") from error
         # By its uniqueid: a channel may be renamed while it lives.
         await self._stopper.stop_recording(call.uniqueid, call.mixmonitor)
+
+    async def insist(self, call: LiveCall) -> bool:
+        """Try to end a recording again and again until it has ended, or its call has; whether it was ended by us."""
+        await asyncio.sleep(INSIST_SECONDS)
+        while self._live.get(call.recording) is call:
+            with suppress(PeerError):
+                await self.stop(call)
+                return True
+            await asyncio.sleep(INSIST_SECONDS)
+        return False
 
     def handle(self, event: ami.AmiEvent) -> None:
         """Take one event of AMI, in the order of its arrival."""

@@ -180,10 +180,11 @@ class Daemon:
     async def _stop_orphan(self, live: LiveCall, why: str) -> None:
         try:
             await self._calls.stop(live)
-            self._log.warning("recording_stopped", recording=live.recording, reason=why)
         except PeerError as error:
-            live.ending = False
             self._log.error("stop_failed", recording=live.recording, reason=why, hint=error.hint)
+            if not await self._calls.insist(live):
+                return
+        self._log.warning("recording_stopped", recording=live.recording, reason=why)
 
     def _unattended_withdrawal(self, recording: str) -> None:
         self._tasks.create_task(self._withdraw(recording))

@@ -57,7 +57,11 @@ EVENTS: Mapping[str, Event] = {
         "error", "a recording was granted but no file of it was seen; it is noted as not started", "check the spool"
     ),
     "recording_stopped": Event("warning", "a recording was ended before its call; reason says why", "see reason"),
-    "stop_failed": Event("error", "a recording could not be ended: it may still run", "asterisk -rx 'mixmonitor list'"),
+    "stop_failed": Event(
+        "error",
+        "a recording could not be ended; it is tried again until its call ends",
+        "asterisk -rx 'mixmonitor list'",
+    ),
     "evidence_failed": Event("error", "a decision did not become durable in a second: not recorded", "check the disk"),
     "foreign_recording": Event(
         "warning", "something else records on this PBX without our question", "look at the dialplan"

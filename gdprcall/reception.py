@@ -7,7 +7,6 @@ import asyncio
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,19 +14,17 @@ from typing import Protocol
 from gdprcall.asterisk.arrival import Arrival, PlayablePrompt, question_seconds
 from gdprcall.calls import Calls, LiveCall
 from gdprcall.consent.dialogue import Ask, Ended, Event, Failed, State, Terms
-from gdprcall.errors import GdprcallError, PeerError, VaultError
+from gdprcall.errors import GdprcallError
 from gdprcall.evidence import CallFacts, LedgerEvidence
 from gdprcall.intake import Intake
 from gdprcall.log import get_logger
 from gdprcall.policy.model import Demand, Line, Policy
 from gdprcall.prompts.catalogue import Catalogue, Prompt
+from gdprcall.recorder import CallRecorder
 from gdprcall.session import Front, Session
 from gdprcall.vault import subjects
 from gdprcall.vault.archive import Vault
-from gdprcall.vault.ledger import Fact, Kind
 
-FILE_SECONDS = 3.0
-"""How long a granted recording may take to show its file before it counts as not started."""
 RESERVE_BYTES = 64 * 1024 * 1024
 """Free space in spool and vault below which nothing new is recorded."""
 
@@ -139,7 +136,8 @@ class Reception:
     def _session(
         self, arrival: Arrival, front: CallFront, facts: CallFacts, prompt: Prompt | None
     ) -> tuple[Session[PlayablePrompt], LiveCall]:
-        recorder = CallRecorder(self._house, facts)
+        house = self._house
+        recorder = CallRecorder(facts, house.vault, house.intake, house.calls, house.tasks)
         session = Session(
             Terms(
                 prompt=facts.prompt_sha256,
@@ -212,7 +210,7 @@ class Reception:
 class WatchedFront:
     """A front end whose verdict to record is followed by a look for the file."""
 
-    def __init__(self, front: CallFront, recorder: "CallRecorder") -> None:
+    def __init__(self, front: CallFront, recorder: CallRecorder) -> None:
         self._front = front
         self._recorder = recorder
 
@@ -240,57 +238,3 @@ class WatchedFront:
     async def route(self) -> None:
         """Satisfy ``session.Front``."""
         await self._front.route()
-
-
-class CallRecorder:
-    """The running recording of one call; satisfies ``session.Recorder``."""
-
-    def __init__(self, house: House, facts: CallFacts) -> None:
-        self.live: LiveCall | None = None
-        self._house = house
-        self._facts = facts
-        self._log = get_logger()
-
-    def expect_file(self) -> None:
-        """See to it that the granted recording shows a file, or is noted as not started."""
-        self._house.tasks.create_task(self._look_for_file())
-
-    async def stop(self, reason: str) -> None:
-        """End the recording; raises PeerError when that is not certain, but never in the way of a withdrawal."""
-        assert self.live is not None
-        try:
-            await self._house.calls.stop(self.live)
-        except PeerError as error:
-            self._log.error("stop_failed", recording=self._facts.recording, reason=reason, hint=error.hint)
-            if reason != "withdrawn":
-                raise
-        if reason != "withdrawn":
-            self._log.warning("recording_stopped", recording=self._facts.recording, reason=reason)
-            await self._note(Kind.STOPPED, {"reason": reason})
-
-    async def erase(self) -> None:
-        """Destroy what was recorded under the withdrawn decision."""
-        try:
-            await self._house.intake.erase(self._facts.recording)
-        except GdprcallError as error:
-            self._log.error("withdrawal_failed", recording=self._facts.recording, hint=error.hint)
-
-    async def _look_for_file(self) -> None:
-        assert self.live is not None
-        try:
-            async with asyncio.timeout(FILE_SECONDS):
-                await self.live.seen.wait()
-        except TimeoutError:
-            self._log.error("recording_missing", recording=self._facts.recording, line=self._facts.line.id)
-            with suppress(PeerError):
-                await self._house.calls.stop(self.live)
-            await self._note(Kind.NOT_STARTED, {"reason": "no_file"})
-        else:
-            await self._note(Kind.STARTED, {"segment": 1})
-
-    async def _note(self, kind: Kind, body: Mapping[str, object]) -> None:
-        fact = Fact(kind, self._facts.recording, self._facts.controller.id, body)
-        try:
-            await asyncio.wrap_future(self._house.vault.submit(fact))
-        except VaultError as error:
-            self._log.error("evidence_failed", recording=self._facts.recording, hint=error.hint)

@@ -21,8 +21,10 @@ class Monitors:
     def __init__(self) -> None:
         self.stopped: list[tuple[str, str]] = []
         self.fails = False
+        self.tried = 0
 
     async def stop_recording(self, channel: str, mixmonitor: str) -> bool:
+        self.tried += 1
         if self.fails:
             raise PeerError("AMI did not answer in time")
         self.stopped.append((channel, mixmonitor))
@@ -168,6 +170,33 @@ async def test_a_stop_of_a_recording_that_asterisk_never_told_of_is_not_certain(
     monkeypatch.setattr(module, "MIXMONITOR_WAIT_S", 0.01)
     with pytest.raises(PeerError, match="did not say"):
         await exchange.calls.stop(exchange.follow())
+
+
+async def test_a_stop_that_failed_is_tried_again_until_it_works(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "INSIST_SECONDS", 0.001)
+    call = exchange.recorded()
+    exchange.monitors.fails = True
+    insisting = asyncio.ensure_future(exchange.calls.insist(call))
+    async with asyncio.timeout(5):
+        while exchange.monitors.tried < 3:
+            await asyncio.sleep(0.001)
+        exchange.monitors.fails = False
+        assert await insisting is True
+    assert exchange.monitors.stopped == [(CALLER, "0x1.1")]
+
+
+async def test_nobody_insists_on_ending_the_recording_of_a_call_that_is_over(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "INSIST_SECONDS", 0.001)
+    call = exchange.recorded()
+    exchange.monitors.fails = True
+    insisting = asyncio.ensure_future(exchange.calls.insist(call))
+    exchange.calls.handle(ami.HungUp(CALLER))
+    async with asyncio.timeout(5):
+        assert await insisting is False
 
 
 def test_con_08_a_withdrawal_is_told_to_the_call_that_it_belongs_to(exchange: Exchange) -> None:

@@ -34,13 +34,14 @@ LAYERS: dict[str, set[str]] = {
     "calls": {"asterisk", "consent", "errors", "log"},
     "evidence": {"consent", "errors", "log", "policy", "vault"},
     "intake": {"errors", "log", "times", "vault"},
+    "recorder": {"calls", "errors", "evidence", "intake", "log", "vault"},
     "rights": {"errors", "vault"},
     "operations": {"config", "errors", "rights", "times", "vault"},
     "api": {"errors", "log", "operations", "roles"},
     "doctor": {"asterisk", "config", "errors", "prompts"},
     "reception": {
-        *("asterisk", "calls", "consent", "errors", "evidence", "intake", "log", "policy", "prompts", "session"),
-        "vault",
+        *("asterisk", "calls", "consent", "errors", "evidence", "intake", "log", "policy", "prompts", "recorder"),
+        *("session", "vault"),
     },
     "fronts": {"asterisk", "config", "reception"},
     "daemon": {

@@ -14,6 +14,7 @@ from structlog.typing import EventDict
 
 from gdprcall import calls as calls_module
 from gdprcall import reception as module
+from gdprcall import recorder
 from gdprcall.asterisk import ami_events as ami
 from gdprcall.asterisk.ari import Ari
 from gdprcall.asterisk.arrival import Arrival, question_seconds
@@ -159,7 +160,8 @@ async def open_desk(folder: Path) -> AsyncIterator[Desk]:
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait as long as in earnest."""
-    monkeypatch.setattr(module, "FILE_SECONDS", 0.05)
+    monkeypatch.setattr(recorder, "FILE_SECONDS", 0.05)
+    monkeypatch.setattr(calls_module, "INSIST_SECONDS", 0.005)
     monkeypatch.setattr(calls_module, "MIXMONITOR_WAIT_S", 0.05)
 
 
@@ -343,6 +345,21 @@ async def test_pty_04_a_party_that_nobody_asked_ends_the_recording_and_is_noted(
         assert (await desk.noted(Kind.STOPPED))["reason"] == "party_joined"
         assert desk.monitors.stopped == [(CHANNEL, "0x1")]
     assert "recording_stopped" in events(logged)
+
+
+async def test_pty_04_a_recording_that_cannot_be_ended_is_ended_as_soon_as_it_can(
+    tmp_path: Path, logged: list[EventDict]
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        recording = await desk.granted()
+        desk.file(recording)
+        desk.monitors.fails = True
+        desk.calls.handle(ami.PartyChanged(CHANNEL, "conference"))
+        await until(lambda: "stop_failed" in events(logged))
+        desk.monitors.fails = False
+        assert (await desk.noted(Kind.STOPPED))["reason"] == "conference"
+        assert desk.monitors.stopped == [(CHANNEL, "0x1")]
+    assert events(logged).count("stop_failed") == events(logged).count("recording_stopped") == 1
 
 
 async def test_con_08_a_withdrawal_in_the_call_stops_and_destroys(tmp_path: Path, logged: list[EventDict]) -> None:

@@ -53,6 +53,9 @@ class Telephone:
     async def ask(self, ask: Ask, prompt: str) -> None:
         self._hear(f"ask {ask.asked} {prompt}", "ask")
 
+    async def listen_on(self) -> None:
+        self._hear("listen on", "listen")
+
     async def record(self, recording: str) -> None:
         # What stands in the ledger when Asterisk hears of it.
         self.durable = [str((entry.body or {})["outcome"]) for entry in self._vault.ledger.entries()]
@@ -139,6 +142,12 @@ async def test_silence_is_asked_once_more_and_then_goes_on_unrecorded(call: Call
     await call.run(NoInput(1), NoInput(2))
     assert call.telephone.said == ["ask 1 sound", "ask 2 sound", "release"]
     assert call.noted() == [(Kind.DECISION, "timeout")]
+
+
+async def test_con_02_an_accept_key_that_comes_too_early_changes_nothing(call: Call) -> None:
+    await call.run(Digit(1, "1", 3900), Digit(1, "2", 4100))
+    assert call.telephone.said == ["ask 1 sound", "listen on", "release"]
+    assert call.noted() == [(Kind.DECISION, "refused")]
 
 
 async def test_fcl_06_without_evidence_nothing_is_recorded(call: Call) -> None:

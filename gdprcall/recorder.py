@@ -1,0 +1,88 @@
+"""The running recording of one call: its file is awaited, it is ended until it has ended, it is destroyed when withdrawn.
+
+It never starts one; that is the dialplan's, on a verdict.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+
+from gdprcall.calls import Calls, LiveCall
+from gdprcall.errors import GdprcallError, PeerError, VaultError
+from gdprcall.evidence import CallFacts
+from gdprcall.intake import Intake
+from gdprcall.log import get_logger
+from gdprcall.vault.archive import Vault
+from gdprcall.vault.ledger import Fact, Kind
+
+FILE_SECONDS = 3.0
+"""How long a granted recording may take to show its file before it counts as not started."""
+
+
+class CallRecorder:
+    """The running recording of one call; satisfies ``session.Recorder``."""
+
+    def __init__(self, facts: CallFacts, vault: Vault, intake: Intake, calls: Calls, tasks: asyncio.TaskGroup) -> None:
+        self.live: LiveCall | None = None
+        self._facts = facts
+        self._vault = vault
+        self._intake = intake
+        self._calls = calls
+        self._tasks = tasks
+        self._log = get_logger()
+
+    def expect_file(self) -> None:
+        """See to it that the granted recording shows a file, or is noted as not started."""
+        self._tasks.create_task(self._look_for_file())
+
+    async def stop(self, reason: str) -> None:
+        """End the recording; raises PeerError when that is not certain, but never in the way of a withdrawal.
+
+        What could not be ended is tried again for as long as the call lives.
+        """
+        assert self.live is not None
+        try:
+            await self._calls.stop(self.live)
+        except PeerError as error:
+            self._log.error("stop_failed", recording=self._facts.recording, reason=reason, hint=error.hint)
+            self._tasks.create_task(self._insist(self.live, reason))
+            if reason != "withdrawn":
+                raise
+        else:
+            await self._stopped(reason)
+
+    async def erase(self) -> None:
+        """Destroy what was recorded under the withdrawn decision."""
+        try:
+            await self._intake.erase(self._facts.recording)
+        except GdprcallError as error:
+            self._log.error("withdrawal_failed", recording=self._facts.recording, hint=error.hint)
+
+    async def _insist(self, live: LiveCall, reason: str) -> None:
+        if await self._calls.insist(live):
+            await self._stopped(reason)
+
+    async def _stopped(self, reason: str) -> None:
+        if reason != "withdrawn":
+            self._log.warning("recording_stopped", recording=self._facts.recording, reason=reason)
+            await self._note(Kind.STOPPED, {"reason": reason})
+
+    async def _look_for_file(self) -> None:
+        assert self.live is not None
+        try:
+            async with asyncio.timeout(FILE_SECONDS):
+                await self.live.seen.wait()
+        except TimeoutError:
+            self._log.error("recording_missing", recording=self._facts.recording, line=self._facts.line.id)
+            with suppress(PeerError):
+                await self._calls.stop(self.live)
+            await self._note(Kind.NOT_STARTED, {"reason": "no_file"})
+        else:
+            await self._note(Kind.STARTED, {"segment": 1})
+
+    async def _note(self, kind: Kind, body: Mapping[str, object]) -> None:
+        fact = Fact(kind, self._facts.recording, self._facts.controller.id, body)
+        try:
+            await asyncio.wrap_future(self._vault.submit(fact))
+        except VaultError as error:
+            self._log.error("evidence_failed", recording=self._facts.recording, hint=error.hint)
