@@ -204,6 +204,12 @@ def test_every_planted_violation_is_seen(invariant: str, disk_: Disk, seen: Seen
     assert all(isinstance(found, Violation) and found.seen for found in violations(disk_, seen))
 
 
+def test_a_host_that_lets_its_programs_wait_is_given_the_time_it_took() -> None:
+    late = dataclasses.replace(WITHDREW, withdrawn={REC: 100.9})
+    assert broken(ERASED, late) == {"I3"}
+    assert broken(ERASED, dataclasses.replace(late, late=0.2)) == set()
+
+
 def test_a_caller_who_pressed_the_key_explains_that_the_recording_is_gone() -> None:
     told = Call(WITHDRAWS, "u1", "recorded", 0, (101.0, 101.2))
     assert broken(ERASED, dataclasses.replace(SEEN, opened={}, calls=(told,))) == set()

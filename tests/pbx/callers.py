@@ -117,7 +117,9 @@ class Agent:
         steps: Sequence[Step] = (),
         delay: float = 0,
         voice: str = "agent",
+        ports: int = 390,
     ) -> None:
+        self._ports = ports
         port = asterisk.agent_port if answers else asterisk.silent_port
         # What the plan leaves open is ended by the caller.
         plan = [*steps] if any(isinstance(step, Hangup | Stay) for step in steps) else [*steps, Stay(600)]
@@ -125,7 +127,7 @@ class Agent:
         self._telephone = Telephone(asterisk.folder / "calls", text, ["-p", str(port)])
 
     def __enter__(self) -> "Agent":
-        self._telephone.start(ports=390)
+        self._telephone.start(ports=self._ports)
         return self
 
     def __exit__(

@@ -120,7 +120,7 @@ def play(stage: Stage, round_: Round, sealed: Sequence[str]) -> Happened:
     threads = [threading.Thread(target=_strike_all, args=(stage, round_, begun, happened.wounds), name="blows")]
     if round_.erasing and sealed:
         threads.append(threading.Thread(target=_erase, args=(stage, round_, sealed, begun, happened), name="erasing"))
-    with Agent(stage.asterisk) as agent:
+    with Agent(stage.asterisk, ports=60) as agent:
         for thread in threads:
             thread.start()
         callers = [_caller(stage, round_, place, begun) for place in _by_time(round_)]

@@ -56,7 +56,7 @@ class Seen:
     """All that was seen, of this round and of the earlier ones, when nothing moves any more.
 
     ``present`` are the callers of this round, and ``answered`` is how many of them the agent answered; None when
-    Asterisk was struck, which ends every call.
+    Asterisk was struck, which ends every call. ``late`` is by how many seconds this host lets its programs wait.
     """
 
     now: float
@@ -73,6 +73,7 @@ class Seen:
     before: tuple[Entry, ...] = ()
     old_headers: Mapping[Part, bytes] = field(default_factory=dict)
     raw_keys: bytes = b""
+    late: float = 0.0
     verified: int = 0
     tracebacks: tuple[str, ...] = ()
 
@@ -125,7 +126,7 @@ def silent_after_withdrawal(disk: Disk, seen: Seen) -> Iterator[Violation]:
         for life in seen.lives:
             if life.recording == recording and not life.closed:
                 yield Violation("I3", recording, "its file is still open")
-            elif life.recording == recording and max(life.written, life.closed) > at + STOP_SECONDS:
+            elif life.recording == recording and max(life.written, life.closed) > at + STOP_SECONDS + seen.late:
                 late = max(life.written, life.closed) - at
                 yield Violation("I3", recording, f"sound was written {late:.2f} s after the withdrawal")
         kinds = [entry.kind for entry in disk.of(recording)]

@@ -117,6 +117,7 @@ class Soak:
             old_headers=self._headers,
             raw_keys=disk.raw_keys(self._stage.installation.vault),
             verified=verified.result(),
+            late=self._witness.late,
             tracebacks=tuple(happened.tracebacks),
         )
 

@@ -15,6 +15,7 @@ from types import TracebackType
 from asyncinotify import Inotify, Mask
 
 HEADER_BYTES = 44
+WAKE_SECONDS = 0.05
 
 
 @dataclass(slots=True)
@@ -40,11 +41,15 @@ class Life:
 
 
 class Witness:
-    """Watches the spool from a thread of its own; ``decided`` is asked the moment a file is seen."""
+    """Watches the spool from a thread of its own; ``decided`` is asked the moment a file is seen.
+
+    ``late`` is the longest time in seconds by which it was woken up too late.
+    """
 
     def __init__(self, folder: Path, decided: Callable[[str], bool]) -> None:
         self._folder = folder
         self._decided = decided
+        self.late = 0.0
         self._lives: dict[str, Life] = {}
         self._open: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -71,18 +76,23 @@ class Witness:
             return list(self._lives.values())
 
     def forget(self) -> None:
-        """Forget the files that are over."""
+        """Forget the files that are over, and how late it ever was."""
+        self.late = 0.0
         with self._lock:
             self._lives = {name: life for name, life in self._lives.items() if not life.closed}
 
     def _watch(self) -> None:
-        with Inotify(sync_timeout=0.05) as inotify:
+        with Inotify(sync_timeout=WAKE_SECONDS) as inotify:
             inotify.add_watch(self._folder, Mask.CREATE | Mask.MODIFY | Mask.CLOSE_WRITE)
             self._watching.set()
             while not self._stop.is_set():
+                begun = time.monotonic()
                 for event in inotify:
                     if str(event.name).endswith(".wav"):
                         self._take(str(event.name), event.mask, time.time())
+                        begun = time.monotonic()
+                # It woke up so much later than it had asked to: this host is overloaded.
+                self.late = max(self.late, time.monotonic() - begun - WAKE_SECONDS)
 
     def _take(self, name: str, mask: Mask, now: float) -> None:
         with self._lock:
