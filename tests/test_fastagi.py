@@ -46,6 +46,7 @@ class Desk:
         self.arrived: asyncio.Queue[tuple[Arrival, AgiCall]] = asyncio.Queue()
         self.events: asyncio.Queue[Event] = asyncio.Queue()
         self.peers: list[Peer] = []
+        self.called = 0
         self.port = free_port()
         self.server = FastAgi(("127.0.0.1", self.port), sounds, claim=lambda _a: self.seconds, arrive=self._arrive)
 
@@ -64,7 +65,8 @@ class Desk:
     async def call(self) -> tuple[Peer, AgiCall]:
         """Let a call come in that is asked."""
         peer = await self.connect()
-        peer.greet(*ASK)
+        self.called += 1
+        peer.greet(*ASK, uniqueid=f"17.{self.called}")
         _, call = await asyncio.wait_for(self.arrived.get(), 5)
         return peer, call
 

@@ -40,7 +40,8 @@ class AgiCall:
         self._heard = 0.0
         self._begun: float | None = None
         self._deadline: float | None = None
-        self._back: asyncio.Future[AgiLink] | None = None
+        self._back: asyncio.Future[None] | None = None
+        self._given = False
         self._log = get_logger()
 
     def listen(self, deliver: Callable[[Event], None]) -> None:
@@ -50,12 +51,26 @@ class AgiCall:
     @property
     def moving(self) -> bool:
         """Whether the call is in the dialplan for a moment, on its way to its next question."""
-        return self._back is not None
+        return self._back is not None and not self._back.done()
 
     def back(self, link: AgiLink) -> None:
         """Tell that the call is here again, on another connection."""
         if self._back is not None and not self._back.done():
-            self._back.set_result(link)
+            self._link = link
+            self._back.set_result(None)
+
+    async def is_over(self, link: AgiLink) -> bool:
+        """Whether a connection that has ended was the call's last: it may be on its way to its next question."""
+        if self._back is not None:
+            await asyncio.wait([self._back])
+        return self._link is link
+
+    async def tell_end(self) -> None:
+        """Tell that the call has gone without a verdict, if it has."""
+        if not self._given:
+            # AMI knows whether the caller hung up; if it says nothing, the watchdog took the call on.
+            await asyncio.sleep(LEAVING_SECONDS)
+            self._deliver(Ended("left", self._capped(self._heard)))
 
     @property
     def heard_ms(self) -> int:
@@ -69,7 +84,10 @@ class AgiCall:
         self._ask, self._prompt = ask, prompt
         self._offset, self._heard, self._begun, self._deadline = 0, 0.0, None, None
         if again:
-            await self._renew_watchdog(question_seconds(prompt.total_ms, ask.timeout_ms))
+            try:
+                await self._renew_watchdog(question_seconds(prompt.total_ms, ask.timeout_ms))
+            except Left:
+                return  # its end is told by the server
         self._start(self._play(ask, prompt))
 
     async def listen_on(self) -> None:
@@ -80,6 +98,7 @@ class AgiCall:
 
     async def record(self, recording: str) -> None:
         """Give the call back with the verdict that records; raises PeerError when that is not certain."""
+        self._given = True
         await self._link.go_to(VERDICT_CONTEXT, f"rec{recording}")
 
     async def release(self) -> None:
@@ -91,6 +110,7 @@ class AgiCall:
         await self._give_back("route")
 
     async def _give_back(self, verdict: str) -> None:
+        self._given = True
         try:
             await self._link.go_to(VERDICT_CONTEXT, verdict)
         except Left:
@@ -104,10 +124,11 @@ class AgiCall:
         try:
             async with asyncio.timeout(BACK_SECONDS):
                 await self._link.go_to(ASK_CONTEXT, str(seconds))
-                self._link = await self._back
+                await self._back
         except TimeoutError as error:
             raise PeerError("the call did not come back to be asked again", "was it taken elsewhere?") from error
         finally:
+            self._back.cancel()
             self._back = None
 
     def _start(self, part: Coroutine[None, None, None]) -> None:
@@ -120,12 +141,13 @@ class AgiCall:
             if await self._link.alive():
                 # The command failed and the call is here: its sound is there and cannot be played.
                 self._deliver(Failed("prompt_failed"))
-                return
-            # AMI knows whether the caller hung up; if it says nothing, the watchdog took the call on.
-            await asyncio.sleep(LEAVING_SECONDS)
-            self._deliver(Ended("left", self._capped(self._heard)))
+            else:
+                self._link.close()
         except PeerError:
             self._deliver(Failed("agi_lost"))
+        except Exception:  # noqa: BLE001 # the top of one question: its call goes on unrecorded, the others as before
+            self._log.error("internal_error", uniqueid=self.channel, exc_info=True)
+            self._deliver(Failed("internal_error"))
 
     async def _play(self, ask: Ask, prompt: PlayablePrompt) -> None:
         path = self._sounds / prompt.language / prompt.media.removeprefix("sound:")
@@ -141,7 +163,7 @@ class AgiCall:
             played = ((reply.endpos or 0) - self._offset) / SAMPLES_PER_MS
             self._heard += min(elapsed, played) - elapsed
             self._offset = reply.endpos or 0
-            self._deliver(Digit(ask.asked, chr(reply.result), self._capped(self._heard - KEY_MS)))
+            self._deliver(Digit(ask.asked, _key(reply.result), self._capped(self._heard - KEY_MS)))
         elif not reply.endpos or self._heard < prompt.total_ms * 0.9:
             # Nothing, or too little: such a sound cannot be played, and Asterisk does not call that an error.
             self._deliver(Failed("prompt_failed"))
@@ -157,7 +179,7 @@ class AgiCall:
         left_ms = max(1, round((self._deadline - self._now()) * 1000))
         reply = await self._link.command(agi.command("WAIT FOR DIGIT", left_ms), left_ms / 1000 + SLACK_SECONDS)
         if reply.result:
-            self._deliver(Digit(ask.asked, chr(reply.result), self._prompt.total_ms))
+            self._deliver(Digit(ask.asked, _key(reply.result), self._prompt.total_ms))
         else:
             self._deliver(NoInput(ask.asked))
 
@@ -166,3 +188,11 @@ class AgiCall:
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+def _key(result: int) -> str:
+    """Return the key that a command ended with; raises PeerError for what no telephone has."""
+    key = chr(result) if 0 < result < 128 else ""
+    if not key or key not in KEYS:
+        raise PeerError("AGI answered with a key that no telephone has")
+    return key

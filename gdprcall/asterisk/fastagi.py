@@ -11,13 +11,15 @@ from pathlib import Path
 
 from gdprcall.asterisk import agi
 from gdprcall.asterisk.agicall import AgiCall
-from gdprcall.asterisk.agilink import AgiLink
+from gdprcall.asterisk.agilink import AgiLink, Left
 from gdprcall.asterisk.arrival import ASK_CONTEXT, PROTOCOL, VERDICT_CONTEXT, Arrival
 from gdprcall.errors import ConfigError, PeerError
 from gdprcall.log import get_logger
 
 MOST_GREETING = 64
 """How many connections may be about to greet at once; Asterisk greets within a millisecond."""
+MOST_CALLS = 400
+"""How many may have greeted at once: with the files and links of the daemon they stay below 1024 descriptors."""
 MOST_MARKS = 10
 """How many withdrawal marks one call may take away in passing."""
 BACKLOG = 512
@@ -42,6 +44,7 @@ class FastAgi:
         self._claim = claim
         self._arrive = arrive
         self._calls: dict[str, AgiCall] = {}
+        self._open = 0
         self._greeting: dict[AgiLink, None] = {}
         self._marks: list[str] = []
         self._log = get_logger()
@@ -85,11 +88,28 @@ class FastAgi:
         link = AgiLink(*await asyncio.open_connection(sock=connection))
         try:
             environment = await self._greeted(link)
-            await self._dispatch(environment, link)
+            self._open += 1
+            try:
+                self._tasks.create_task(self._contained(environment, link))
+                await link.read()
+            finally:
+                self._open -= 1
         except PeerError as error:
             self._tell(error)
         finally:
-            await link.close()
+            link.abort()
+
+    async def _contained(self, environment: agi.Environment, link: AgiLink) -> None:
+        try:
+            await self._dispatch(environment, link)
+        except Left:
+            pass  # the caller has left
+        except PeerError as error:
+            self._tell(error)
+        except Exception:  # noqa: BLE001 # the top of one connection: its call goes on unrecorded, the others as before
+            self._log.error("internal_error", exc_info=True)
+        finally:
+            link.close()
 
     async def _greeted(self, link: AgiLink) -> agi.Environment:
         self._greeting[link] = None
@@ -111,6 +131,9 @@ class FastAgi:
         if arrival is None or script not in {"claim", "ask"}:
             self._log.error("call_unasked", uniqueid=environment.variables.get("uniqueid"), reason="dialplan_version")
             await link.go_to(VERDICT_CONTEXT, "norec")
+        elif self._open > MOST_CALLS:
+            self._log.error("call_unasked", uniqueid=arrival.channel, reason="too_many")
+            await link.go_to(VERDICT_CONTEXT, "norec")
         elif script == "claim":
             await self._claimed(arrival, link)
         else:
@@ -125,15 +148,18 @@ class FastAgi:
 
     async def _asked(self, arrival: Arrival, link: AgiLink) -> None:
         call = self._calls.get(arrival.channel)
-        if call is not None and call.moving:
-            call.back(link)
-        else:
+        if call is None:
             call = AgiCall(link, arrival.channel, self._sounds, self._tasks)
             self._calls[arrival.channel] = call
             self._arrive(arrival, call)
+        elif call.moving:
+            call.back(link)
+        else:
+            raise PeerError("a call that is being asked comes a second time")
         await link.closed.wait()
-        if not call.moving and self._calls.get(arrival.channel) is call:
+        if await call.is_over(link):
             del self._calls[arrival.channel]
+            await call.tell_end()
 
 
 def _arrival(environment: agi.Environment) -> Arrival | None:
