@@ -165,7 +165,15 @@ def test_all_variables_are_ours_by_name_and_none_is_inherited() -> None:
     names = re.findall(r"Set\((?:LOCAL\()?([A-Za-z_]+)", code("gdprcall.conf"))
     foreign = {name for name in names if not name.startswith("GDPRCALL_")}
     # __DYNAMIC_FEATURES only where the site asks for it.
-    assert foreign == {"AGIEXITONHANGUP", "AGISTATUS", "CHANNEL", "DB", "DYNAMIC_FEATURES", "TIMEOUT", "__DYNAMIC_FEATURES"}
+    assert foreign == {
+        "AGIEXITONHANGUP",
+        "AGISTATUS",
+        "CHANNEL",
+        "DB",
+        "DYNAMIC_FEATURES",
+        "TIMEOUT",
+        "__DYNAMIC_FEATURES",
+    }
     (step,) = (step for step in PLAN["gdprcall-verdict"]["_rec."] if "__DYNAMIC" in step)
     assert step.startswith('ExecIf($["${GDPRCALL_INHERIT}"="yes"]?')
 
