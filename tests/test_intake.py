@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,7 +127,7 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
 
 
 @pytest.fixture
-def logged() -> AsyncIterator[list[EventDict]]:
+def logged() -> Iterator[list[EventDict]]:
     with capture_logs() as lines:
         yield lines
 
