@@ -44,6 +44,7 @@ class Telephone:
         self.does: dict[str, list[Event]] = {}
         self.fails: set[str] = set()
         self.durable: list[str] = []
+        self.when_stopped: Callable[[], None] = lambda: None
         self._vault = vault
         self._deliver: Callable[[Event], None] = lambda _event: None
 
@@ -69,6 +70,7 @@ class Telephone:
 
     async def stop(self, reason: str) -> None:
         self._hear(f"stop {reason}", "stop")
+        self.when_stopped()
 
     async def erase(self) -> None:
         self._hear("erase", "erase")
@@ -191,6 +193,14 @@ async def test_con_08_a_withdrawal_is_stopped_noted_and_erased_in_this_order(cal
     session = await call.run(*ACCEPTS)
     assert call.telephone.said[2:] == ["stop withdrawn", "erase"]
     assert call.noted() == [(Kind.DECISION, "granted"), (Kind.WITHDRAWN, "withdrawn")]
+    assert session.consent.outcome is Outcome.WITHDRAWN
+
+
+async def test_con_08_a_withdrawal_that_cannot_be_noted_erases_nothing_until_asterisks_mark_is_read(call: Call) -> None:
+    call.telephone.does["record"] = [Withdrawn("key")]
+    call.telephone.when_stopped = lambda: call.vault.ledger.distrust("it was cut")
+    session = await call.run(*ACCEPTS)
+    assert call.telephone.said[2:] == ["stop withdrawn"]
     assert session.consent.outcome is Outcome.WITHDRAWN
 
 
