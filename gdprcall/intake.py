@@ -254,12 +254,13 @@ class Intake:
 
     async def _erase(self, recording: str) -> None:
         row = await asyncio.to_thread(self._work.vault.recording, recording)
-        await self._discard_all(recording, row.controller)
-        if row.state == "erased":
-            await self._forget(recording)
-            return
-        await asyncio.to_thread(self._work.vault.erase, recording, reason="withdrawn", actor="caller")
-        self._log.info("withdrawn", recording=recording)
+        try:
+            await self._discard_all(recording, row.controller)
+        finally:
+            # What is sealed goes at once, even when the spool cannot be looked through; the mark then stays.
+            if row.state != "erased":
+                await asyncio.to_thread(self._work.vault.erase, recording, reason="withdrawn", actor="caller")
+                self._log.info("withdrawn", recording=recording)
         await self._forget(recording)
 
     async def _forget(self, recording: str) -> None:

@@ -350,6 +350,23 @@ async def test_con_08_a_withdrawal_that_cannot_be_noted_keeps_its_mark_and_says_
     assert room.marks.standing == {REC}
 
 
+async def test_con_08_what_is_sealed_is_destroyed_at_once_though_the_spool_cannot_be_looked_through(room: Room) -> None:
+    room.grant()
+    await room.intake.take(room.file(segment=1))
+    room.marks.standing.add(REC)
+    room.spool.folder.rmdir()
+    with pytest.raises(PeerError):
+        await room.intake.withdraw(REC, "key")
+    assert room.vault.keys.names(Slot.HEADER) == []
+    assert room.vault.objects.segments(REC) == []
+    assert room.marks.standing == {REC}
+    room.spool.folder.mkdir()
+    room.file(segment=2)
+    await room.intake.withdraw(REC, "key")
+    assert room.gone()
+    assert room.marks.standing == set()
+
+
 # What cannot be sealed stays, blocks, and is tried again.
 
 
