@@ -109,6 +109,24 @@ def test_fcl_02_a_daemon_frozen_in_the_second_question_costs_that_question_alone
     assert caller.wait() == 0, caller.problem()
 
 
+def test_con_02_whoever_hangs_up_at_whatever_moment_has_hung_up(pbx: Asterisk, installation: Installation) -> None:
+    installation.start()
+    moments = [0.05 * place for place in range(12)]
+    calls = [call(pbx, Wait(moment), Hangup(), number=f"+467017498{place:02d}") for place, moment in enumerate(moments)]
+    keyed = [
+        call(pbx, Wait(moment), Press("7"), Hangup(), number=f"+467017497{place:02d}")
+        for place, moment in enumerate(moments)
+    ]
+    for caller in (*calls, *keyed):
+        assert caller.wait() == 0, caller.problem()
+    deadline = time.monotonic() + 5
+    while len(installation.log("call_finished")) < len(installation.json("decisions", "list")) or pbx.channels():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    ends = {(row["outcome"], row.get("reason")) for row in installation.json("decisions", "list")}
+    assert ends == {("hangup_in_prompt", "hangup")}
+
+
 def test_what_agi_uses_of_the_sites_own_variables_is_the_sites_again(pbx: Asterisk, installation: Installation) -> None:
     installation.start()
     caller = call(pbx, Wait(1), Press("2"), Wait(1), Hangup(), to="site")
@@ -138,6 +156,26 @@ def test_both_front_ends_serve_side_by_side(tmp_path: Path) -> None:
             for row in installation.json("decisions", "list")
         ]
         assert sorted('"front": "agi"' in text for text in shown) == [False, True]
+
+
+def test_con_03_a_wideband_call_has_not_heard_twice_as_much(pbx: Asterisk, installation: Installation) -> None:
+    """Asterisk plays it the 16 kHz file, in whose samples it counts."""
+    installation.start()
+    # The mandatory part lasts 6.7 seconds; the first key comes before its end and lets the sound go on from there.
+    steps: list[Step] = [Wait(4), Press("1"), Wait(5), Press("1"), Wait(2), Hangup()]
+    caller = Caller(pbx, NUMBER, "support", steps, wide=True).start()
+    time.sleep(6)
+    assert "g722" in pbx.rx("core show channels verbose") + pbx.rx(f"core show channel {channel(pbx)}").lower()
+    assert NUMBER not in pbx.db("result"), "the first key did not count"
+    assert caller.wait() == 0, caller.problem()
+    assert pbx.db("result")[NUMBER] == "recorded"
+    body = decision(installation)
+    assert (body["outcome"], body["attempts"]) == ("granted", 1)
+    assert int(str(body["heard_ms"])) > int(str(body["mandatory_ms"]))
+
+
+def channel(pbx: Asterisk) -> str:
+    return pbx.rx("core show channels concise").splitlines()[0].split("!")[0]
 
 
 async def crowd(port: int, stop: threading.Event, opened: list[int]) -> None:

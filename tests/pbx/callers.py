@@ -43,7 +43,10 @@ class Outcome:
 
 
 class Caller:
-    """One call to one extension, with a plan of steps after it was answered; a number of "" is anonymous."""
+    """One call to one extension, with a plan of steps after it was answered; a number of "" is anonymous.
+
+    A ``wide`` telephone speaks G.722 alone.
+    """
 
     def __init__(
         self,
@@ -54,11 +57,12 @@ class Caller:
         *,
         speaks: bool = True,
         voice: str = "caller",
+        wide: bool = False,
     ) -> None:
         self.number = number
         self._telephone = Telephone(
             asterisk.folder / "calls",
-            scenario.caller(number, extension, list(steps), voice if speaks else None),
+            scenario.caller(number, extension, list(steps), voice if speaks and not wide else None, wide=wide),
             ["-m", "1", f"127.0.0.1:{asterisk.sip_port}"],
         )
 

@@ -20,6 +20,8 @@ a=rtpmap:0 PCMU/8000
 a=rtpmap:96 telephone-event/8000
 a=fmtp:96 0-15
 """
+WIDE_SDP = SDP.replace("AVP 0 96", "AVP 9 96").replace("0 PCMU/8000", "9 G722/8000")
+"""A telephone that speaks wideband alone."""
 ECHO = "[last_Via:]\n[last_From:]\n[last_To:]{tag}\n[last_Call-ID:]\n[last_CSeq:]\n"
 OK = "SIP/2.0 200 OK\n" + ECHO.format(tag="") + "Content-Length: 0\n\n"
 KEY_MS = 150
@@ -66,8 +68,11 @@ class Side:
     voice: str | None
 
 
-def caller(number: str, extension: str, steps: list[Step], voice: str | None) -> str:
-    """Return the scenario of a telephone that calls ``extension`` and then does ``steps``; no number is anonymous."""
+def caller(number: str, extension: str, steps: list[Step], voice: str | None, *, wide: bool = False) -> str:
+    """Return the scenario of a telephone that calls ``extension`` and then does ``steps``; no number is anonymous.
+
+    A ``wide`` one offers G.722 alone, and is silent.
+    """
     side = Side(
         f"sip:{extension}@[remote_ip]:[remote_port]",
         "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]\n"
@@ -77,7 +82,7 @@ def caller(number: str, extension: str, steps: list[Step], voice: str | None) ->
         f"Contact: sip:{number or 'anonymous'}@[local_ip]:[local_port]\nMax-Forwards: 70\n",
         voice,
     )
-    sdp = SDP.format(port="rtpstream_audio_port" if voice else "media_port")
+    sdp = (WIDE_SDP if wide else SDP).format(port="rtpstream_audio_port" if voice else "media_port")
     early = "".join(f'<recv response="{code}" optional="true"/>' for code in (100, 180, 183))
     parts = [
         _send(side, "INVITE", "application/sdp", sdp, again=True),

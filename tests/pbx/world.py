@@ -61,7 +61,7 @@ type=endpoint
 transport=transport
 context=inbound
 disallow=all
-allow=ulaw
+allow=ulaw,g722
 direct_media=no
 dtmf_mode=rfc4733
 media_address=127.0.0.1
@@ -98,7 +98,7 @@ autoload=no
             "bridge_builtin_features",
             "bridge_builtin_interval_features",
         ),
-        *("chan_pjsip", "codec_ulaw", "codec_alaw", "codec_resample", "format_wav", "format_pcm", "format_wav_gsm"),
+        *("chan_pjsip", "codec_ulaw", "codec_g722", "codec_resample", "format_wav", "format_pcm", "format_wav_gsm"),
         *(
             "res_ari",
             "res_ari_applications",
