@@ -4,6 +4,7 @@ It never decides, and it never waits longer than a second: evidence that comes l
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from gdprcall import __version__
@@ -16,6 +17,8 @@ from gdprcall.vault.keys import fingerprint
 from gdprcall.vault.ledger import Fact, Kind
 
 EVIDENCE_TIMEOUT_S = 1.0
+NUMBERED = frozenset({Outcome.GRANTED, Outcome.WITHDRAWN})
+"""Outcomes that leave the sealed number where it is: a withdrawn one goes with its recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +46,28 @@ class LedgerEvidence:
     def __init__(self, vault: Vault, call: CallFacts) -> None:
         self._vault = vault
         self._call = call
+        self._numbered = False
+        self._unneeded = False
 
     async def note(self, consent: Consent, note: Note) -> None:
         """Return when ``note`` is durable; a granted one only together with the sealed number of the caller.
 
-        Raises VaultError when that failed or took longer than a second.
+        A number that was sealed for a grant which came to nothing is destroyed. Raises VaultError when the note failed
+        or took longer than a second.
         """
+        try:
+            await self._note(consent, note)
+        finally:
+            if self._numbered and note.outcome not in NUMBERED:
+                # Should that fail, the next start does it, or retention if the grant is in the ledger.
+                with suppress(VaultError):
+                    await asyncio.to_thread(self._drop_number)
+
+    async def _note(self, consent: Consent, note: Note) -> None:
         try:
             async with asyncio.timeout(EVIDENCE_TIMEOUT_S):
                 if note.outcome is Outcome.GRANTED and self._call.number:
+                    self._numbered = True
                     await asyncio.to_thread(self._keep_number, self._call.number)
                 await asyncio.wrap_future(self._vault.submit(self._fact(consent, note)))
         except (TimeoutError, VaultError) as error:
@@ -67,6 +83,13 @@ class LedgerEvidence:
     def _keep_number(self, number: str) -> None:
         controller = self._call.controller
         self._vault.keep_number(self._call.recording, controller.id, number, controller.recipients)
+        if self._unneeded:
+            self._drop_number()
+
+    def _drop_number(self) -> None:
+        # Told first: a thread that still seals the number then drops it itself.
+        self._unneeded = True
+        self._vault.drop_number(self._call.recording)
 
     def _fact(self, consent: Consent, note: Note) -> Fact:
         call = self._call

@@ -124,6 +124,42 @@ async def test_con_03_who_did_not_agree_leaves_no_pseudonym_and_no_number(desk: 
         assert trace.encode() not in stored
 
 
+@pytest.mark.parametrize("outcome", REFUSALS)
+async def test_con_03_who_takes_the_grant_back_before_it_records_leaves_no_number(desk: Desk, outcome: Outcome) -> None:
+    await desk.evidence.note(ASKED, GRANTED)
+    assert desk.number is not None
+    await desk.evidence.note(ASKED, Note(outcome, "second_key"))
+    assert desk.vault.keys.names(Slot.NUMBER) == []
+
+
+async def test_con_03_a_number_that_is_sealed_after_it_was_given_up_does_not_stay(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "EVIDENCE_TIMEOUT_S", 0.05)
+    gate = Gate()
+    desk.drawing = gate
+    with pytest.raises(VaultError):
+        await desk.evidence.note(ASKED, GRANTED)
+    await desk.evidence.note(ASKED, Note(Outcome.SYSTEM_FAIL, "note_failed:VaultError"))
+    gate.open()
+    await asyncio.get_running_loop().shutdown_default_executor()  # waits for the thread that sealed it
+    assert desk.vault.keys.names(Slot.NUMBER) == []
+
+
+async def test_con_03_no_number_stays_though_the_ledger_takes_nothing(desk: Desk) -> None:
+    desk.vault.ledger.distrust("it was cut")
+    for note in (GRANTED, Note(Outcome.SYSTEM_FAIL, "note_failed:VaultError")):
+        with pytest.raises(VaultError):
+            await desk.evidence.note(ASKED, note)
+    assert desk.vault.keys.names(Slot.NUMBER) == []
+
+
+async def test_con_08_a_withdrawal_leaves_the_number_to_the_erasure(desk: Desk) -> None:
+    await desk.evidence.note(ASKED, GRANTED)
+    await desk.evidence.note(ASKED, Note(Outcome.WITHDRAWN, "key"))
+    assert desk.number is not None
+
+
 async def test_no_number_is_readable_anywhere_after_a_grant(desk: Desk) -> None:
     await desk.evidence.note(ASKED, GRANTED)
     stored = b"".join(path.read_bytes() for path in (desk.folder / "vault").rglob("*") if path.is_file())

@@ -104,6 +104,11 @@ class Vault:
         """Return the caller's number as a whole age file for the controller, or None if there is none (any more)."""
         return self.keys.get(recording, 0, Slot.NUMBER)
 
+    def drop_number(self, recording: str) -> None:
+        """Destroy a caller's sealed number alone: the grant it was kept for came to nothing; raises VaultError."""
+        with self.stores.holding(recording):
+            self.keys.destroy(recording, 0)
+
     def seal(self, source: Path, segment: SegmentFacts) -> Entry:
         """Seal a finished sound file and remove it: header, payload, ledger, index, and only then the plaintext.
 
