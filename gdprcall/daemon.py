@@ -18,14 +18,16 @@ from gdprcall.config import Config
 from gdprcall.consent.dialogue import Event, PartyJoined, Withdrawn
 from gdprcall.errors import GdprcallError, PeerError
 from gdprcall.fronts import Fronts
-from gdprcall.intake import SWEEP_SECONDS, Intake, Work
+from gdprcall.intake import SWEEP_SECONDS, Intake
 from gdprcall.log import get_logger
 from gdprcall.operations import Context
+from gdprcall.policy.model import Controller
 from gdprcall.prompts.catalogue import Catalogue
 from gdprcall.reception import Holding, House, Reception
 from gdprcall.systemd import notify, watchdog_seconds
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Fact, Kind
+from gdprcall.work import Work
 
 DRAIN_SECONDS = 20.0
 OURS = "gdprcall"
@@ -52,7 +54,9 @@ class Daemon:
             places.ami_host, places.ami_port, places.ami_user, secret, on_event=self._ami_event, on_up=self._ami_up
         )
         self._calls = Calls(self._ami, self._unattended_withdrawal)
-        self._intake = Intake(Work(vault, self._spool.files, self._recipients, self, self._live_recordings))
+        self._intake = Intake(
+            Work(vault, self._spool.files, self._recipients, self, self._live_recordings, self._sole_controller)
+        )
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
@@ -126,12 +130,18 @@ class Daemon:
             return "ami_down"
         if not self._watching.is_set():
             return "spool_lost"
+        if self._intake.ledger_damaged:
+            return "ledger_damaged"
         return "spool_waiting" if self._intake.waiting else ""
 
     def _recipients(self, controller: str) -> tuple[str, ...]:
         terms = self._reception.terms
         known = (terms.policy if terms else self._settings.policy).controllers.get(controller)
         return known.recipients if known else ()
+
+    def _sole_controller(self) -> Controller | None:
+        controllers = list(self._settings.policy.controllers.values())
+        return controllers[0] if len(controllers) == 1 else None
 
     def _live_recordings(self) -> frozenset[str] | None:
         return self._calls.recordings if self._ami.linked else None

@@ -4,64 +4,21 @@ It never reads sound into the log, never seals what was withdrawn, and never des
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 from gdprcall.errors import GdprcallError, NotFound, PeerError, Refused, VaultError
 from gdprcall.log import get_logger
-from gdprcall.times import Clock, now_ms
-from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.vault.rows import RecordingRow, SegmentFacts
 from gdprcall.vault.wav import EMPTY_WAV_BYTES, EmptyWav, NotAWav
+from gdprcall.work import Found, Work
 
 SWEEP_SECONDS = 60
 """How often the spool is looked through for files that no event told of."""
 
 OPEN_STATES = ("recording", "spooled")
 """The states of a recording of which more must come."""
-
-
-class Marks(Protocol):
-    """The withdrawals that the dialplan wrote down while nobody listened."""
-
-    async def withdrawn_mark(self, recording: str) -> bool:
-        """Whether the caller of ``recording`` withdrew; raises PeerError when Asterisk cannot be asked."""
-
-    async def forget_mark(self, recording: str) -> None:
-        """Remove the mark once the erasure is durable; raises PeerError."""
-
-
-class Found(Protocol):
-    """One file of the spool, named ``<recording>.<segment>.wav``."""
-
-    @property
-    def path(self) -> Path:
-        """Where it lies."""
-
-    @property
-    def recording(self) -> str:
-        """The recording it belongs to: 32 hex digits."""
-
-    @property
-    def segment(self) -> int:
-        """Its number in the recording, from 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What intake stands on: the vault, the spool's listing and who says what."""
-
-    vault: Vault
-    files: Callable[[], Sequence[Found]]
-    recipients: Callable[[str], tuple[str, ...]]
-    marks: Marks
-    live: Callable[[], AbstractSet[str] | None]
-    clock: Clock = now_ms
 
 
 class Intake:
@@ -75,6 +32,7 @@ class Intake:
         self._queue: asyncio.Queue[Found] = asyncio.Queue()
         self._created: dict[str, int] = {}
         self._failing: dict[str, str] = {}
+        self.ledger_damaged = False
         self.last_seal_ms: int | None = None
         self.last_sweep_ms: int | None = None
 
@@ -203,23 +161,25 @@ class Intake:
         except NotAWav as error:
             # A granted recording that cannot be understood is kept, sealed, for a person to look at.
             self._log.error("quarantined", recording=file.recording, segment=file.segment, hint=error.hint)
-            facts = await self._facts(file, row)
+            facts = await self._facts(file, row.controller, row.retention_days)
             await asyncio.to_thread(self._work.vault.quarantine, file.path, facts, "no_wav")
 
-    async def _facts(self, file: Found, row: RecordingRow) -> SegmentFacts:
+    async def _facts(self, file: Found, controller: str, retention_days: int) -> SegmentFacts:
         closed_at = round((await asyncio.to_thread(file.path.stat)).st_mtime * 1000)
         return SegmentFacts(
             recording=file.recording,
             segment=file.segment,
-            controller=row.controller,
-            recipients=self._work.recipients(row.controller),
+            controller=controller,
+            recipients=self._work.recipients(controller),
             started_at=self._created.get(file.path.name, closed_at),
             closed_at=closed_at,
-            retention_days=row.retention_days,
+            retention_days=retention_days,
         )
 
     async def _seal(self, file: Found, row: RecordingRow) -> None:
-        entry = await asyncio.to_thread(self._work.vault.seal, file.path, await self._facts(file, row))
+        entry = await asyncio.to_thread(
+            self._work.vault.seal, file.path, await self._facts(file, row.controller, row.retention_days)
+        )
         self.last_seal_ms = self._work.clock()
         body = entry.body or {}
         self._log.info(
@@ -237,8 +197,17 @@ class Intake:
         if await asyncio.to_thread(self._work.vault.ledger_is_whole):
             self._log.error("plaintext_without_decision", recording=file.recording, segment=file.segment)
             await self._discard(file, None, "no_decision")
-        else:
+            return
+        self.ledger_damaged = True
+        controller = self._work.sole_controller()
+        if controller is None:
+            # Whose it is cannot be known, and nobody may be given another's callers: it waits for a person.
             raise VaultError("the ledger is damaged, so nothing unexplained is destroyed", "run: gdprcall audit verify")
+        self._log.error(
+            "quarantined", recording=file.recording, segment=file.segment, hint="the ledger is damaged: audit verify"
+        )
+        facts = await self._facts(file, controller.id, controller.retention_days)
+        await asyncio.to_thread(self._work.vault.quarantine, file.path, facts, "no_decision")
 
     async def _withdraw(self, recording: str, method: str) -> None:
         try:

@@ -70,7 +70,9 @@ EVENTS: Mapping[str, Event] = {
     "seal_failed": Event(
         "error", "a file could not be sealed; it waits in the spool and nothing new is recorded", "see hint"
     ),
-    "quarantined": Event("error", "a granted file that is no WAV was sealed apart, for a person to look at", "open it"),
+    "quarantined": Event(
+        "error", "a file that is no WAV, or unexplained by a damaged ledger, was sealed apart", "open it"
+    ),
     "discarded": Event("info", "a plaintext file was destroyed unsealed; reason says why", NOTHING),
     "plaintext_without_decision": Event(
         "error", "sound without a decision was found and is destroyed", "who wrote it?"

@@ -14,11 +14,13 @@ from structlog.typing import EventDict
 
 from gdprcall.asterisk.spool import Spool, SpoolFile
 from gdprcall.errors import GdprcallError, PeerError
-from gdprcall.intake import Intake, Work
+from gdprcall.intake import Intake
+from gdprcall.policy.model import Controller
 from gdprcall.vault.keys import Slot
 from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.vault.objects import sync_folder
 from gdprcall.vault.wav import HEADER_BYTES
+from gdprcall.work import Work
 from tests.gates import Gate
 from tests.vaults import ACME, DAY_ONE, NUMBER, Clock, decision, opened, recording_id, spooled, wav, whole
 
@@ -63,7 +65,11 @@ class Room:
         self.gates: dict[str, Gate] = {}
         self.headers: list[bytes] = []
         self.vault = opened(folder, clock=self.clock, step=self._step)
-        work = Work(self.vault, self.spool.files, lambda _id: self.recipients, self.marks, self._live, self.clock)
+        self.sole: Controller | None = None
+        work = Work(
+            vault=self.vault, files=self.spool.files, recipients=lambda _id: self.recipients, marks=self.marks,
+            live=self._live, sole_controller=lambda: self.sole, clock=self.clock,
+        )  # fmt: skip
         self.intake = Intake(work)
 
     def _live(self) -> frozenset[str] | None:
@@ -534,12 +540,28 @@ async def test_fcl_04_sound_without_a_decision_is_kept_while_the_ledger_is_damag
     with closing(sqlite3.connect(room.folder / "vault" / "ledger.db")) as database, database:
         database.execute("UPDATE body SET body = replace(body, 'granted', 'refused')")
     await room.intake.take(room.file())
-    assert Kind.DISCARDED not in room.kinds() or Kind.QUARANTINED in room.kinds()
-    assert room.spool.files() or room.vault.objects.segments(REC)
+    assert Kind.DISCARDED not in room.kinds()
+    assert room.spool.files(), "of several controllers nobody may be given another's callers"
+    assert room.intake.waiting == 1
+    assert room.intake.ledger_damaged
     room.marks.standing.add(REC)
     await room.intake.withdraw(REC, "key")
     assert room.spool.files() == []
     assert room.vault.objects.segments(REC) == []
+
+
+async def test_fcl_04_sound_without_a_decision_is_sealed_apart_when_it_can_be_but_one_controllers(room: Room) -> None:
+    room.grant(OTHER)
+    room.sole = Controller(
+        "acme", "Acme", "privacy@acme.example", "SE", "acme.example", room.recipients, retention_days=30
+    )
+    with closing(sqlite3.connect(room.folder / "vault" / "ledger.db")) as database, database:
+        database.execute("UPDATE body SET body = replace(body, 'granted', 'refused')")
+    await room.intake.take(room.file())
+    assert room.spool.files() == []
+    assert room.reasons(Kind.QUARANTINED) == ["no_decision"]
+    assert ACME.opens(whole(room.vault, REC)) == wav()
+    assert room.intake.ledger_damaged, "nothing new is recorded all the same"
 
 
 async def test_late_files_of_an_erased_recording_are_destroyed(room: Room) -> None:

@@ -21,13 +21,14 @@ from gdprcall.asterisk.arrival import Arrival, question_seconds
 from gdprcall.asterisk.spool import Spool, SpoolFile
 from gdprcall.asterisk.stasis import Stasis
 from gdprcall.calls import Calls
-from gdprcall.intake import Intake, Work
+from gdprcall.intake import Intake
 from gdprcall.policy.model import Basis, Line, Policy
 from gdprcall.prompts import catalogue, synthesis
 from gdprcall.reception import Holding, House, Reception
 from gdprcall.vault import subjects
 from gdprcall.vault.ledger import Entry, Kind
 from gdprcall.vault.rows import RecordingRow
+from gdprcall.work import Work
 from tests.fakes.ari import FakeAri, serving
 from tests.test_calls import Monitors
 from tests.test_evidence import CONTROLLER

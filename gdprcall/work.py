@@ -1,0 +1,53 @@
+"""What intake stands on: the vault, the spool's listing, Asterisk's marks, and who says what.
+
+It does nothing itself.
+"""
+
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from gdprcall.policy.model import Controller
+from gdprcall.times import Clock, now_ms
+from gdprcall.vault.archive import Vault
+
+
+class Marks(Protocol):
+    """The withdrawals that the dialplan wrote down while nobody listened."""
+
+    async def withdrawn_mark(self, recording: str) -> bool:
+        """Whether the caller of ``recording`` withdrew; raises PeerError when Asterisk cannot be asked."""
+
+    async def forget_mark(self, recording: str) -> None:
+        """Remove the mark once the erasure is durable; raises PeerError."""
+
+
+class Found(Protocol):
+    """One file of the spool, named ``<recording>.<segment>.wav``."""
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+
+    @property
+    def recording(self) -> str:
+        """The recording it belongs to: 32 hex digits."""
+
+    @property
+    def segment(self) -> int:
+        """Its number in the recording, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What intake stands on: the vault, the spool's listing and who says what."""
+
+    vault: Vault
+    files: Callable[[], Sequence[Found]]
+    recipients: Callable[[str], tuple[str, ...]]
+    marks: Marks
+    live: Callable[[], AbstractSet[str] | None]
+    sole_controller: Callable[[], Controller | None] = lambda: None
+    clock: Clock = now_ms
