@@ -37,7 +37,7 @@ SAMPLES := README.md gdprcall.conf ari.conf http.conf manager.conf features.conf
 say = @printf '==> %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv pbx demo bench soak test test-pythons lint format types unit real install install-program \
+.PHONY: help venv pbx demo bench soak test tables test-pythons lint format types unit real install install-program \
         install-files uninstall clean distclean
 
 help: ## show this
@@ -104,6 +104,9 @@ types: $(READY) ## mypy --strict
 
 unit: $(READY) ## the fast suite, without network and without Asterisk
 	@$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m 'not pbx'
+
+tables: $(READY) ## write the tables of faults into the papers, from the tests that prove them
+	@$(BIN)/python -m tests.faults
 
 real: $(READY) pbx ## the suite with a real Asterisk
 	@$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m pbx

@@ -6,13 +6,13 @@ Each test has real calls on a real Asterisk; the daemon is a process that is sto
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.faults import fault
 from tests.pbx.asterisk import Asterisk
-from tests.pbx.callers import Agent, Caller, Hangup, Press, Stay, Step, Wait
+from tests.pbx.callers import Caller, Hangup, Press, Stay, Step, Wait
 from tests.pbx.installation import Installation
 from tests.pbx.speech import read_wav, whose
 
@@ -20,23 +20,6 @@ pytestmark = pytest.mark.pbx
 
 NUMBER = "+46701749901"
 HEARD = Wait(8.8)
-
-
-@pytest.fixture(scope="module")
-def pbx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asterisk]:
-    with Asterisk(tmp_path_factory.mktemp("pbx")) as asterisk, Agent(asterisk):
-        yield asterisk
-
-
-@pytest.fixture
-def installation(pbx: Asterisk, tmp_path: Path) -> Iterator[Installation]:
-    installation = Installation(tmp_path / "app", pbx)
-    installation.prepare()
-    pbx.rx("database deltree result")
-    yield installation
-    installation.stop()
-    for left in pbx.spool.glob("*.wav"):
-        left.unlink()
 
 
 def call(pbx: Asterisk, *steps: Step, to: str = "support") -> Caller:
@@ -55,6 +38,13 @@ def wait_for_file(pbx: Asterisk) -> None:
         time.sleep(0.02)
 
 
+@fault(
+    "the daemon does not run",
+    caller="is served at once; on a `must` line is routed",
+    recording="none",
+    log="",
+    mend="`systemctl status gdprcall`",
+)
 def test_fcl_02_without_a_daemon_calls_go_on_unrecorded_and_must_lines_are_routed(
     pbx: Asterisk, installation: Installation
 ) -> None:
@@ -69,6 +59,13 @@ def test_fcl_02_without_a_daemon_calls_go_on_unrecorded_and_must_lines_are_route
     assert not list(pbx.spool.iterdir())
 
 
+@fault(
+    "the daemon hangs when a call comes",
+    caller="is served after 3 s",
+    recording="none",
+    log="watchdog",
+    mend="systemd kills and restarts it",
+)
 def test_fcl_02_a_frozen_daemon_costs_a_caller_three_seconds_and_no_recording(
     pbx: Asterisk, installation: Installation
 ) -> None:
@@ -86,6 +83,13 @@ def test_fcl_02_a_frozen_daemon_costs_a_caller_three_seconds_and_no_recording(
     assert installation.json("recordings", "list") == []
 
 
+@fault(
+    "the caller withdraws while the daemon is dead",
+    caller="hears the confirmation",
+    recording="stops at once, destroyed at the next start",
+    log="withdrawn",
+    mend="nothing",
+)
 def test_con_08_a_withdrawal_while_the_daemon_is_dead_destroys_the_recording_when_it_is_back(
     pbx: Asterisk, installation: Installation
 ) -> None:
@@ -108,6 +112,13 @@ def test_con_08_a_withdrawal_while_the_daemon_is_dead_destroys_the_recording_whe
         time.sleep(0.05)
 
 
+@fault(
+    "the daemon is killed while it records",
+    caller="notices nothing",
+    recording="goes on; sealed by the next daemon",
+    log="sealed",
+    mend="nothing",
+)
 def test_fcl_04_a_recording_outlives_a_killed_daemon_and_is_sealed_by_the_next(
     pbx: Asterisk, installation: Installation
 ) -> None:
@@ -158,6 +169,13 @@ def test_fcl_04_a_withdrawal_after_the_daemon_came_back_still_destroys_the_recor
     assert recording(installation)["state"] == "erased"
 
 
+@fault(
+    "a file that no decision explains is in the spool",
+    caller="-",
+    recording="destroyed; kept sealed if the ledger is damaged",
+    log="plaintext_without_decision",
+    mend="find out who wrote it",
+)
 def test_fcl_04_sound_that_no_decision_explains_is_destroyed(pbx: Asterisk, installation: Installation) -> None:
     stray = pbx.spool / f"{'0123456789abcdef' * 2}.1.wav"
     stray.write_bytes(bytes(100_000))
@@ -167,6 +185,13 @@ def test_fcl_04_sound_that_no_decision_explains_is_destroyed(pbx: Asterisk, inst
     assert [entry["kind"] for entry in installation.json("audit", "log")][-1] == "discarded"
 
 
+@fault(
+    "the configuration is broken at a reload",
+    caller="is served at once",
+    recording="none new, until it is mended",
+    log="reload_refused reloaded",
+    mend="`gdprcall check`",
+)
 def test_fcl_07_a_bad_reload_records_nobody_until_it_is_mended(pbx: Asterisk, installation: Installation) -> None:
     installation.start()
     good = installation.config.read_text()
@@ -184,6 +209,13 @@ def test_fcl_07_a_bad_reload_records_nobody_until_it_is_mended(pbx: Asterisk, in
     assert installation.json("decisions", "list")[0]["outcome"] == "refused"
 
 
+@fault(
+    "a second daemon is started",
+    caller="notices nothing",
+    recording="as before; the second one is refused",
+    log="",
+    mend="run one daemon for each vault",
+)
 def test_a_second_daemon_is_refused_with_a_sentence_and_the_first_goes_on(
     pbx: Asterisk, installation: Installation
 ) -> None:
@@ -195,6 +227,13 @@ def test_a_second_daemon_is_refused_with_a_sentence_and_the_first_goes_on(
     assert installation.cli("status", "--json").returncode == 0
 
 
+@fault(
+    "another program takes the ARI application",
+    caller="is served",
+    recording="none new; running ones go on",
+    log="fatal",
+    mend="run one daemon for each Asterisk",
+)
 def test_another_program_that_takes_the_application_ends_the_daemon_with_an_error(
     pbx: Asterisk, installation: Installation, tmp_path: Path
 ) -> None:

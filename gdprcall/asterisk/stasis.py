@@ -7,13 +7,16 @@ StasisEnd.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from gdprcall.asterisk.ari import Ari, AriEvent, Gone
 from gdprcall.asterisk.arrival import ASK_CONTEXT, PROTOCOL, VERDICT_CONTEXT, Arrival
-from gdprcall.asterisk.stasiscall import StasisCall
+from gdprcall.asterisk.stasiscall import StasisCall, playback_id
 from gdprcall.errors import PeerError
 from gdprcall.log import get_logger
 
+MOST_QUESTIONS = 5
+"""How often a line may ask at most."""
 GRACE_SECONDS = 0.5
 """How long a call may be in our application before we have heard of it: by then its StasisStart has been read."""
 
@@ -75,6 +78,10 @@ class Stasis:
         # A call that came in this very moment is listed too, but its start is told, and takes it out of the set.
         await asyncio.sleep(GRACE_SECONDS)
         for channel in sorted(stranded):
+            # ``continue`` waits for the end of a sound; which question was asked, only the daemon that died knew.
+            for asked in range(1, MOST_QUESTIONS + 1):
+                with suppress(PeerError):
+                    await self._ari.stop_playback(playback_id(channel, asked))
             await self._free(channel)
 
     def _start(self, event: AriEvent) -> None:

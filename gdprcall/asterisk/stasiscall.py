@@ -4,7 +4,6 @@ It decides nothing and sets no channel variable.
 """
 
 import asyncio
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -17,6 +16,11 @@ from gdprcall.log import get_logger
 
 LEAVING_SECONDS = 0.1
 """How long after a sound that failed, or could not begin, it may be told that the call has left, which is why."""
+
+
+def playback_id(channel: str, asked: int) -> str:
+    """Return the id of the sound of a question: another daemon must find it, to stop it."""
+    return f"gdprcall-{channel}-{asked}"
 
 
 class StasisCall:
@@ -49,7 +53,7 @@ class StasisCall:
         try:
             if again:
                 await self._renew_watchdog(question_seconds(prompt.total_ms, ask.timeout_ms))
-            self._playback = uuid.uuid4().hex
+            self._playback = playback_id(self.channel, ask.asked)
             await self._ari.play(self.channel, prompt.media, prompt.language, self._playback)
         except Gone:
             self._fail_unless_it_left("ask_failed")

@@ -5,10 +5,12 @@ import os
 import secrets
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 
@@ -180,6 +182,33 @@ class Installation:
         if check and done.returncode:
             raise RuntimeError(f"gdprcall {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done
+
+    def begin(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Begin one command of the command line, and do not wait for it."""
+        return subprocess.Popen(
+            [*self._command(), *arguments], env=self.environment(), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def replace(self, old: str, new: str) -> None:
+        """Change the configuration."""
+        text = self.config.read_text()
+        assert old in text
+        self.config.write_text(text.replace(old, new))
+
+    def kinds(self) -> list[str]:
+        """Return the kinds of the ledger's entries, read from its file: not what the daemon says of it."""
+        with closing(sqlite3.connect(f"file:{self.folder}/vault/ledger.db?mode=ro", uri=True)) as database:
+            leaves = [json.loads(leaf) for (leaf,) in database.execute("SELECT leaf FROM entry ORDER BY seq")]
+        return [str(leaf["kind"]) for leaf in leaves]
+
+    def wait_until(self, true: Callable[[], bool], seconds: float = 20) -> None:
+        """Wait until something holds."""
+        deadline = time.monotonic() + seconds
+        while not true():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"it never held\n{self.log_path.read_text()[-3000:]}")
+            time.sleep(0.01)
 
     def json(self, *arguments: str) -> list[dict[str, object]]:
         """Run one command with --json and return what it printed."""

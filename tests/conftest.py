@@ -1,0 +1,36 @@
+"""What the tests with a real Asterisk share: one Asterisk for a file, one installation for a test.
+
+It looks after each test whether the log says what the test's row in the table of faults promises.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults import Fault
+from tests.pbx.asterisk import Asterisk
+from tests.pbx.callers import Agent
+from tests.pbx.installation import Installation
+
+
+@pytest.fixture(scope="module")
+def pbx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asterisk]:
+    """Return a private Asterisk whose agent answers every call."""
+    with Asterisk(tmp_path_factory.mktemp("pbx")) as asterisk, Agent(asterisk):
+        yield asterisk
+
+
+@pytest.fixture
+def installation(pbx: Asterisk, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Installation]:
+    """Return a fresh gdprcall beside it, not started yet."""
+    installation = Installation(tmp_path / "app", pbx)
+    installation.prepare()
+    pbx.rx("database deltree result")
+    yield installation
+    row: Fault | None = getattr(request.function, "fault", None)
+    silent = [event for event in row.log if not installation.log(event)] if row else []
+    installation.stop()
+    for left in pbx.spool.glob("*.wav"):
+        left.unlink()
+    assert not silent, f"the table of faults says that these are logged: {silent}"
