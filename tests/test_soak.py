@@ -15,6 +15,7 @@ from tests.pbx.soak import disk
 from tests.pbx.soak.act import number
 from tests.pbx.soak.check import Call, Seen, Violation, Wound, violations
 from tests.pbx.soak.disk import Disk, Entry
+from tests.pbx.soak.loop import command
 from tests.pbx.soak.plan import CallPlan, How, Target, Upon, plan
 from tests.pbx.soak.tap import Said, event
 from tests.pbx.soak.witness import Life, Witness
@@ -277,6 +278,11 @@ def test_every_caller_of_five_hundred_rounds_has_a_number_of_its_own() -> None:
     numbers = [number(one, place) for one in rounds for place in range(len(one.calls))]
     assert len(set(numbers)) == len(numbers)
     assert {len(one) for one in numbers} == {12}
+
+
+def test_a_run_names_the_command_that_repeats_it() -> None:
+    assert command(5, 1, 17) == "make soak SEED=5 ROUNDS=17"
+    assert command(5, 9, 17) == "make soak SEED=5 ROUNDS=9 FIRST=9"
 
 
 @pytest.fixture

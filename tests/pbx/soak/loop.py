@@ -50,10 +50,12 @@ class Soak:
         self._lives: dict[str, Life] = {}
         self._headers: dict[Part, bytes] = {}
         self._all = Happened()
+        self._first = 0
         self._number = 0
 
     def play(self, number: int) -> None:
         """Play one round and check it; raises BrokenError."""
+        self._first = self._first or number
         self._number = number
         round_ = plan(self.seed, number)
         sealed = sorted(recording for recording, _ in self._disk.headers)
@@ -174,12 +176,12 @@ class Soak:
         shown = [f"  {one.invariant} {one.subject}: {one.seen}" for one in found]
         lines = [f"round {self._number} of seed {self.seed} breaks an invariant:", *shown]
         lines += [f"plan: {pformat(round_)}", f"struck: {pformat(happened.wounds)}", f"logs: {happened.logs}"]
-        return "\n".join([*lines, f"remains: {folder}", f"repeat: {command(self.seed, self._number)}"])
+        return "\n".join([*lines, f"remains: {folder}", f"repeat: {command(self.seed, self._first, self._number)}"])
 
 
-def command(seed: int, rounds: int) -> str:
+def command(seed: int, first: int, last: int) -> str:
     """Return the command that plays the same rounds again."""
-    return f"make soak SEED={seed} ROUNDS={rounds}"
+    return f"make soak SEED={seed} ROUNDS={last - first + 1}{f' FIRST={first}' if first > 1 else ''}"
 
 
 @contextmanager
@@ -201,7 +203,7 @@ def staged(folder: Path, seed: int) -> Iterator[Soak]:
 
 def run(folder: Path, seed: int, rounds: int, *, first: int = 1) -> Counter[str]:
     """Play and check so many rounds in ``folder``, telling how far it is, and return the figures; raises BrokenError."""
-    print(f"seed {seed}: {rounds} rounds; the same again: {command(seed, rounds)}", flush=True)
+    print(f"seed {seed}: {rounds} rounds; the same again: {command(seed, first, first + rounds - 1)}", flush=True)
     with staged(folder, seed) as soak:
         begun = time.monotonic()
         for number in range(first, first + rounds):
