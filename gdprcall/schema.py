@@ -19,6 +19,8 @@ class Section(BaseModel):
 
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Digit = Annotated[str, Field(pattern=r"^[0-9*#]$")]
+LOOPBACK = r"127(\.([1-9]?\d|1\d\d|2[0-4]\d|25[0-5])){3}|\[::1\]"
+PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
 Port = Annotated[int, Field(ge=1, le=65535)]
 Days = Annotated[int, Field(ge=1, le=3653)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
@@ -32,9 +34,7 @@ class Asterisk(Section):
     )
     ari_user: Text = "gdprcall"
     fronts: Annotated[list[Literal["ari", "agi"]], Field(min_length=1, max_length=2)] = ["ari"]
-    agi_listen: Annotated[str, Field(pattern=r"^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\]):[1-9]\d{0,4}$")] = (
-        "127.0.0.1:4573"
-    )
+    agi_listen: Annotated[str, Field(pattern=rf"^({LOOPBACK}):{PORT}$")] = "127.0.0.1:4573"
     ami_host: Text = "127.0.0.1"
     ami_port: Port = 5038
     ami_user: Text = "gdprcall"

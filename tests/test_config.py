@@ -88,6 +88,24 @@ def test_seconds_become_milliseconds_and_keys_are_kept(tmp_path: Path) -> None:
             "asterisk.ari_url",
             "https",
         ),
+        *(
+            (
+                "[lines.support]",
+                f'[asterisk]\nagi_listen = "{address}"\n[lines.support]',
+                "asterisk.agi_listen",
+                "for example 127.0.0.1:4573",
+            )
+            for address in (
+                "0.0.0.0:4573",
+                "127.0.0.1:65536",
+                "127.0.0.1:0",
+                "127.0.0.256:4573",
+                "127.0.0.1",
+                "[::]:4573",
+            )
+        ),
+        ("[lines.support]", "[asterisk]\nfronts = []\n[lines.support]", "asterisk.fronts", "at least 1"),
+        ("[lines.support]", '[asterisk]\nfronts = ["sip"]\n[lines.support]', "asterisk.fronts", "'ari' or 'agi'"),
     ],
 )
 def test_each_mistake_is_named_with_its_place_and_its_mend(
@@ -185,3 +203,17 @@ def test_sec_03_a_short_pseudonym_key_is_refused(tmp_path: Path) -> None:
         settings.pseudonym_key("acme")
     write(tmp_path / "secrets" / "pseudonym-key-acme", "0" * 64)
     assert settings.pseudonym_key("acme") == b"0" * 64
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:4573", ("127.0.0.1", 4573)),
+        ("[::1]:65535", ("::1", 65535)),
+        ("127.255.1.99:1", ("127.255.1.99", 1)),
+    ],
+)
+def test_fastagi_listens_on_any_address_of_the_loopback(tmp_path: Path, text: str, address: tuple[str, int]) -> None:
+    path = tmp_path / "gdprcall.toml"
+    path.write_text(GOOD.replace("[lines.support]", f'[asterisk]\nagi_listen = "{text}"\n[lines.support]', 1))
+    assert config.load(path).asterisk.agi_listen == address

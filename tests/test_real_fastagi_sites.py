@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.pbx.asterisk import Asterisk
-from tests.pbx.callers import Agent, Caller, Hangup, Press, Step, Wait
+from tests.pbx.callers import Agent, Caller, Hangup, Press, Stay, Step, Wait
 from tests.pbx.installation import Installation
 
 pytestmark = pytest.mark.pbx
@@ -176,6 +176,39 @@ def test_con_03_a_wideband_call_has_not_heard_twice_as_much(pbx: Asterisk, insta
 
 def channel(pbx: Asterisk) -> str:
     return pbx.rx("core show channels concise").splitlines()[0].split("!")[0]
+
+
+def found(installation: Installation, check: str) -> tuple[object, str]:
+    """Return what doctor says of one thing."""
+    rows = json.loads(installation.cli("doctor", "--json", check=False).stdout)
+    (row,) = [row for row in rows if row["check"] == check]
+    return row["grade"], f"{row['text']} {row['mend']}"
+
+
+def test_an_asterisk_without_agi_loses_no_call_and_doctor_says_what_is_missing(tmp_path: Path) -> None:
+    pbx = Asterisk(tmp_path / "pbx", stasis=False)
+    modules = pbx.folder / "etc" / "modules.conf"
+    modules.write_text(modules.read_text().replace("load=res_agi.so\n", ""))
+    with pbx, Agent(pbx), installed(pbx, tmp_path / "app", "agi") as installation:
+        installation.start()
+        may = call(pbx, Wait(1.5), Hangup())
+        served(pbx, 1.5)
+        assert may.wait() == 0, may.problem()
+        must = call(pbx, Stay(10), to="support-must")
+        assert must.wait() == 0, must.problem()
+        assert pbx.db("result")[NUMBER] == "route"
+        grade, text = found(installation, "agi module")
+        assert (grade, "res_agi" in text) == ("FAIL", True)
+
+
+def test_doctor_says_that_asterisk_connects_to_another_place(pbx: Asterisk, installation: Installation) -> None:
+    assert found(installation, "agi module")[0] == found(installation, "agi place")[0] == "ok"
+    pbx.rx("dialplan set global GDPRCALL_AGI 127.0.0.1:9")
+    try:
+        grade, text = found(installation, "agi place")
+        assert (grade, f"GDPRCALL_AGI=127.0.0.1:{pbx.agi_port}" in text) == ("FAIL", True)
+    finally:
+        pbx.rx(f"dialplan set global GDPRCALL_AGI 127.0.0.1:{pbx.agi_port}")
 
 
 async def crowd(port: int, stop: threading.Event, opened: list[int]) -> None:

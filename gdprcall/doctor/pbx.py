@@ -42,6 +42,7 @@ NEEDED = ("StopMixMonitor", "Status", "DBGet", "DBGetTree")
 TOO_MUCH = {"MixMonitor": "system", "Command": "command", "Originate": "originate", "UpdateConfig": "config"}
 LEAST_RIGHTS = "read = call,user and write = call,reporting in manager.conf, then: manager reload"
 DEFAULT_SPOOL = "/var/spool/asterisk/gdprcall"
+DEFAULT_AGI = "127.0.0.1:4573"
 EVENT_SECONDS = 2.0
 SOCKETS = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 LISTENS = "0A"
@@ -122,6 +123,8 @@ async def ami(config: Config) -> list[Finding]:
             if "ShowDialPlan" in allowed:
                 found.append(await _dialplan(link))
             found.append(await _spool(link, config.asterisk.spool))
+            if "agi" in config.asterisk.fronts:
+                found += [await _agi_module(link), await _agi_place(link, config.asterisk.agi_listen)]
             if "ari" in config.asterisk.fronts:
                 found.append(await _events(config, ended))
             else:
@@ -170,6 +173,31 @@ async def _spool(link: Ami, configured: Path) -> Finding:
         mend = f"set GDPRCALL_SPOOL={configured} in [globals] of extensions.conf, or asterisk.spool in gdprcall.toml"
         return Finding("spool place", FAIL, f"Asterisk writes to {written}, we look into {configured}", mend)
     return Finding("spool place", OK, "Asterisk writes where we look")
+
+
+async def _agi_module(link: Ami) -> Finding:
+    """Say whether res_agi runs: AMI knows its action only then, and refuses it to us without doing anything."""
+    try:
+        await link.action("AGI")
+    except PeerError as error:
+        if "unknown command" in error.message.lower():
+            return Finding("agi module", FAIL, "res_agi does not run", "load res_speech and res_agi in modules.conf")
+    return Finding("agi module", OK, "res_agi runs")
+
+
+async def _agi_place(link: Ami, listen: tuple[str, int]) -> Finding:
+    """Say whether Asterisk connects to where we listen."""
+    host, port = listen
+    ours = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        answer = (await link.action("Getvar", Variable="GDPRCALL_AGI"))[0]
+    except PeerError:
+        return Finding("agi place", WARN, "Asterisk did not say where it connects", LEAST_RIGHTS)
+    called = str(answer.get("Value") or DEFAULT_AGI)
+    if called != ours:
+        mend = f"set GDPRCALL_AGI={ours} in [globals] of extensions.conf, or asterisk.agi_listen in gdprcall.toml"
+        return Finding("agi place", FAIL, f"Asterisk connects to {called}, we listen on {ours}", mend)
+    return Finding("agi place", OK, "Asterisk connects to where we listen")
 
 
 async def _events(config: Config, ended: asyncio.Event) -> Finding:
