@@ -4,6 +4,7 @@ It never decides, and it never waits longer than a second: evidence that comes l
 """
 
 import asyncio
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from gdprcall.log import get_logger
 from gdprcall.policy.model import Controller, Line
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.keys import fingerprint
-from gdprcall.vault.ledger import Fact, Kind
+from gdprcall.vault.ledger import Entry, Fact, Kind
 
 EVIDENCE_TIMEOUT_S = 1.0
 NUMBERED = frozenset({Outcome.GRANTED, Outcome.WITHDRAWN})
@@ -48,6 +49,7 @@ class LedgerEvidence:
         self._call = call
         self._numbered = False
         self._unneeded = False
+        self._late = False
 
     async def note(self, consent: Consent, note: Note) -> None:
         """Return when ``note`` is durable; a granted one only together with the sealed number of the caller.
@@ -69,16 +71,27 @@ class LedgerEvidence:
                 if note.outcome is Outcome.GRANTED and self._call.number:
                     self._numbered = True
                     await asyncio.to_thread(self._keep_number, self._call.number)
-                await asyncio.wrap_future(self._vault.submit(self._fact(consent, note)))
+                pending = self._vault.submit(self._fact(consent, note))
+                if note.outcome is Outcome.GRANTED:
+                    pending.add_done_callback(self._closed_if_late)
+                await asyncio.wrap_future(pending)
         except (TimeoutError, VaultError) as error:
+            self._late = True
             hint = (error.hint if isinstance(error, VaultError) else "") or "check the disk"
             get_logger().error("evidence_failed", call=self._call.call, outcome=str(note.outcome), hint=hint)
             raise VaultError("the decision did not become durable within a second", hint) from error
 
+    def _closed_if_late(self, pending: "Future[Entry]") -> None:
+        # Called by the ledger's thread. A grant that became durable when nobody waited for it any more began nothing.
+        if self._late and not pending.cancelled() and pending.exception() is None:
+            self._vault.submit(self._not_started("evidence_late"))
+
+    def _not_started(self, reason: str) -> Fact:
+        return Fact(Kind.NOT_STARTED, self._call.recording, self._call.controller.id, {"reason": reason})
+
     async def not_started(self, reason: str) -> None:
         """Note that a granted decision led to no recording; raises VaultError when that is not durable."""
-        fact = Fact(Kind.NOT_STARTED, self._call.recording, self._call.controller.id, {"reason": reason})
-        await asyncio.wrap_future(self._vault.submit(fact))
+        await asyncio.wrap_future(self._vault.submit(self._not_started(reason)))
 
     def _keep_number(self, number: str) -> None:
         controller = self._call.controller

@@ -19,6 +19,7 @@ from gdprcall.vault.archive import Vault
 from gdprcall.vault.keys import Slot, fingerprint
 from gdprcall.vault.ledger import Fact, Kind
 from tests.gates import Gate
+from tests.pbx.waiting import locked
 from tests.vaults import ACME, NUMBER, SUBJECT, Clock, opened, recording_id
 
 REC = recording_id(1)
@@ -208,6 +209,17 @@ async def test_fcl_06_a_grant_that_nobody_waits_for_any_more_is_not_written_late
     desk.salting = lambda: None
     desk.vault.note(Fact(Kind.DAEMON_STOPPED, None, None, {}))
     assert [kind for kind, _ in desk.noted()] == [Kind.DAEMON_STARTED, Kind.DAEMON_STOPPED]
+
+
+async def test_fcl_06_a_grant_that_was_being_written_when_its_time_was_over_is_closed_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "EVIDENCE_TIMEOUT_S", 0.2)
+    with locked(desk.folder / "vault" / "ledger.db"), pytest.raises(VaultError):
+        await desk.evidence.note(ASKED, GRANTED)
+    async with asyncio.timeout(5):
+        while [kind for kind, _ in desk.noted()] != [Kind.DECISION, Kind.NOT_STARTED]:
+            await asyncio.sleep(0.01)
 
 
 async def test_fcl_06_a_number_that_is_sealed_too_late_grants_nothing_and_goes_at_the_next_start(

@@ -120,12 +120,12 @@ class Installation:
     ) -> None:
         self.stop()
 
-    def start(self, *, ready: bool = True) -> None:
-        """Start the daemon, and wait until it records those who agree."""
+    def start(self, *, ready: bool = True, by: Sequence[str] = ()) -> None:
+        """Start the daemon, by another program if ``by`` names one, and wait until it records those who agree."""
         before = len(self.log("started"))
         with self.log_path.open("ab") as out:
             self._process = subprocess.Popen(
-                [*self._command(), "serve", "--log", "json"], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                [*by, *self._command(), "serve", "--log", "json"], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                 env=self.environment(), cwd=self.folder,
             )  # fmt: skip
         deadline = time.monotonic() + READY_SECONDS

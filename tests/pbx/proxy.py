@@ -5,7 +5,6 @@ It understands nothing of what passes; what may pass is told by a function on it
 
 import socket
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -19,6 +18,7 @@ class Proxy:
     def __init__(self, port: int) -> None:
         self._target = port
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.05)
         self.port = int(self._listener.getsockname()[1])
         self.to_asterisk: Change = lambda data: data
         self.from_asterisk: Change = lambda data: data
@@ -26,13 +26,14 @@ class Proxy:
         self._closed = False
 
     def __enter__(self) -> "Proxy":
-        self._run(self._accept)
+        self._thread = self._run(self._accept)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closed = True
+        self._thread.join()
         self._listener.close()
         self.cut()
 
@@ -48,10 +49,14 @@ class Proxy:
         while not self._closed:
             try:
                 client, _ = self._listener.accept()
+            except TimeoutError:
+                continue
+            try:
                 server = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
-                time.sleep(0.01)
+                client.close()
                 continue
+            client.setblocking(True)
             self._pairs.append((client, server))
             self._run(lambda a=client, b=server: self._pass(a, b, "to_asterisk"))
             self._run(lambda a=server, b=client: self._pass(a, b, "from_asterisk"))
@@ -65,5 +70,7 @@ class Proxy:
         with suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
 
-    def _run(self, part: Callable[[], None]) -> None:
-        threading.Thread(target=part, daemon=True).start()
+    def _run(self, part: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=part, daemon=True)
+        thread.start()
+        return thread
