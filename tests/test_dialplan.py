@@ -77,10 +77,10 @@ def test_fcl_02_a_watchdog_is_set_before_each_hop_to_the_daemon() -> None:
         steps = PLAN[context][extension]
         watchdog = place(steps, "Gosub(gdprcall-timeout,set,1(")
         assert steps[watchdog + 1] == 'GotoIf($["${GDPRCALL_FRONT}"="agi"]?agi)'
-        for hop in (place(steps, "Stasis("), place(steps, "TryExec(AGI(")):
+        for hop in (place(steps, "TryExec(Stasis("), place(steps, "TryExec(AGI(")):
             assert hop > watchdog
             assert steps[hop + 1] == "Goto(gdprcall-verdict,norec,1)"
-    assert code("gdprcall.conf").count("Stasis(") == code("gdprcall.conf").count(",TryExec(AGI(") == 2
+    assert code("gdprcall.conf").count(",TryExec(Stasis(") == code("gdprcall.conf").count(",TryExec(AGI(") == 2
 
 
 def test_fcl_02_a_server_that_hangs_does_not_hold_a_call_past_its_watchdog() -> None:

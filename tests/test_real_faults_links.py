@@ -1,5 +1,6 @@
 """The links to Asterisk break, hang or are refused, and Asterisk itself dies: what callers meet, and what is kept."""
 
+import json
 import re
 import time
 import wave
@@ -8,7 +9,7 @@ import pytest
 
 from tests.faults import fault
 from tests.pbx.asterisk import Asterisk
-from tests.pbx.callers import Agent, Hangup, Press, Wait
+from tests.pbx.callers import Agent, Hangup, Press, Stay, Wait
 from tests.pbx.installation import Installation
 from tests.pbx.proxy import Proxy
 from tests.pbx.waiting import HEARD, call, returned, wait_for_file
@@ -139,6 +140,29 @@ def test_fcl_02_after_a_restart_of_asterisk_the_next_caller_is_asked_and_recorde
     assert second.wait() == 0, second.problem()
     installation.wait_for("sealed", 2)
     assert [row["state"] for row in installation.json("recordings", "list")] == ["sealed", "sealed"]
+
+
+@fault(
+    "Asterisk has no `Stasis()` (a module is not loaded)",
+    caller="is served at once; on a `must` line is routed",
+    recording="none",
+    log="",
+    mend="`gdprcall doctor` names the module",
+)
+def test_fcl_02_an_asterisk_without_stasis_loses_no_call(pbx: Asterisk, installation: Installation) -> None:
+    installation.start()
+    pbx.rx("module unload app_stasis.so")
+    try:
+        may = call(pbx, Wait(2), Hangup())
+        must = call(pbx, Stay(10), to="support-must", number="+46701749902")
+        assert returned(pbx, within=3.5) == "unrecorded"
+        assert returned(pbx, within=3.5, number="+46701749902") == "route"
+        assert [caller.wait() for caller in (may, must)] == [0, 0]
+        findings = json.loads(installation.cli("doctor", "--json", check=False).stdout)
+        (modules,) = [finding for finding in findings if finding["check"] == "modules"]
+        assert "app_stasis" in modules["text"]
+    finally:
+        pbx.rx("module load app_stasis.so")
 
 
 @pytest.mark.parametrize("what", ["password", "rights"])
