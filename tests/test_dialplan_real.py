@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.pbx.asterisk import Asterisk
+from tests.pbx.asterisk import Asterisk, version
 from tests.pbx.callers import Agent, Caller, Press, Stay, Wait
 
 pytestmark = pytest.mark.pbx
@@ -320,6 +320,8 @@ async def test_what_the_site_had_is_kept_and_a_recording_that_the_daemon_stopped
 
 
 async def test_control_a_variable_set_through_ari_blocks_the_database_for_the_site(pbx: Asterisk) -> None:
+    if version() < (20, 20):
+        pytest.skip("the guard that blocks DB() came with 20.20: there is nothing to be seen on this Asterisk")
     async with daemon(pbx):
         await call(pbx, "poison")
         await call(pbx, "refuse")

@@ -384,7 +384,11 @@ def test_a_socket_that_we_may_not_use_does_not_mean_that_the_daemon_is_down(conf
 
 
 @pytest.mark.parametrize(
-    ("text", "grade"), [("16.28.0~dfsg-0", FAIL), ("18.4.0", OK), ("certified/20.7", OK), ("", FAIL)]
+    ("text", "grade"),
+    [
+        *(("13.38.3", FAIL), ("16.2.1", FAIL), ("16.3.0", OK), ("16.28.0~dfsg-0", OK)),
+        *(("certified/20.7", OK), ("GIT-22-1a2b3c", OK), ("", FAIL)),
+    ],
 )
 def test_an_asterisk_that_is_too_old_is_a_failure(text: str, grade: Grade) -> None:
     assert pbx.version(text).grade is grade

@@ -11,7 +11,7 @@ from tests.pbx import environment
 
 ROOT = Path(__file__).resolve().parents[1]
 MAKEFILE = ROOT / "Makefile"
-TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE.read_text(), re.MULTILINE)) - {"install-program", "install-files"}
+TARGETS = set(re.findall(r"^([a-z0-9-]+):", MAKEFILE.read_text(), re.MULTILINE)) - {"install-program", "install-files"}
 
 
 def make(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -39,20 +39,22 @@ def test_arguments_reach_the_program_unchanged(tmp_path: Path) -> None:
 
 @pytest.mark.pbx
 def test_both_versions_of_age_are_what_their_names_say() -> None:
-    versions = (prepare.PBX / "versions.txt").read_text()
-    assert "age-1.1    1.1." in versions
-    assert run(Path("/"), prepare.PBX / "bin" / "age", "--version").stdout.strip() in versions
+    assert "age-1.1        1.1." in prepare.stamp("root-age-1.1").read_text()
+    assert run(Path("/"), prepare.PBX / "bin" / "age", "--version").stdout.strip() in prepare.stamp("root").read_text()
 
 
 @pytest.mark.pbx
 def test_a_second_run_changes_nothing_and_takes_less_than_a_second() -> None:
     # Else this test would be the first run, and pull the copy from under the others.
-    assert (prepare.PBX / "recipe").read_text() == prepare.recipe(), "prepare.py has changed: run make pbx"
+    ordinary = [name for name, world in prepare.WORLDS.items() if world.wanted]
+    assert all(prepare.is_ready(name) for name in ordinary), "a world has changed: run make pbx"
     before = {path: path.stat().st_mtime_ns for path in prepare.PBX.glob("*")}
     begun = time.monotonic()
     done = run(Path("/"), sys.executable, PREPARE)
     assert time.monotonic() - begun < 1
-    assert done.stdout == (prepare.PBX / "versions.txt").read_text()
+    assert done.stdout.splitlines() == [
+        line for name in ordinary for line in prepare.stamp(name).read_text().splitlines()[1:]
+    ]
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
@@ -146,12 +148,67 @@ def test_the_loader_and_the_libraries_of_each_kind_of_machine_are_found(tmp_path
     assert "LD_LIBRARY_PATH" not in text
 
 
+def test_libraries_beside_the_folders_of_the_machines_kind_are_found_too(tmp_path: Path) -> None:
+    folder = "usr/lib/x86_64-linux-gnu"
+    for name in (f"{folder}/libc.so.6", "usr/lib64/ld-linux-x86-64.so.2", "usr/sbin/asterisk", "usr/lib/libown.so.1"):
+        (tmp_path / "world" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "world" / name).write_text("")
+    assert f'--library-path "$root/{folder}:$root/usr/lib" ' in prepare.wrapper(tmp_path / "world", "asterisk")
+
+
+@pytest.fixture
+def building(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Prepare in a folder of its own, from worlds that only note that they are unpacked."""
+    unpacked: list[str] = []
+    monkeypatch.setattr(prepare, "PBX", tmp_path / ".pbx")
+    worlds = {
+        "root": prepare.World("new", ("sox",), {}, 1),
+        "root-old": prepare.World("old", ("sox",), {}, 2, wanted=False),
+    }
+    monkeypatch.setattr(prepare, "WORLDS", worlds)
+    monkeypatch.setattr(prepare, "unpack_world", lambda name, _step: unpacked.append(name))
+    return unpacked
+
+
+def test_a_world_on_demand_is_built_only_when_it_is_named_and_rebuilds_no_other(building: list[str]) -> None:
+    assert prepare.main([]) == 0
+    assert building == ["root"]
+    assert prepare.main(["root-old"]) == prepare.main(["root-old"]) == prepare.main([]) == 0
+    assert building == ["root", "root-old"]
+
+
+def test_a_world_whose_entry_changed_is_built_anew_and_no_other(
+    building: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare.main(["root", "root-old"])
+    changed = dict(prepare.WORLDS) | {"root-old": prepare.World("old", ("sox", "age"), {}, 2, wanted=False)}
+    monkeypatch.setattr(prepare, "WORLDS", changed)
+    prepare.main(["root", "root-old"])
+    assert building == ["root", "root-old", "root-old"]
+
+
+def test_a_world_that_could_not_be_built_is_not_ready(building: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_name: str, _step: str) -> None:
+        raise prepare.CannotPrepare("the archive is away")
+
+    monkeypatch.setattr(prepare, "unpack_world", fail)
+    assert prepare.main([]) == 1
+    assert not prepare.is_ready("root")
+    assert building == []
+
+
+def test_a_world_that_nobody_knows_is_named(building: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert prepare.main(["root-3"]) == 1
+    assert "no such world: root-3" in capsys.readouterr().err
+    assert building == []
+
+
 def test_programs_of_the_host_are_started_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prepare, "PBX", tmp_path)
-    monkeypatch.setattr(prepare, "PROGRAMS", {"sipp": ("root", "sipp")})
+    monkeypatch.setattr(prepare, "WORLDS", {"root": prepare.World("none", (), {"sipp": "sipp"}, 1)})
     program(tmp_path / "host", "sipp", "SIPp v3.7.3-TLS.")
     host = {"sipp": str(tmp_path / "host/sipp")}
-    prepare.write_wrappers(host)
+    prepare.write_wrappers("root", host)
     assert run(Path("/"), tmp_path / "bin/sipp").stdout == "SIPp v3.7.3-TLS.\n"
     assert prepare.version("sipp", "-v") == "3.7.3-TLS"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gdprcall import config, schema
-from tests.pbx.asterisk import Asterisk
+from tests.pbx.asterisk import PROGRAM, Asterisk
 
 ROOT = Path(__file__).resolve().parents[1]
 UNITS = ROOT / "systemd"
@@ -265,7 +265,7 @@ def recordings(pbx: Asterisk) -> set[str]:
 def test_fcl_03_our_recording_ends_with_a_whole_file_and_a_foreign_one_goes_on(recorded: Asterisk) -> None:
     before = recordings(recorded)
     assert before == {f"{OURS}.2", "foreign"}
-    console = f"{ROOT}/.pbx/bin/asterisk -C {recorded.folder}/etc/asterisk.conf"
+    console = f"{PROGRAM} -C {recorded.folder}/etc/asterisk.conf"
     done = stop_recordings(console)
     assert (done.returncode, done.stdout) == (0, "recordings ended: 1\n"), done.stderr
     assert recordings(recorded) == {"foreign"}

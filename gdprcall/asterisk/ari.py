@@ -23,7 +23,8 @@ REQUEST_SECONDS = 3.0
 HEARTBEAT_SECONDS = 5.0
 # Asterisk closes idle connections after 15 seconds; ours must give up first.
 KEEPALIVE_SECONDS = 10.0
-OLDEST_ASTERISK = 18
+OLDEST_ASTERISK = (16, 3)  # the first with event filters
+USE_ASTERISK = "use Asterisk {}.{} or newer".format(*OLDEST_ASTERISK)
 MAX_MESSAGE_BYTES = 1 << 20
 EVENTS = (
     *("StasisStart", "StasisEnd", "PlaybackStarted", "PlaybackFinished", "ChannelDtmfReceived"),
@@ -117,9 +118,10 @@ class Ari:
         async with session.ws_connect(
             url, params=params, heartbeat=HEARTBEAT_SECONDS, max_msg_size=MAX_MESSAGE_BYTES
         ) as socket:
+            # Before anything that an older one lacks, which would look like a link that is never ready.
+            self.version = await self._checked_version()
             allowed = [{"type": event} for event in EVENTS]
             await self._request("PUT", f"/applications/{self.app}/eventFilter", json={"allowed": allowed})
-            self.version = await self._checked_version()
             await self._on_up()
             self.up = True
             self._log.info("ari_up", version=self.version)
@@ -144,9 +146,8 @@ class Ari:
     async def _checked_version(self) -> str:
         info = await self.info()
         version = str(info["system"]["version"])
-        major = re.match(r"\D*(\d+)", version)
-        if major is None or int(major[1]) < OLDEST_ASTERISK:
-            raise ConfigError(f"Asterisk {version} is too old", f"use Asterisk {OLDEST_ASTERISK} or newer")
+        if is_too_old(version):
+            raise ConfigError(f"Asterisk {version} is too old", USE_ASTERISK)
         return version
 
     async def info(self) -> Json:
@@ -196,6 +197,12 @@ class Ari:
                 return await answer.json() if answer.status != 204 else None
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise PeerError(f"ARI did not answer to {method}: {type(error).__name__}", "is Asterisk up?") from error
+
+
+def is_too_old(version: str) -> bool:
+    """Return whether an Asterisk that calls itself that is older than the oldest that will do, or names no version."""
+    numbers = re.match(r"\D*(\d+)(?:\.(\d+))?", version)
+    return numbers is None or (int(numbers[1]), int(numbers[2] or 0)) < OLDEST_ASTERISK
 
 
 def _refused(error: Exception) -> bool:

@@ -5,7 +5,6 @@ It runs one empty extension on a Local channel; no command that could change any
 
 import asyncio
 import ipaddress
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ from urllib.parse import urlsplit
 
 from gdprcall.asterisk.ami import Ami
 from gdprcall.asterisk.ami_events import AmiEvent, HungUp
-from gdprcall.asterisk.ari import OLDEST_ASTERISK, Ari
+from gdprcall.asterisk.ari import USE_ASTERISK, Ari, is_too_old
 from gdprcall.config import Config
 from gdprcall.doctor.finding import FAIL, OK, WARN, Finding
 from gdprcall.errors import GdprcallError, PeerError
@@ -82,9 +81,8 @@ async def ari(config: Config) -> list[Finding]:
 
 def version(text: str) -> Finding:
     """Return whether an Asterisk of that version will do."""
-    major = re.match(r"\D*(\d+)", text)
-    if major is None or int(major[1]) < OLDEST_ASTERISK:
-        return Finding("asterisk", FAIL, f"version {text} is too old", f"use Asterisk {OLDEST_ASTERISK} or newer")
+    if is_too_old(text):
+        return Finding("asterisk", FAIL, f"version {text} is too old", USE_ASTERISK)
     return Finding("asterisk", OK, f"version {text} answers")
 
 

@@ -1,8 +1,10 @@
 """A real Asterisk of its own: configuration, ports, spool and database in one folder, started and stopped at will.
 
 It uses the dialplan and the samples of the project as they are shipped; only passwords, ports and paths are its own.
+It is Asterisk 22, or the release that $GDPRCALL_TEST_ASTERISK names and that prepare.py has built: 16.
 """
 
+import functools
 import os
 import re
 import secrets
@@ -19,6 +21,8 @@ from tests.pbx.prepare import PBX, ROOT
 from tests.pbx.world import EXTENSIONS, MODULES, PJSIP, without_stasis
 
 BIN = PBX / "bin"
+OTHER = os.environ.get("GDPRCALL_TEST_ASTERISK", "")
+PROGRAM = BIN / (f"asterisk-{OTHER}" if OTHER else "asterisk")
 DIALPLAN = ROOT / "dialplan"
 START_SECONDS = 30
 IMPATIENT = {"RES_OPTIONS": "timeout:1 attempts:1"}
@@ -79,7 +83,7 @@ class Asterisk:
         """Start and wait until calls can be made."""
         log = (self.folder / "log" / "console.log").open("ab")
         self._process = subprocess.Popen(
-            [BIN / "asterisk", "-C", self.folder / "etc" / "asterisk.conf", "-f", "-g"],
+            [PROGRAM, "-C", self.folder / "etc" / "asterisk.conf", "-f", "-g"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=self.folder,
             env=os.environ | IMPATIENT,
         )  # fmt: skip
@@ -119,7 +123,7 @@ class Asterisk:
     def rx(self, command: str) -> str:
         """Run a command of Asterisk's console and return what it printed."""
         done = subprocess.run(
-            [BIN / "asterisk", "-C", self.folder / "etc" / "asterisk.conf", "-rx", command],
+            [PROGRAM, "-C", self.folder / "etc" / "asterisk.conf", "-rx", command],
             capture_output=True, text=True, check=False, timeout=30,
         )  # fmt: skip
         return done.stdout + done.stderr
@@ -171,8 +175,7 @@ class Asterisk:
             "logger.conf": (DIALPLAN / "logger.conf").read_text(),
             "ari.conf": (DIALPLAN / "ari.conf").read_text().replace("CHANGE-ME", self.ari_password),
             "http.conf": (DIALPLAN / "http.conf").read_text().replace("8088", str(self.ari_port)),
-            "manager.conf": (DIALPLAN / "manager.conf")
-            .read_text()
+            "manager.conf": _filters((DIALPLAN / "manager.conf").read_text())
             .replace("CHANGE-ME", self.ami_password)
             .replace("5038", str(self.ami_port)),
         }
@@ -215,6 +218,20 @@ def _memory(folder: Path) -> Path:
     return shared if os.access(shared, os.W_OK) else folder
 
 
+@functools.cache
+def version() -> tuple[int, int]:
+    """Return the release of the Asterisk that is started, such as (22, 10)."""
+    said = subprocess.run([PROGRAM, "-V"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"(\d+)\.(\d+)", said)
+    assert found is not None, said
+    return int(found[1]), int(found[2])
+
+
+def _filters(manager: str) -> str:
+    """Return the sample with the event filters that this Asterisk understands."""
+    return manager.replace(";eventfilter = ", "eventfilter = ") if version() < (20, 11) else manager
+
+
 def _system(part: str) -> Path:
-    private = PBX / "root" / "usr" / part
-    return private if "$root" in (BIN / "asterisk").read_text() else Path("/usr") / part
+    private = PBX / (f"root-{OTHER}" if OTHER else "root") / "usr" / part
+    return private if "$root" in PROGRAM.read_text() else Path("/usr") / part

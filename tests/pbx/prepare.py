@@ -11,33 +11,47 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PBX = ROOT / ".pbx"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
+# Raise it when what is made of the same packages changes; a world is built anew when this or its own entry changes.
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The packages of one suite, unpacked into one folder, and the programs of it that get a command."""
+
+    suite: str
+    packages: tuple[str, ...]
+    programs: Mapping[str, str]
+    """The name of the file by command."""
+    megabytes: int
+    """What is downloaded, about."""
+    wanted: bool = True
+    """Whether it is built when no world is named."""
+
+
 WORLDS = {
-    # name: (suite, packages); the vectors of age come with the last of them
-    "root": (
+    "root": World(
         "forky",
-        "asterisk asterisk-core-sounds-en-wav sip-tester espeak-ng sox age golang-github-c2sp-cctv-dev".split(),
+        # The vectors of age come with the last of them.
+        tuple("asterisk asterisk-core-sounds-en-wav sip-tester espeak-ng sox age golang-github-c2sp-cctv-dev".split()),
+        {name: name for name in ("asterisk", "sipp", "espeak-ng", "sox", "age", "age-keygen")},
+        120,
     ),
-    "root-age-1.1": ("bookworm", ["age"]),
+    "root-age-1.1": World("bookworm", ("age",), {"age-1.1": "age", "age-keygen-1.1": "age-keygen"}, 10),
+    "root-16": World(
+        "bullseye", ("asterisk", "asterisk-core-sounds-en-wav"), {"asterisk-16": "asterisk"}, 86, wanted=False
+    ),
 }
-PROGRAMS = {
-    # command: (world, name of the file)
-    "asterisk": ("root", "asterisk"),
-    "sipp": ("root", "sipp"),
-    "espeak-ng": ("root", "espeak-ng"),
-    "sox": ("root", "sox"),
-    "age": ("root", "age"),
-    "age-keygen": ("root", "age-keygen"),
-    "age-1.1": ("root-age-1.1", "age"),
-    "age-keygen-1.1": ("root-age-1.1", "age-keygen"),
-}
+VERSION_FLAGS = {"asterisk": "-V", "asterisk-16": "-V", "sipp": "-v"}
 WRAPPER = """\
 #!/bin/sh
 # Starts {program} of the private copy with the copy's own loader and libraries.
@@ -52,51 +66,66 @@ class CannotPrepare(Exception):
     """Says what is missing on this machine and what to install."""
 
 
-def main() -> int:
-    """Prepare .pbx/ and print what it holds; 0 when it is ready, 1 with a sentence when it cannot be."""
+def main(names: Sequence[str] = ()) -> int:
+    """Prepare the named worlds, or the ordinary ones, and print what they hold; 1 with a sentence if it cannot be."""
+    names = names or [name for name, world in WORLDS.items() if world.wanted]
     try:
-        prepare()
+        unknown = [name for name in names if name not in WORLDS]
+        if unknown:
+            raise CannotPrepare(f"no such world: {', '.join(unknown)}; there are {', '.join(WORLDS)}")
+        prepare(names)
     except CannotPrepare as reason:
         print(f"error: {reason}", file=sys.stderr)
         return 1
-    print((PBX / "versions.txt").read_text(), end="")
+    for name in names:
+        print(stamp(name).read_text().partition("\n")[2], end="")
     return 0
 
 
-def prepare() -> None:
-    """Build .pbx/ unless the same recipe built it before; raises CannotPrepare."""
-    if is_ready():
+def prepare(names: Sequence[str]) -> None:
+    """Build each world unless the same recipe built it before; raises CannotPrepare."""
+    if all(is_ready(name) for name in names):
         return
     PBX.mkdir(exist_ok=True)
     with (PBX / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        # Another run may have built it while this one waited.
-        if not is_ready():
-            build()
+        # Another run may have built some while this one waited.
+        absent = [name for name in names if not is_ready(name)]
+        if absent:
+            size = sum(WORLDS[name].megabytes for name in absent)
+            say(f"preparing {', '.join(absent)} in .pbx/ (once; some {size} MB are downloaded)")
+            for number, name in enumerate(absent, 1):
+                build(name, f"[{number}/{len(absent)}]")
+            say("ready")
 
 
-def is_ready() -> bool:
-    """Return whether .pbx/ was built, whole, by this recipe."""
-    return (PBX / "recipe").is_file() and (PBX / "recipe").read_text() == recipe()
+def is_ready(name: str) -> bool:
+    """Return whether a world was built, whole, by its present recipe."""
+    return stamp(name).is_file() and stamp(name).read_text().splitlines()[:1] == [recipe(name)]
 
 
-def build() -> None:
-    """Build .pbx/; what an interrupted run downloaded is used again."""
-    say("preparing a private Asterisk in .pbx/ (once; some 120 MB are downloaded)")
-    (PBX / "recipe").unlink(missing_ok=True)
+def stamp(name: str) -> Path:
+    """Return the file that is written when a world is whole: its recipe, then one line per program."""
+    return PBX / f"{name}.ready"
+
+
+def build(name: str, step: str) -> None:
+    """Build one world; what an interrupted run downloaded is used again."""
     host = host_asterisk()
-    for number, world in enumerate(WORLDS, 1):
-        build_world(world, f"[{number}/{len(WORLDS)}]")
-    write_wrappers(host)
-    (PBX / "versions.txt").write_text("".join(f"{line}\n" for line in versions(host)))
-    (PBX / "recipe").write_text(recipe())
-    say("ready")
+    stamp(name).unlink(missing_ok=True)
+    unpack_world(name, step)
+    write_wrappers(name, host)
+    whole = stamp(name).with_suffix(".new")
+    whole.write_text("".join(f"{line}\n" for line in (recipe(name), *versions(name, host))))
+    whole.rename(stamp(name))
 
 
-def recipe() -> str:
-    """Return the hash of all that decides what .pbx/ holds: this file, the machine's kind, and the host's own PBX."""
-    parts = (Path(__file__).read_bytes(), os.uname().machine.encode(), str(host_asterisk()).encode())
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+def recipe(name: str) -> str:
+    """Return the hash of all that decides what a world holds: its entry, the machine's kind, the host's own PBX."""
+    world = WORLDS[name]
+    own = {command: path for command, path in host_asterisk().items() if command in world.programs}
+    parts = (FORMAT, world.suite, world.packages, sorted(world.programs.items()), os.uname().machine, own)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def host_asterisk() -> dict[str, str]:
@@ -112,9 +141,9 @@ def host_asterisk() -> dict[str, str]:
     return {name: path for name, path in found.items() if path is not None}
 
 
-def build_world(name: str, step: str) -> None:
+def unpack_world(name: str, step: str) -> None:
     """Download the packages of one world and unpack them into .pbx/<name>, whole or not at all."""
-    suite, packages = WORLDS[name]
+    suite, packages = WORLDS[name].suite, WORLDS[name].packages
     apt = Apt(PBX / "apt" / suite, suite)
     say(f"{step} reading Debian {suite}'s package lists")
     apt.run("update")
@@ -169,6 +198,7 @@ class Apt:
         if not KEYRING.exists():
             raise CannotPrepare(f"{KEYRING} is missing; install the package debian-archive-keyring")
         self.folder = folder
+        self.suite = suite
         self.archives = folder / "cache" / "archives"
         for part in ("lists/partial", "cache/archives/partial", "etc"):
             (folder / part).mkdir(parents=True, exist_ok=True)
@@ -210,6 +240,8 @@ class Apt:
             last = (done.stderr.strip() or done.stdout.strip())[-600:]
             if "NO_PUBKEY" in last or "Missing key" in last:
                 last = f"{KEYRING} does not know the key of this suite; upgrade debian-archive-keyring ({last})"
+            if "Release file" in last or "404" in last:
+                last += f"; if the archive no longer carries {self.suite}, set DEBIAN_MIRROR to one that does"
             raise CannotPrepare(f"apt-get {arguments[0]} failed: {last}")
         return done.stdout
 
@@ -231,15 +263,18 @@ def mirror() -> str:
     raise CannotPrepare("apt on this host names no Debian archive; set DEBIAN_MIRROR to the address of one")
 
 
-def write_wrappers(host: dict[str, str]) -> None:
-    """Write .pbx/bin/<command> for each program."""
+def write_wrappers(name: str, host: dict[str, str]) -> None:
+    """Write .pbx/bin/<command> for each program of a world."""
     folder = PBX / "bin"
     folder.mkdir(exist_ok=True)
-    for command, (world, file) in PROGRAMS.items():
+    for command, file in WORLDS[name].programs.items():
         own = f'#!/bin/sh\nexec {host.get(command)} "$@"\n'
-        text = own if command in host else wrapper(PBX / world, file)
-        (folder / command).write_text(text)
-        (folder / command).chmod(0o755)
+        text = own if command in host else wrapper(PBX / name, file)
+        # A program that runs keeps its script; who starts one finds the old or the new.
+        whole = folder / f"{command}.new"
+        whole.write_text(text)
+        whole.chmod(0o755)
+        whole.rename(folder / command)
 
 
 def wrapper(world: Path, file: str) -> str:
@@ -249,8 +284,9 @@ def wrapper(world: Path, file: str) -> str:
     # libc, not the loader, says where the libraries of this machine's kind are
     library_folder = next(world.glob("usr/lib/*/libc.so.6"), None) or next(world.glob("lib/*/libc.so.6"))
     lib = library_folder.parent
-    folders = (lib, world / "usr/lib" / lib.name, lib / "pulseaudio")
-    present = dict.fromkeys(path.relative_to(world) for path in folders if path.is_dir())
+    # Debian 11's Asterisk has libraries of its own beside the folders of the machine's kind.
+    folders = (lib, world / "usr/lib" / lib.name, lib / "pulseaudio", world / "usr/lib")
+    present = dict.fromkeys(path.relative_to(world) for path in folders if any(path.glob("lib*.so*")))
     return WRAPPER.format(
         program=program.relative_to(world),
         world=world.name,
@@ -273,12 +309,12 @@ def loaders(world: Path) -> Iterator[Path]:
                 yield real
 
 
-def versions(host: dict[str, str]) -> list[str]:
-    """Return one line per program: its name, its version, and whether it is the host's own."""
-    asks = dict.fromkeys(("espeak-ng", "sox", "age", "age-1.1"), "--version")
-    asks = {"asterisk": "-V", "sipp": "-v"} | asks
+def versions(name: str, host: dict[str, str]) -> list[str]:
+    """Return one line per program of a world: its command, its version, and whether it is the host's own."""
     return [
-        f"{name:10} {version(name, flag)}{'  (of this host)' if name in host else ''}" for name, flag in asks.items()
+        f"{command:14} {version(command, VERSION_FLAGS.get(command, '--version'))}"
+        f"{'  (of this host)' if command in host else ''}"
+        for command in WORLDS[name].programs
     ]
 
 
@@ -297,4 +333,4 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
