@@ -1,17 +1,29 @@
-"""What the tests with a real Asterisk share: one Asterisk for a file, one installation for a test.
+"""What tests share: a log that no other test configured and, with a real Asterisk, one for a file, one installation a test.
 
 It looks after each test whether the log says what the test's row in the table of faults promises.
 """
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.faults import Fault
 from tests.pbx.asterisk import Asterisk
 from tests.pbx.callers import Agent
 from tests.pbx.installation import Installation
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_starts() -> Iterator[None]:
+    """Undo what a test configured of the log; which file ran before in the same process is chance."""
+    root = logging.getLogger()
+    before = (root.handlers, root.level)
+    yield
+    structlog.reset_defaults()
+    root.handlers, root.level = before
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from gdprcall import log
 from gdprcall.errors import VaultError
@@ -18,14 +17,10 @@ SOURCES = sorted((Path(__file__).parents[1] / "gdprcall").rglob("*.py"))
 
 
 @pytest.fixture
-def out(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+def out() -> io.StringIO:
     stream = io.StringIO()
-    root = logging.getLogger()
-    before = (root.handlers, root.level)
     log.configure(stream)
-    yield stream
-    structlog.reset_defaults()
-    root.handlers, root.level = before
+    return stream
 
 
 def calls() -> Iterator[tuple[Path, str, set[str]]]:
