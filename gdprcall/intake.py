@@ -14,6 +14,8 @@ from gdprcall.vault.rows import RecordingRow, SegmentFacts
 from gdprcall.vault.wav import EMPTY_WAV_BYTES, EmptyWav, NotAWav
 from gdprcall.work import Found, Work
 
+AT_ONCE = 6
+"""How many files are sealed side by side: each waits for the disk several times, and their notes share one fsync."""
 SWEEP_SECONDS = 60
 """How often the spool is looked through for files that no event told of."""
 
@@ -55,9 +57,9 @@ class Intake:
         self._queue.put_nowait(file)
 
     async def run(self) -> None:
-        """Take closed files as they come, two at a time, for ever."""
+        """Take closed files as they come, a few at a time, for ever."""
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(2):
+            for _ in range(AT_ONCE):
                 tasks.create_task(self._work_off())
 
     async def _work_off(self) -> None:
@@ -129,26 +131,35 @@ class Intake:
             self._log.error("recording_missing", recording=row.id, controller=row.controller, line=row.line)
 
     async def _dispose(self, file: Found) -> None:
-        if not await asyncio.to_thread(file.path.exists):
+        size, row = await asyncio.to_thread(self._look, file)
+        if size is None:
             return
-        try:
-            row = await asyncio.to_thread(self._work.vault.recording, file.recording)
-        except NotFound:
+        if row is None:
             if await self._marked(file.recording):
                 await self._withdraw(file.recording, "key")
             else:
                 await self._without_decision(file)
-            return
-        if row.state == "erased" or row.withdrawn:
+        elif row.state == "erased" or row.withdrawn:
             await self._discard(file, row.controller, "withdrawn")
         elif await self._marked(file.recording):
             await self._withdraw(file.recording, "key")
-        elif (await asyncio.to_thread(file.path.stat)).st_size <= EMPTY_WAV_BYTES:
+        elif size <= EMPTY_WAV_BYTES:
             await self._discard(file, row.controller, "empty")
         else:
             await self._seal_or_quarantine(file, row)
             if await self._marked(file.recording):
                 await self._withdraw(file.recording, "key")
+
+    def _look(self, file: Found) -> tuple[int | None, RecordingRow | None]:
+        """Return the size of a file, None if it is gone, and what is known of its recording."""
+        try:
+            size = file.path.stat().st_size
+        except FileNotFoundError:
+            return None, None
+        try:
+            return size, self._work.vault.recording(file.recording)
+        except NotFound:
+            return size, None
 
     async def _seal_or_quarantine(self, file: Found, row: RecordingRow) -> None:
         try:

@@ -77,6 +77,7 @@ class Installation:
         speed: int = 400,
         identity: Path | None = None,
         fronts: Sequence[str] = ("ari",),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder.resolve()
         self.asterisk = asterisk
@@ -86,6 +87,7 @@ class Installation:
         self._timeout = timeout
         self._speed = speed
         self._fronts = fronts
+        self._environment = environment or {}
         self._process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
@@ -260,7 +262,11 @@ class Installation:
     def environment(self) -> dict[str, str]:
         """Return the environment in which its commands run."""
         environment = {name: value for name, value in os.environ.items() if name != "GDPRCALL_CONFIG"}
-        return environment | {"PATH": f"{PBX / 'bin'}{os.pathsep}{os.environ['PATH']}", "PYTHONWARNINGS": "error"}
+        return (
+            environment
+            | self._environment
+            | {"PATH": f"{PBX / 'bin'}{os.pathsep}{os.environ['PATH']}", "PYTHONWARNINGS": "error"}
+        )
 
     def _secret(self, name: str, value: str) -> None:
         path = self.folder / "secrets" / name

@@ -17,12 +17,17 @@ from tests.pbx.prepare import PBX
 
 MANDATORY_MS, KEYS_MS = 800, 900
 """A prompt as short as can be: what is measured is not how long somebody speaks."""
+# What the unit sets, and no library that only the tests have: another one would load it because it is there.
+AS_INSTALLED = {"MALLOC_ARENA_MAX": "2", "PYTHONPATH": str(Path(__file__).with_name("installed"))}
 BASELINE = "plain"
 """The extension of the baseline; those of gdprcall are named after the front end that asks."""
 OBSERVER = "observer"
 DIALPLAN = """
 [inbound](+)
 exten => ari,1,Gosub(gdprcall,s,1(support,may))
+ same => n,Dial(PJSIP/agent,30)
+ same => n,Hangup()
+exten => agi,1,Gosub(gdprcall-agi,s,1(support,may))
  same => n,Dial(PJSIP/agent,30)
  same => n,Hangup()
 exten => plain,1,Answer()
@@ -76,7 +81,7 @@ def build(folder: Path) -> World:
     asterisk = Asterisk(folder / "pbx")
     plain = asterisk.spool.with_name("plain")
     plain.mkdir()
-    installation = Installation(folder / "app", asterisk)
+    installation = Installation(folder / "app", asterisk, fronts=("ari", "agi"), environment=AS_INSTALLED)
     installation.prepare()
     sound = _short_prompt(installation)
     etc = asterisk.folder / "etc"
