@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gdprcall.asterisk import ami as module
+from gdprcall.asterisk import amilink
 from gdprcall.asterisk.ami import Ami, LoginRefused
 from gdprcall.asterisk.ami_events import AmiEvent, HungUp, RecordingStarted
 from gdprcall.errors import PeerError
@@ -69,7 +70,7 @@ async def test_a_lost_link_fails_what_waits_and_replays_nothing_afterwards() -> 
 
 
 async def test_an_action_that_is_never_answered_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ACTION_SECONDS", 0.2)
+    monkeypatch.setattr(amilink, "ACTION_SECONDS", 0.2)
     async with linked() as (fake, client, seen):
         await up(seen)
         fake.silent.add("Status")
@@ -78,7 +79,7 @@ async def test_an_action_that_is_never_answered_is_given_up(monkeypatch: pytest.
 
 
 async def test_a_peer_that_no_longer_answers_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ACTION_SECONDS", 0.2)
+    monkeypatch.setattr(amilink, "ACTION_SECONDS", 0.2)
     monkeypatch.setattr(module, "PING_SECONDS", 0.1)
     async with linked() as (fake, _, seen):
         await up(seen)
@@ -225,7 +226,7 @@ async def test_who_waits_when_the_link_is_given_up_is_told_at_once() -> None:
 async def test_a_login_that_is_refused_is_told_apart_from_one_that_is_not_answered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "ACTION_SECONDS", 0.2)
+    monkeypatch.setattr(amilink, "ACTION_SECONDS", 0.2)
     complaints: list[dict[str, object]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
     async with serving() as fake:
@@ -274,17 +275,25 @@ async def test_a_link_that_cannot_catch_up_is_made_again() -> None:
         assert len(fake.writers) == 2
 
 
-async def test_a_header_that_comes_twice_costs_one_message_and_not_the_link() -> None:
+async def test_a_header_that_comes_twice_counts_once_as_it_was_first() -> None:
     async with linked() as (fake, _, seen):
         await up(seen)
-        await fake.event(b"Event: Hangup\r\nEvent: Hangup\r\nUniqueid: 1.1\r\n\r\n")
+        await fake.event(b"Event: Hangup\r\nEvent: Shutdown\r\nUniqueid: 1.1\r\nUniqueid: 1.2\r\n\r\n")
+        assert await asyncio.wait_for(seen.events.get(), 5) == HungUp("1.1")
+        assert len(fake.writers) == 1
+
+
+async def test_an_answer_that_makes_no_sense_costs_one_message_and_not_the_link() -> None:
+    async with linked() as (fake, _, seen):
+        await up(seen)
+        await fake.event(b"Event: Hangup\r\nEvent: Hangup\r\nActionID: x\r\nUniqueid: 1.1\r\n\r\n")
         await fake.event(b"Event: Hangup\r\nUniqueid: 1.2\r\n\r\n")
         assert await asyncio.wait_for(seen.events.get(), 5) == HungUp("1.2")
         assert len(fake.writers) == 1
 
 
 async def test_a_message_without_an_end_closes_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LONGEST_MESSAGE", 1000)
+    monkeypatch.setattr(amilink, "LONGEST_MESSAGE", 1000)
     async with linked() as (fake, _, seen):
         await up(seen)
         await fake.event(b"Event: Hangup\r\nUniqueid: " + b"1" * 1000)
@@ -293,7 +302,7 @@ async def test_a_message_without_an_end_closes_the_link(monkeypatch: pytest.Monk
 
 
 async def test_a_list_without_an_end_closes_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LONGEST_LIST", 10)
+    monkeypatch.setattr(amilink, "LONGEST_LIST", 10)
     async with linked() as (fake, client, seen):
         await up(seen)
         fake.answers["Status"] = LIST + b"Event: Status\r\nChannel: x\r\nUniqueid: 1\r\n%TAG%\r\n" * 20

@@ -88,7 +88,7 @@ LIBRARIES: dict[str, set[str]] = {
     "babel": {"config", "prompts.texts"},
     "click": {"cli"},
     "cryptography": {"age"},
-    "panoramisk": {"asterisk.ami"},
+    "panoramisk": {"asterisk.amilink"},
     "phonenumbers": {"vault.subjects"},
     "pydantic": {"config", "schema"},
     "pydantic_core": {"schema"},

@@ -9,110 +9,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from panoramisk import Manager
-from panoramisk.ami_protocol import AMIProtocol
-
 from gdprcall.asterisk.ami_events import RECORDING, AmiEvent, LiveChannel, live_channel, parse
+from gdprcall.asterisk.amilink import Connection, Fields
 from gdprcall.asterisk.backoff import LOST_SECONDS, REFUSED_SECONDS, pause
 from gdprcall.errors import PeerError
 from gdprcall.log import get_logger
 
-ACTION_SECONDS = 3.0
-CONNECT_SECONDS = 5.0
 PING_SECONDS = 5.0
-LONGEST_MESSAGE = 1 << 20
-LONGEST_LIST = 50_000
 MARKS = "gdprcall/withdrawn"
 
 
 class LoginRefused(PeerError):
     """Asterisk answered, and does not let us in."""
-
-
-class _Connection(Manager):  # type: ignore[misc]  # panoramisk publishes no types
-    """One connection; when it is lost it is over, and so is every action that waits."""
-
-    def __init__(self, **config: Any) -> None:
-        super().__init__(**config)
-        self.lost = asyncio.Event()
-        self._waiting: set[asyncio.Future[Any]] = set()
-
-    @classmethod
-    async def open(
-        cls, host: str, port: int, user: str, secret: str, take: Callable[[object, Any], None]
-    ) -> "_Connection":
-        """Connect, begin to log in, hand every event to ``take``; raises OSError or TimeoutError."""
-        loop = asyncio.get_running_loop()
-        # latin-1 keeps every byte; values are decoded one by one, so no character is lost between packets.
-        connection = cls(loop=loop, encoding="latin-1", ping_delay=86_400, username=user, secret=secret)
-        connection.register_event("*", take)
-        connection.log.disabled = True
-        async with asyncio.timeout(CONNECT_SECONDS):
-            opened = await loop.create_connection(lambda: _Protocol(connection), host, port)
-        made: asyncio.Future[object] = loop.create_future()
-        made.set_result(opened)
-        connection.connection_made(made)
-        return connection
-
-    async def answered(self, future: asyncio.Future[Any]) -> Any:
-        """Wait for the answer to an action; raises PeerError at the loss of the link or the end of patience."""
-        if self.lost.is_set():
-            raise _lost()
-        self._waiting.add(future)
-        try:
-            async with asyncio.timeout(ACTION_SECONDS):
-                return await future
-        except TimeoutError as error:
-            raise PeerError("AMI did not answer in time", "is Asterisk overloaded?") from error
-        finally:
-            self._waiting.discard(future)
-
-    def login(self, _future: object) -> None:
-        """Do nothing when the login is answered: who waits for the answer reads it."""
-
-    def connection_lost(self, _exc: object) -> None:
-        """Do not reconnect: a fresh connection replays nothing."""
-        self.lost.set()
-        if self.pinger is not None:
-            self.pinger.cancel()
-        for future in self._waiting:
-            if not future.done():
-                future.set_exception(_lost())
-
-    def close(self) -> None:
-        """Close, and let nobody wait for what cannot come any more."""
-        super().close()
-        self.connection_lost(None)
-
-
-class _Protocol(AMIProtocol):  # type: ignore[misc]  # panoramisk publishes no types
-    """The library's reader, with limits; what it cannot understand costs one message, not the link."""
-
-    def __init__(self, owner: _Connection) -> None:
-        self._owner = owner
-
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        """Know the owner from the first moment: the link may be lost before it hears of us."""
-        super().connection_made(transport)
-        self.factory = self._owner
-
-    def data_received(self, data: bytes) -> None:
-        """Read what came; a message without an end closes the link."""
-        super().data_received(data)
-        if self.queue and len(self.queue[-1]) > LONGEST_MESSAGE:
-            self.transport.abort()
-
-    def handle_message(self, message: Any) -> None:
-        """Take one message; a list without an end closes the link."""
-        action = self.responses.get(message.id)
-        if action is not None and len(action.responses) >= LONGEST_LIST:
-            self.transport.abort()
-            return
-        try:
-            super().handle_message(message)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            # A header given twice is a list where the library expects a text.
-            get_logger().error("ami_event_failed", exc_info=True)
 
 
 class Ami:
@@ -133,7 +41,7 @@ class Ami:
         self._login = (_wire(user), _wire(secret))
         self._on_event = on_event
         self._on_up = on_up
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
         self._log = get_logger()
 
     async def run(self) -> None:
@@ -182,9 +90,9 @@ class Ami:
             yield
 
     @asynccontextmanager
-    async def _logged_in(self) -> AsyncIterator[_Connection]:
+    async def _logged_in(self) -> AsyncIterator[Connection]:
         """Hold one connection that Asterisk let in; until then no action is sent on it."""
-        connection = await _Connection.open(*self._where, *self._login, self._take)
+        connection = await Connection.open(*self._where, *self._login, self._take)
         try:
             answer = await connection.answered(connection.authenticated_future)
             if not answer.success:
@@ -195,7 +103,7 @@ class Ami:
             self._connection = None
             connection.close()
 
-    async def _watch(self, connection: _Connection) -> None:
+    async def _watch(self, connection: Connection) -> None:
         """Return when the connection is lost or the peer no longer answers."""
         while not connection.lost.is_set():
             try:
@@ -207,9 +115,9 @@ class Ami:
                 except PeerError:
                     return
 
-    def _take(self, _manager: object, message: Any) -> None:
+    def _take(self, fields: Fields) -> None:
         try:
-            event = parse({str(key): _text(value) for key, value in message.items()})
+            event = parse(fields)
             if event is not None:
                 self._on_event(event)
         except Exception:  # noqa: BLE001 # one event must not take the link down for every other call
@@ -294,7 +202,3 @@ def _wire(value: str) -> str:
     if any(char in value for char in "\r\n\0"):
         raise PeerError("a value for AMI holds a line break", "this is never sent: find out where it comes from")
     return value.encode().decode("latin-1")
-
-
-def _lost() -> PeerError:
-    return PeerError("AMI was lost before it answered", "is Asterisk up?")

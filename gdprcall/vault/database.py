@@ -4,7 +4,7 @@ It runs no query of its own beyond the pragmas, and reads each of them back.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -19,13 +19,17 @@ BUSY_S = 1.0
 PRAGMAS: dict[str, str | int] = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "foreign_keys": 1}
 """Set on every connection and read back: what SQLite was built with does not count. 2 is FULL, 1 is ON, not FAST."""
 
+LAZY: dict[str, str | int] = {"synchronous": 1}
+"""NORMAL: whole after any crash, though its last commits may be missing. A checkpoint syncs all the same."""
+
 WRITE_HINT = "check free space, and the owner and modes of the vault folder"
 
 
 class Store:
     """One SQLite file with one connection, usable from every thread, one transaction at a time."""
 
-    def __init__(self, path: Path, migrations: Migrations) -> None:
+    def __init__(self, path: Path, migrations: Migrations, *, durable: bool = True) -> None:
+        """Open or make the file; one that can be made anew from another need not be ``durable`` at each commit."""
         self.path = path
         self.lock = RLock()
         try:
@@ -34,7 +38,7 @@ class Store:
         except (sqlite3.Error, OSError) as error:
             raise VaultError(f"{path.name} cannot be opened: {_what(error)}", WRITE_HINT) from error
         try:
-            self._set_pragmas()
+            self._set_pragmas(PRAGMAS if durable else PRAGMAS | LAZY)
             migrations.apply(Database(self.connection, execute_plugins=False))
         except sqlite3.Error as error:
             self.connection.close()
@@ -43,8 +47,8 @@ class Store:
             self.connection.close()
             raise
 
-    def _set_pragmas(self) -> None:
-        for name, value in PRAGMAS.items():
+    def _set_pragmas(self, pragmas: Mapping[str, str | int]) -> None:
+        for name, value in pragmas.items():
             self.connection.execute(f"PRAGMA {name}={value}")
             if self.connection.execute(f"PRAGMA {name}").fetchone() != (value,):
                 raise VaultError(f"SQLite does not take {name}={value} for {self.path.name}", "use Debian's own SQLite")

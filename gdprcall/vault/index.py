@@ -73,7 +73,8 @@ class Index:
     """The index file."""
 
     def __init__(self, path: Path) -> None:
-        self._store = Store(path, migrations)
+        # What a power cut takes of it is applied again from the ledger.
+        self._store = Store(path, migrations, durable=False)
 
     def applied(self) -> int:
         """Return the number of the last ledger entry that is in the index."""
