@@ -68,18 +68,30 @@ class LedgerEvidence:
     async def _note(self, consent: Consent, note: Note) -> None:
         try:
             async with asyncio.timeout(EVIDENCE_TIMEOUT_S):
-                if note.outcome is Outcome.GRANTED and self._call.number:
-                    self._numbered = True
-                    await asyncio.to_thread(self._keep_number, self._call.number)
-                pending = self._vault.submit(self._fact(consent, note))
+                fact = self._fact(consent, note)
                 if note.outcome is Outcome.GRANTED:
-                    pending.add_done_callback(self._closed_if_late)
+                    self._numbered = self._call.number is not None
+                    pending = await asyncio.to_thread(self._grant, fact)
+                else:
+                    pending = self._vault.submit(fact)
                 await asyncio.wrap_future(pending)
         except (TimeoutError, VaultError) as error:
             self._late = True
             hint = (error.hint if isinstance(error, VaultError) else "") or "check the disk"
             get_logger().error("evidence_failed", call=self._call.call, outcome=str(note.outcome), hint=hint)
             raise VaultError("the decision did not become durable within a second", hint) from error
+
+    def _grant(self, fact: Fact) -> "Future[Entry]":
+        """Seal the caller's number durably, then queue the grant, in one thread: the caller waits for both."""
+        if self._call.number:
+            self._keep_number(self._call.number)
+        pending: Future[Entry] = Future()
+        if self._late:
+            pending.cancel()
+        else:
+            pending = self._vault.submit(fact)
+            pending.add_done_callback(self._closed_if_late)
+        return pending
 
     def _closed_if_late(self, pending: "Future[Entry]") -> None:
         # Called by the ledger's thread. A grant that became durable when nobody waited for it any more began nothing.

@@ -172,11 +172,13 @@ class Intake:
         except NotAWav as error:
             # A granted recording that cannot be understood is kept, sealed, for a person to look at.
             self._log.error("quarantined", recording=file.recording, segment=file.segment, hint=error.hint)
-            facts = await self._facts(file, row.controller, row.retention_days)
-            await asyncio.to_thread(self._work.vault.quarantine, file.path, facts, "no_wav")
+            await asyncio.to_thread(self._quarantine, file, row.controller, row.retention_days, "no_wav")
 
-    async def _facts(self, file: Found, controller: str, retention_days: int) -> SegmentFacts:
-        closed_at = round((await asyncio.to_thread(file.path.stat)).st_mtime * 1000)
+    def _quarantine(self, file: Found, controller: str, retention_days: int, why: str) -> None:
+        self._work.vault.quarantine(file.path, self._facts(file, controller, retention_days), why)
+
+    def _facts(self, file: Found, controller: str, retention_days: int) -> SegmentFacts:
+        closed_at = round(file.path.stat().st_mtime * 1000)
         return SegmentFacts(
             recording=file.recording,
             segment=file.segment,
@@ -188,9 +190,8 @@ class Intake:
         )
 
     async def _seal(self, file: Found, row: RecordingRow) -> None:
-        entry = await asyncio.to_thread(
-            self._work.vault.seal, file.path, await self._facts(file, row.controller, row.retention_days)
-        )
+        seal, facts = self._work.vault.seal, self._facts
+        entry = await asyncio.to_thread(lambda: seal(file.path, facts(file, row.controller, row.retention_days)))
         self.last_seal_ms = self._work.clock()
         body = entry.body or {}
         self._log.info(
@@ -217,8 +218,7 @@ class Intake:
         self._log.error(
             "quarantined", recording=file.recording, segment=file.segment, hint="the ledger is damaged: audit verify"
         )
-        facts = await self._facts(file, controller.id, controller.retention_days)
-        await asyncio.to_thread(self._work.vault.quarantine, file.path, facts, "no_decision")
+        await asyncio.to_thread(self._quarantine, file, controller.id, controller.retention_days, "no_decision")
 
     async def _withdraw(self, recording: str, method: str) -> None:
         try:

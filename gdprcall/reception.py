@@ -226,6 +226,10 @@ class WatchedFront:
         """Satisfy ``session.Front``."""
         await self._front.listen_on()
 
+    async def quiet(self) -> None:
+        """Satisfy ``session.Front``."""
+        await self._front.quiet()
+
     async def record(self, recording: str) -> None:
         """Give the verdict, and expect a file."""
         self._recorder.expect_file()

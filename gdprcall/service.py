@@ -4,8 +4,10 @@ It serves no call itself.
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gdprcall import config
@@ -17,18 +19,29 @@ from gdprcall.vault.archive import InUse, Vault
 LOCK_SECONDS = 8.0
 """How long the vault may be in use by somebody else at the start; systemd gives up after five quick failures."""
 
+SWITCH_SECONDS = 0.001
+"""How long a thread that seals may keep the interpreter from the thread that answers callers."""
+THREADS = 16
+"""More than seal side by side: a decision that must become durable never waits behind them for a thread."""
+
 
 def serve(path: Path) -> None:
     """Serve until told to stop; raises GdprcallError when it cannot start or go on."""
     settings = config.load(path)
     config.refuse_identities(settings)
     vault = _opened(settings.vault)
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
-        asyncio.run(Daemon(settings, vault).run())
+        asyncio.run(_run(Daemon(settings, vault)))
     except Exception as error:  # noqa: BLE001 # the daemon's end: told whole, then raised as one error
         raise _told(error) from None
     finally:
         vault.close()
+
+
+async def _run(daemon: Daemon) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "gdprcall"))
+    await daemon.run()
 
 
 def _opened(folder: Path) -> Vault:

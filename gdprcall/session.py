@@ -49,6 +49,9 @@ class Front(Protocol[Prompt_contra]):
     async def listen_on(self) -> None:
         """Let the question go on after a key that did not count; raises GdprcallError when it cannot."""
 
+    async def quiet(self) -> None:
+        """Stop the sound of a question that has been answered; never raises, and what fails costs only time."""
+
     async def record(self, recording: str) -> None:
         """Give the call back with the verdict that records; raises GdprcallError when that is not certain."""
 
@@ -147,7 +150,8 @@ class Session(Generic[P]):
             case Listen():
                 await self._front.listen_on()
             case Note(outcome):
-                await self._evidence.note(self.consent, command)
+                # At the same time: the caller hears that the key counts, and the verdict need not wait for the sound.
+                await asyncio.gather(self._evidence.note(self.consent, command), self._front.quiet())
                 self._granted = self._granted or outcome is Outcome.GRANTED
                 self.feed(Noted(outcome))
             case Record():

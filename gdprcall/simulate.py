@@ -78,6 +78,9 @@ class Simulation:
         self.lines.append("< listen")
         self._happen(self._caller.act(Moment.LISTENING, self._asked))
 
+    async def quiet(self) -> None:
+        """Do nothing: nothing plays."""
+
     async def note(self, consent: Consent, note: Note) -> None:
         """Write the note into the transcript; while a grant is noted the caller may still act."""
         self.lines.append(f"< note {note.outcome} {note.reason}".rstrip())

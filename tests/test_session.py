@@ -44,6 +44,7 @@ class Telephone:
         self.does: dict[str, list[Event]] = {}
         self.fails: set[str] = set()
         self.durable: list[str] = []
+        self.quieted = 0
         self.when_stopped: Callable[[], None] = lambda: None
         self._vault = vault
         self._deliver: Callable[[Event], None] = lambda _event: None
@@ -56,6 +57,9 @@ class Telephone:
 
     async def listen_on(self) -> None:
         self._hear("listen on", "listen")
+
+    async def quiet(self) -> None:
+        self.quieted += 1
 
     async def record(self, recording: str) -> None:
         # What stands in the ledger when Asterisk hears of it.
@@ -123,6 +127,7 @@ async def test_ev_01_a_grant_is_durable_before_asterisk_hears_of_it(call: Call) 
     session = await call.run(Played(1, 4800), *ACCEPTS)
     assert call.telephone.said == ["ask 1 sound", f"record {REC}"]
     assert call.telephone.durable == ["granted"]
+    assert call.telephone.quieted == 1, "the caller hears at once that the key counts"
     assert session.recorded
     assert (session.consent.state, session.consent.outcome) == (State.STOPPED, Outcome.GRANTED)
     assert call.noted() == [(Kind.DECISION, "granted")]

@@ -96,6 +96,9 @@ class AgiCall:
         assert self._prompt is not None
         self._start(self._play(self._ask, self._prompt) if self._deadline is None else self._wait(self._ask))
 
+    async def quiet(self) -> None:
+        """Do nothing: a key has stopped the sound."""
+
     async def record(self, recording: str) -> None:
         """Give the call back with the verdict that records; raises PeerError when that is not certain."""
         self._given = True

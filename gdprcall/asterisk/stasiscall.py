@@ -61,6 +61,12 @@ class StasisCall:
     async def listen_on(self) -> None:
         """Do nothing: a key does not stop the sound."""
 
+    async def quiet(self) -> None:
+        """Stop the sound of a question that has been answered; one that cannot be stopped delays the verdict, no more."""
+        if not self.finished:
+            with suppress(PeerError):
+                await self._stop_playing()
+
     async def record(self, recording: str) -> None:
         """Give the call back with the verdict that records; raises PeerError when that is not certain."""
         self._finish()

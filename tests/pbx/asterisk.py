@@ -94,6 +94,11 @@ class Asterisk:
                 raise RuntimeError(f"Asterisk did not start: {self.log()[-2000:]}")
             time.sleep(0.05)
 
+    @property
+    def running(self) -> bool:
+        """Whether its process lives."""
+        return self._process is not None and self._process.poll() is None
+
     def stop(self) -> None:
         """Stop it as a system does, with SIGTERM."""
         self._end(signal.SIGTERM)
