@@ -49,7 +49,9 @@ class Calls:
         self._stopper = stopper
         self._unattended_withdrawal = unattended_withdrawal
         self._live: dict[str, LiveCall] = {}
+        self._on: dict[str, set[str]] = {}  # channel: the recordings on it
         self._bridges: dict[str, set[str]] = {}
+        self._place: dict[str, str] = {}  # channel: the bridge that it is in
         self._log = get_logger()
 
     def __len__(self) -> int:
@@ -63,14 +65,20 @@ class Calls:
     def add(self, call: LiveCall) -> None:
         """Follow a call from just before its verdict."""
         self._live[call.recording] = call
+        self._on.setdefault(call.uniqueid, set()).add(call.recording)
 
     def drop(self, recording: str) -> None:
         """Stop following a call that was not recorded after all."""
-        self._live.pop(recording, None)
+        call = self._live.pop(recording, None)
+        if call is not None:
+            self._on[call.uniqueid].discard(recording)
+            if not self._on[call.uniqueid]:
+                del self._on[call.uniqueid]
 
     def begin_anew(self) -> frozenset[str]:
         """Forget who talks with whom, for events were missed; return the recordings followed so far."""
         self._bridges.clear()
+        self._place.clear()
         return self.recordings
 
     def catch_up(self, followed: frozenset[str], up: Sequence[ami.LiveChannel]) -> None:
@@ -87,7 +95,7 @@ class Calls:
             if channel.mixmonitor:
                 self._started(channel.recording, channel.segment, channel.mixmonitor, channel.name)
             if channel.bridge:
-                self._bridges.setdefault(channel.bridge, set()).add(channel.uniqueid)
+                self._entered(channel.uniqueid, channel.bridge)
         for bridge in self._bridges:
             self._look_into(bridge)
 
@@ -129,7 +137,7 @@ class Calls:
             case ami.PartyChanged(uniqueid=uniqueid, why=why):
                 self._party_changed(uniqueid, why)
             case ami.BridgeEntered(uniqueid=uniqueid, bridge=bridge):
-                self._bridges.setdefault(bridge, set()).add(uniqueid)
+                self._entered(uniqueid, bridge)
                 self._look_into(bridge)
             case ami.BridgeLeft(uniqueid=uniqueid, bridge=bridge):
                 self._left(uniqueid, bridge)
@@ -158,9 +166,9 @@ class Calls:
 
     def _look_into(self, bridge: str) -> None:
         members = self._bridges[bridge]
-        for call in list(self._live.values()):
+        for call in [call for uniqueid in members for call in self._of(uniqueid)]:
             others = members - {call.uniqueid}
-            if call.uniqueid not in members or not others:
+            if not others:
                 continue
             if not call.peer and len(others) == 1:
                 # The first one to talk with the caller is the one the caller was asked about.
@@ -168,15 +176,24 @@ class Calls:
             elif others != {call.peer}:
                 call.deliver(PartyJoined("party_joined"))
 
+    def _of(self, uniqueid: str) -> list[LiveCall]:
+        return [self._live[recording] for recording in self._on.get(uniqueid, ())]
+
+    def _entered(self, uniqueid: str, bridge: str) -> None:
+        self._bridges.setdefault(bridge, set()).add(uniqueid)
+        self._place[uniqueid] = bridge
+
     def _left(self, uniqueid: str, bridge: str) -> None:
+        if self._place.get(uniqueid) == bridge:
+            del self._place[uniqueid]
         members = self._bridges.get(bridge, set())
         members.discard(uniqueid)
         if not members:
             self._bridges.pop(bridge, None)
 
     def _hung_up(self, uniqueid: str) -> None:
-        for bridge in [bridge for bridge, members in self._bridges.items() if uniqueid in members]:
-            self._left(uniqueid, bridge)
-        for call in [call for call in self._live.values() if call.uniqueid == uniqueid]:
+        if uniqueid in self._place:
+            self._left(uniqueid, self._place[uniqueid])
+        for call in self._of(uniqueid):
             self.drop(call.recording)
             call.deliver(Ended())

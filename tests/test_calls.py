@@ -71,7 +71,8 @@ class Exchange:
 
     @property
     def empty(self) -> bool:
-        return not self.calls._bridges and not self.calls._live
+        calls = self.calls
+        return not (calls._bridges or calls._live or calls._place or calls._on)
 
 
 @pytest.fixture

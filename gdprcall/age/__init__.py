@@ -6,6 +6,7 @@ Every function takes streams or bytes, never a path; randomness is an argument. 
 import io
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, BinaryIO, Protocol
 
 from gdprcall.age.armor import ArmorWriter, is_armored, open_armor
@@ -166,6 +167,7 @@ def unarmored(source: BinaryIO) -> BinaryIO:
     return open_armor(buffered) if is_armored(buffered) else buffered
 
 
+@lru_cache(maxsize=256)  # the same few again and again, and a public key is no secret
 def parse_recipient(text: str) -> X25519Recipient | HybridRecipient:
     """Return the recipient written ``age1…`` or ``age1pq1…``; raises BadRecipient."""
     return (HybridRecipient if text.startswith(f"{HYBRID_RECIPIENT_PREFIX}1") else X25519Recipient).parse(text)

@@ -25,6 +25,7 @@ HEARTBEAT_SECONDS = 5.0
 KEEPALIVE_SECONDS = 10.0
 OLDEST_ASTERISK = (16, 3)  # the first with event filters
 USE_ASTERISK = "use Asterisk {}.{} or newer".format(*OLDEST_ASTERISK)
+USELESS = ("Accept", "Accept-Encoding", "User-Agent")
 MAX_MESSAGE_BYTES = 1 << 20
 EVENTS = (
     *("StasisStart", "StasisEnd", "PlaybackStarted", "PlaybackFinished", "ChannelDtmfReceived"),
@@ -104,7 +105,11 @@ class Ari:
         """Make requests possible, without events, for as long as the block lasts."""
         connector = aiohttp.TCPConnector(limit=16, keepalive_timeout=KEEPALIVE_SECONDS)
         timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
-        async with aiohttp.ClientSession(connector=connector, headers=self._headers, timeout=timeout) as session:
+        # Asterisk sets no cookies; each call makes four requests, and a jar would be looked through for each.
+        jar = aiohttp.DummyCookieJar()
+        async with aiohttp.ClientSession(
+            connector=connector, headers=self._headers, timeout=timeout, cookie_jar=jar, skip_auto_headers=USELESS
+        ) as session:
             self._session = session
             try:
                 yield session

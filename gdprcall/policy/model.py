@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Basis(StrEnum):
@@ -84,6 +85,11 @@ class Policy:
 
     def sha256(self, line: Line) -> str:
         """Return the hash of the canonical form of a line and its controller, kept with each decision."""
-        form = {"controller": asdict(self.controller_of(line)), "line": asdict(line)}
-        text = json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _sha256(self.controller_of(line), line)
+
+
+@lru_cache(maxsize=1024)  # asked at every call, of the same few lines
+def _sha256(controller: Controller, line: Line) -> str:
+    form = {"controller": asdict(controller), "line": asdict(line)}
+    text = json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
