@@ -37,7 +37,7 @@ SAMPLES := README.md gdprcall.conf ari.conf http.conf manager.conf features.conf
 say = @printf '==> %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv pbx demo bench soak test tables test-asterisk16 test-pythons lint format types unit real install \
+.PHONY: help venv pbx demo bench load soak test tables test-asterisk16 test-pythons lint format types unit real install \
         install-program install-files uninstall clean distclean
 
 help: ## show this
@@ -72,6 +72,11 @@ STRICT   ?=
 
 bench: $(READY) pbx ## measure against a dialplan without gdprcall, some ten minutes (ROUNDS=, RATE=, STRICT=1)
 	@$(BIN)/python -m tests.pbx.bench --rounds $(or $(ROUNDS),3) --rate $(RATE) $(if $(STRICT),--strict)
+
+DURATION ?= 600
+
+load: $(READY) pbx ## call for ten minutes at 0.8 of the highest rate; all must be whole and flat (DURATION= RATE=)
+	@$(BIN)/python -m tests.pbx.load --seconds '$(DURATION)' $(if $(filter command line environment,$(origin RATE)),--rate '$(RATE)')
 
 # The seed that repeats random kills (none: a new one), and the number of the first round.
 SEED  ?=

@@ -80,7 +80,7 @@ class Daemon:
         self._reception = Reception(house)
         self._reception.terms = holding(self._settings)
         self._fronts = Fronts(self._settings, self._reception, tasks)
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
@@ -112,6 +112,7 @@ class Daemon:
             "waiting_files": self._intake.waiting,
             "last_seal_ms": self._intake.last_seal_ms,
             "last_sweep_ms": self._intake.last_sweep_ms,
+            "tasks": len(asyncio.all_tasks(self._loop)),
             "uptime_seconds": round(time.monotonic() - self._started),
         }
 

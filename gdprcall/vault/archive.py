@@ -194,6 +194,11 @@ class Vault:
         self.catch_up()
         return self.index.recordings(wanted or Wanted())
 
+    def count(self, state: str) -> int:
+        """Return how many recordings are in a state."""
+        self.catch_up()
+        return self.index.count(state)
+
     def unfinished(self) -> list[RecordingRow]:
         """Return the granted recordings of which nothing more is known, and nobody wants them gone."""
         self.catch_up()

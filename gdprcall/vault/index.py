@@ -118,6 +118,11 @@ class Index:
         )
         return self._recordings(where, "r.started_at DESC, r.id", (*values, wanted.limit))
 
+    def count(self, state: str) -> int:
+        """Return how many recordings are in a state."""
+        ((count,),) = self._store.rows("SELECT count(*) FROM recording WHERE state = ?", (state,))
+        return int(str(count))
+
     def recording(self, id_: str) -> RecordingRow | None:
         """Return one recording."""
         return next(iter(self._recordings("WHERE r.id = ?", "r.id", (id_, 1))), None)

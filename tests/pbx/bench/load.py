@@ -36,6 +36,8 @@ class Traffic:
     calls: int
     talk_seconds: float = 2.0
     heard_seconds: float = 1.0
+    voice: str = "caller"
+    """Whose speech the callers send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,11 @@ class Callers:
         """Its process."""
         return self._sipp.pid
 
+    @property
+    def ended(self) -> bool:
+        """Whether all its calls have ended."""
+        return self._sipp.ended
+
     def wait(self, seconds: float) -> Counted:
         """Wait until all calls have ended and return what was counted; raises TimeoutExpired."""
         self._sipp.wait(seconds)
@@ -135,6 +142,12 @@ class Sipp:
         """Its process."""
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        assert self._process is not None
+        return self._process.poll() is not None
 
     def wait(self, seconds: float) -> None:
         """Wait for its end; raises TimeoutExpired."""
@@ -181,7 +194,7 @@ def wait_until(done: Callable[[], bool], seconds: float) -> bool:
 def _pressing(traffic: Traffic, steps: list[scenario.Step]) -> str:
     # Press() writes one INFO per character; here the key is a field of the caller's row.
     marked = [scenario.Press("1", together=True) if isinstance(step, scenario.Press) else step for step in steps]
-    text = scenario.caller("[field0]", traffic.extension, marked, "caller")
+    text = scenario.caller("[field0]", traffic.extension, marked, traffic.voice)
     return text.replace("Signal=1\n", "Signal=[field1]\n")
 
 
