@@ -50,6 +50,8 @@ class Config:
     secrets: Path
     policy: Policy
     warnings: tuple[str, ...] = ()
+    checkpoint_folder: Path | None = None
+    checkpoint_command: tuple[str, ...] = ()
 
     @property
     def prompts(self) -> Path:
@@ -92,7 +94,7 @@ def load(path: Path) -> Config:
         mistakes += [schema.mistake(detail) for detail in error.errors()]
         raise _refused(path, mistakes) from None
     policy = _policy(file)
-    mistakes += _recipient_mistakes(policy)
+    mistakes += [*_recipient_mistakes(policy), *_audit_mistakes(file)]
     found = [*rules.check(policy, LANGUAGES, PURPOSES), *_language_findings(policy)]
     mistakes += [
         f"{finding.place}: {finding.text} [{finding.rule}]; {finding.mend}" for finding in found if finding.refuses
@@ -101,7 +103,9 @@ def load(path: Path) -> Config:
         raise _refused(path, mistakes)
     warnings = tuple(f"{finding.place}: {finding.text} [{finding.rule}]" for finding in found if not finding.refuses)
     vault, socket, secrets = Path(file.vault.folder), Path(file.vault.socket), Path(file.secrets.folder)
-    return Config(path, _places(file.asterisk), vault, socket, secrets, policy, warnings)
+    drop = Path(file.audit.checkpoint_folder) if file.audit.checkpoint_folder else None
+    command = tuple(file.audit.checkpoint_command)
+    return Config(path, _places(file.asterisk), vault, socket, secrets, policy, warnings, drop, command)
 
 
 def _places(asterisk: schema.Asterisk) -> AsteriskPlaces:
@@ -180,6 +184,18 @@ def _recipient_mistakes(policy: Policy) -> list[str]:
             age.check_mix(parsed)
         except age.BadRecipient as error:
             mistakes.append(f"{where}: {error}; make all of them with or without: gdprcall keys new --post-quantum")
+    return mistakes
+
+
+def _audit_mistakes(file: schema.File) -> list[str]:
+    drop, command = file.audit.checkpoint_folder, file.audit.checkpoint_command
+    mistakes = [
+        f"audit.checkpoint_folder: lies in {place}; name a folder that leaves this host"
+        for place in (file.vault.folder, file.secrets.folder, file.asterisk.spool)
+        if drop and Path(drop).resolve().is_relative_to(Path(place).resolve())
+    ]
+    if command and not Path(command[0]).is_absolute():
+        mistakes.append("audit.checkpoint_command: the program has no whole path; for example /usr/local/bin/send")
     return mistakes
 
 

@@ -14,6 +14,7 @@ from gdprcall.asterisk.ami import Ami
 from gdprcall.asterisk.ami_events import AmiEvent, LiveChannel, MixMonitorStarted, WatchdogFired
 from gdprcall.asterisk.spool import Spool, SpoolFile
 from gdprcall.calls import Calls, LiveCall
+from gdprcall.checkpoints import Checkpoints, tell
 from gdprcall.config import Config
 from gdprcall.consent.dialogue import Event, PartyJoined, Withdrawn
 from gdprcall.errors import GdprcallError, PeerError
@@ -84,8 +85,9 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
-        context = Context(self._vault, self._settings, self.live)
+        context = Context(self._vault, self._settings, self.live, alarm=tell)
         parts = [self._watch_spool(), self._intake.run(), self._look_after(), self._tell_systemd()]
+        parts += [Checkpoints(self._vault, self._settings).run()]
         parts += [self._ami.run(), *self._fronts.parts(), serve_api(context, self._settings.socket)]
         for part in parts:
             tasks.create_task(part)

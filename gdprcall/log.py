@@ -86,6 +86,10 @@ EVENTS: Mapping[str, Event] = {
         "an erasure that was begun could not be finished; it is tried at the next start",
         "see hint, mend, restart",
     ),
+    "checkpoint_made": Event("info", "a checkpoint of the ledger was signed and handed out", NOTHING),
+    "checkpoint_failed": Event(
+        "error", "no checkpoint of the ledger left this host; it is tried again every five minutes", "see hint"
+    ),
     "prompt_unfit": Event(
         "error", "a prompt is missing or changed: the line is not recorded", "gdprcall prompts build"
     ),

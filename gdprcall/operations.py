@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from gdprcall import auditing
 from gdprcall.config import Config
 from gdprcall.errors import ConfigError, GdprcallError, NotFound, VaultError
 from gdprcall.rights import erasure, retention
@@ -25,7 +26,10 @@ Params = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an operation works on; ``live`` is there only in the daemon; ``progress`` hears how much of how much is done."""
+    """What an operation works on; ``live`` is there only in the daemon; ``progress`` hears how much of how much is done.
+
+    ``alarm`` hears what went wrong beside an operation that was carried out all the same.
+    """
 
     vault: Vault
     config: Config
@@ -33,6 +37,7 @@ class Context:
     actor: str = "local"
     clock: Clock = field(default=now_ms)
     progress: checks.Progress = lambda _done, _all: None
+    alarm: Callable[[GdprcallError], None] = lambda _error: None
 
 
 Operation = Callable[[Context, Params], Json]
@@ -101,6 +106,7 @@ def recordings_erase(context: Context, params: Params) -> Json:
             receipts.append(erasure.erase(context.vault, id_, reason=reason, actor=context.actor).as_json())
         except GdprcallError as error:
             failed.append(f"{id_}: {error.message}")
+    _checkpoint_after(context, bool(receipts))
     if failed:
         raise VaultError(f"{len(failed)} of {len(ids)} could not be erased: {'; '.join(failed)}", "try these again")
     return receipts
@@ -119,6 +125,7 @@ def retention_sweep(context: Context, params: Params) -> Json:
     if by > now:
         raise ConfigError("nothing is erased before its time", "leave --by out, or add --dry-run")
     swept = list(retention.sweep(context.vault, by, actor=context.actor, progress=context.progress))
+    _checkpoint_after(context, bool(swept))
     return {
         "erased": [one.receipt.as_json() for one in swept if one.receipt],
         "failed": [{"recording": one.recording, "error": one.error} for one in swept if one.error],
@@ -139,13 +146,30 @@ def audit_log(context: Context, params: Params) -> Json:
     return [entry_json(entry) for entry in deque(entries, maxlen=_limit(params))]
 
 
-def audit_verify(context: Context, _params: Params) -> Json:
-    """Check everything against everything; return the findings, the ledger's size and its root."""
-    found = [
-        {"where": f.where, "name": f.name, "detail": f.detail} for f in checks.verify(context.vault, context.progress)
-    ]
-    ledger = context.vault.ledger
-    return {"findings": found, "entries": ledger.size(), "root": ledger.root().hex()}
+def audit_verify(context: Context, params: Params) -> Json:
+    """Check everything against everything and against checkpoints; see ``auditing.verify``."""
+    since, key = params.get("since", {}), params.get("key")
+    if not isinstance(since, dict) or not all(isinstance(note, str) for note in since.values()):
+        raise ConfigError("since is no checkpoint", "give the files that were handed out")
+    notes = [(str(name), str(note)) for name, note in since.items()]
+    return auditing.verify(context.vault, context.config, notes, str(key) if key else None, context.progress)
+
+
+def audit_checkpoint(context: Context, _params: Params) -> Json:
+    """Sign a checkpoint of the ledger now, and hand it out; return it."""
+    return auditing.make(context.vault, context.config).as_json()
+
+
+def audit_prove(context: Context, params: Params) -> Json:
+    """Return the proof that the entries of a recording or decision are in the ledger."""
+    bodies = not _flag(params, "without_bodies")
+    return auditing.prove(context.vault, context.config, _text(params, "id"), bodies=bodies)
+
+
+def audit_key(context: Context, _params: Params) -> Json:
+    """Return the public key that checks the ledger's checkpoints."""
+    key = auditing.signer(context.config)
+    return {"origin": key.name, "verifier": key.verifier().encode()}
 
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -159,6 +183,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "retention/sweep": retention_sweep,
     "audit/log": audit_log,
     "audit/verify": audit_verify,
+    "audit/checkpoint": audit_checkpoint,
+    "audit/prove": audit_prove,
+    "audit/key": audit_key,
 }
 CHANGING = frozenset({"recordings/erase", "retention/sweep"})
 
@@ -179,6 +206,15 @@ def entry_json(entry: Entry) -> dict[str, object]:
         "controller": entry.controller,
         "body": entry.body,
     }
+
+
+def _checkpoint_after(context: Context, erased: bool) -> None:  # whether there was anything to tell
+    """Sign and hand out what was erased; what was erased stays so when that fails."""
+    if erased:
+        try:
+            auditing.make(context.vault, context.config)
+        except GdprcallError as error:
+            context.alarm(error)
 
 
 def _spool(context: Context) -> Json:

@@ -55,6 +55,13 @@ class Secrets(Section):
     folder: Text = "/etc/gdprcall/secrets"
 
 
+class Audit(Section):
+    """Where checkpoints of the ledger are handed out to: nothing that lies on this host alone proves anything."""
+
+    checkpoint_folder: Annotated[str, Field(pattern=r"^(/.*)?$", max_length=4096)] = ""
+    checkpoint_command: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=32)] = []
+
+
 class Controller(Section):
     """A company that has calls recorded."""
 
@@ -87,6 +94,7 @@ class File(Section):
     asterisk: Asterisk = Asterisk()
     vault: Vault = Vault()
     secrets: Secrets = Secrets()
+    audit: Audit = Audit()
     controllers: dict[Id, Controller] = {}
     lines: dict[Id, Line] = {}
 
@@ -105,6 +113,8 @@ def mistake(detail: ErrorDetails) -> str:
         return (
             f"{place}: must be a loopback address and a port, since AGI knows no password; for example 127.0.0.1:4573"
         )
+    if detail["loc"][-1] == "checkpoint_folder":
+        return f"{place}: must be a whole path; for example /var/lib/gdprcall-checkpoints"
     if detail["loc"][-1] == "[key]":
         return f"{place}: a name has small letters, digits and _, and begins with a letter; rename it"
     # The value itself is left out: it may be a secret in the wrong place.
@@ -116,6 +126,7 @@ def _names(location: tuple[int | str, ...]) -> list[str]:
         "asterisk": Asterisk,
         "vault": Vault,
         "secrets": Secrets,
+        "audit": Audit,
         "controllers": Controller,
         "lines": Line,
     }

@@ -103,7 +103,11 @@ class Backend:
             except VaultError as error:
                 # Said and gone on with: the command may be the one that finds out why, such as audit verify.
                 click.echo(f"warning: {error.message}", err=True)
-            yield operations.Context(vault, self._config, actor=f"uid:{os.getuid()}")
+            yield operations.Context(vault, self._config, actor=f"uid:{os.getuid()}", alarm=_warn)
+
+
+def _warn(error: GdprcallError) -> None:
+    click.echo(f"warning: {error.message}\nhint: {error.hint}", err=True)
 
 
 @contextmanager

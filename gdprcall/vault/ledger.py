@@ -4,24 +4,26 @@ An entry is never changed and never removed. Its body can be erased without brea
 only a salted commitment to it; no leaf holds a number, a name or a digit.
 """
 
-import json
 import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
 from gdprcall.errors import VaultError
-from gdprcall.times import Clock, now_ms, rfc3339
+from gdprcall.times import Clock, now_ms
+from gdprcall.vault.checkpoint import root_of
 from gdprcall.vault.database import Store
-from gdprcall.vault.merkle import Tree, leaf_hash
+from gdprcall.vault.entry import Entry, Fact, Kind, entry_of
+from gdprcall.vault.merkle import EMPTY_ROOT, Tree, leaf_hash
 from gdprcall.vault.proof import Finding, Row, canonical, commitment, examine
+
+__all__ = ["Entry", "Fact", "Kind", "Ledger"]
 
 SALT_BYTES = 32
 GROUP = 512
@@ -29,57 +31,6 @@ GROUP = 512
 
 PAGE = 1000
 """How many rows are read at once: between two pages the writer has its turn."""
-
-
-class Kind(StrEnum):
-    """What an entry tells."""
-
-    DAEMON_STARTED = "daemon_started"
-    DAEMON_STOPPED = "daemon_stopped"
-    DECISION = "decision"
-    STARTED = "started"
-    NOT_STARTED = "not_started"
-    STOPPED = "stopped"
-    WITHDRAWN = "withdrawn"
-    SEALED = "sealed"
-    QUARANTINED = "quarantined"
-    DISCARDED = "discarded"
-    ERASURE_INTENDED = "erasure_intended"
-    ERASED = "erased"
-    RELEASED = "released"
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """What is to be appended; ``body`` is JSON."""
-
-    kind: Kind
-    recording: str | None
-    controller: str | None
-    body: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry as it stands in the ledger; ``time`` in milliseconds; ``body`` is None once erased."""
-
-    seq: int
-    time: int
-    kind: Kind
-    recording: str | None
-    controller: str | None
-    body: Mapping[str, object] | None
-
-    def as_json(self) -> dict[str, object]:
-        """Return the entry for print, with an RFC 3339 time."""
-        return {
-            "seq": self.seq,
-            "time": rfc3339(self.time),
-            "kind": str(self.kind),
-            "recording": self.recording,
-            "controller": self.controller,
-            "body": None if self.body is None else dict(self.body),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +59,24 @@ def first(db: Database) -> None:
         db.conn.execute(sql)
 
 
+@migrations()
+def signed_checkpoints(db: Database) -> None:
+    """Keep what was signed, and when it was first handed out."""
+    db.conn.execute(
+        "CREATE TABLE signed (size INTEGER PRIMARY KEY, note TEXT NOT NULL, verifier TEXT NOT NULL, handed INTEGER) STRICT"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signed checkpoint as it is kept: the note, the public key it names, and whether it has left this host."""
+
+    size: int
+    note: str
+    verifier: str
+    handed: bool
+
+
 class Ledger:
     """The ledger file, and the one thread that writes it: all that waits together shares one fsync."""
 
@@ -116,11 +85,13 @@ class Ledger:
         self._clock = clock
         self._random = random
         try:
-            self._tree = self._read_tree()
-            self._fault = self._distrust()
+            self._tree, signed_root = self._read_tree()
+            self._fault = self._distrust(signed_root)
         except VaultError:
             self._store.close()
             raise
+        self.last_erased = 0
+        """The number of the last entry since it was opened that tells of an erasure."""
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._closed = False
@@ -155,6 +126,44 @@ class Ledger:
         """Return the tree's hash now."""
         return self._tree.root()
 
+    def head(self) -> tuple[int, bytes]:
+        """Return how many durable entries there are, and the root of just these."""
+        tree = self._tree
+        return tree.size, tree.root()
+
+    def hashes(self) -> Iterator[bytes]:
+        """Yield the hash of each entry's text as it stands there now, in order; what is missing is passed over."""
+        for _, leaf in self._paged("SELECT seq, leaf FROM entry WHERE seq > ?", 0, ()):
+            yield leaf_hash(str(leaf).encode())
+
+    def row(self, seq: int) -> tuple[str, bytes | None, str | None]:
+        """Return text, salt and body of an entry, without the last two once they were erased; raises VaultError."""
+        found = self._store.rows("SELECT leaf, salt, body FROM entry LEFT JOIN body USING (seq) WHERE seq = ?", (seq,))
+        if not found:
+            raise VaultError(f"entry {seq} of the ledger is missing", "run: gdprcall audit verify")
+        return found[0]  # type: ignore[return-value]  # the tables are STRICT
+
+    def key_entries(self) -> list[Entry]:
+        """Return the entries that tell by which keys checkpoints are signed."""
+        sql = "SELECT seq, leaf, body FROM entry LEFT JOIN body USING (seq) WHERE leaf LIKE ? ORDER BY seq"
+        entries = [entry_of(row) for row in self._store.rows(sql, ('%"kind":"log_key"%',))]
+        return [entry for entry in entries if entry.kind is Kind.LOG_KEY]
+
+    def keep(self, signed: Signed) -> None:
+        """Keep a signed checkpoint durably, in the place of another of the same size; raises VaultError."""
+        handed = self._clock() if signed.handed else None
+        with self._store.transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO signed VALUES (?, ?, ?, ?)", (signed.size, signed.note, signed.verifier, handed)
+            )
+
+    def signed(self, last: int = -1) -> list[Signed]:
+        """Return the ``last`` signed checkpoints (default all), the newest first."""
+        sql = "SELECT size, note, verifier, handed IS NOT NULL FROM signed ORDER BY size DESC LIMIT ?"
+        return [
+            Signed(int(str(n)), str(note), str(key), bool(out)) for n, note, key, out in self._store.rows(sql, (last,))
+        ]
+
     def distrust(self, fault: str) -> None:
         """Take no entry any more until the ledger is opened again: something outside shows that it is not the one."""
         self._fault = self._fault or fault
@@ -169,7 +178,7 @@ class Ledger:
         extra = () if recording is None else (recording,)
         sql = f"SELECT entry.seq, leaf, body FROM entry LEFT JOIN body USING (seq) WHERE entry.seq > ? {where}"  # noqa: S608 # no value is pasted
         for row in self._paged(sql, after, extra):
-            yield _entry(row)
+            yield entry_of(row)
 
     def forget(self, seqs: Sequence[int]) -> None:
         """Erase the bodies of entries; their leaves stay, and the tree stays whole; raises VaultError."""
@@ -219,19 +228,24 @@ class Ledger:
                 return
             after = int(str(rows[-1][0]))
 
-    def _read_tree(self) -> Tree:
-        tree = Tree()
+    def _read_tree(self) -> tuple[Tree, bytes]:
+        """Return the tree as it is, and what its root was when the last checkpoint was signed."""
+        tree, root = Tree(), EMPTY_ROOT
+        size = next((signed.size for signed in self.signed(1)), 0)
         for _, value in self._paged("SELECT seq, hash FROM entry WHERE seq > ?", 0, ()):
             assert isinstance(value, bytes)
             tree.append(value)
-        return tree
+            root = tree.root() if tree.size == size else root
+        return tree, root
 
-    def _distrust(self) -> str:
+    def _distrust(self, signed_root: bytes) -> str:
         """Return why nothing may be appended: an entry on top of a damaged tree would hide where it was damaged."""
         last = self._store.rows("SELECT size, root FROM checkpoint ORDER BY size DESC LIMIT 1")
         ((end,),) = self._store.rows("SELECT coalesce(max(seq), 0) FROM entry")
-        if (last or [(0, Tree().root())]) != [(self._tree.size, self._tree.root())] or end != self._tree.size:
+        if (last or [(0, EMPTY_ROOT)]) != [(self._tree.size, self._tree.root())] or end != self._tree.size:
             return "the ledger is not as it was left: entries were cut, added or changed"
+        if any(root_of(signed.note) != signed_root for signed in self.signed(1)):
+            return "the ledger is not what its last signed checkpoint says"
         return ""
 
     def _write(self) -> None:
@@ -260,6 +274,7 @@ class Ledger:
                 waiting.future.set_exception(failed)
             return
         self._tree = tree
+        self.last_erased = max([self.last_erased, *(e.seq for e in made if e.kind is Kind.ERASED)])
         for waiting, entry in zip(work, made, strict=True):
             waiting.future.set_result(entry)
 
@@ -278,15 +293,4 @@ class Ledger:
         values = (seq, fact.recording, leaf, leaf_hash(leaf.encode()))
         db.execute("INSERT INTO entry (seq, recording, leaf, hash) VALUES (?, ?, ?, ?)", values)
         db.execute("INSERT INTO body VALUES (?, ?, ?)", (seq, salt, waiting.body))
-        return _entry((seq, leaf, waiting.body))
-
-
-def _entry(row: tuple[object, ...]) -> Entry:
-    seq, leaf, body = row
-    try:
-        fields = json.loads(str(leaf))
-        known = None if body is None else json.loads(str(body))
-        kind = Kind(fields["kind"])
-        return Entry(fields["seq"], fields["time"], kind, fields["recording"], fields["controller"], known)
-    except (ValueError, KeyError, TypeError) as error:
-        raise VaultError(f"entry {seq} of the ledger is damaged", "run: gdprcall audit verify") from error
+        return entry_of((seq, leaf, waiting.body))

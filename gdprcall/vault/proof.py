@@ -57,7 +57,7 @@ def examine(rows: Iterable[Row], size: int) -> Iterator[Finding]:
     trees = [Tree()]
     for row in rows:
         if row.seq != last + 1:
-            yield Finding("ledger", _span(last + 1, row.seq - 1), "missing")
+            yield Finding("ledger", span(last + 1, row.seq - 1), "missing")
             trees = []
         last = row.seq
         yield from _look_at(row)
@@ -68,14 +68,15 @@ def examine(rows: Iterable[Row], size: int) -> Iterator[Finding]:
         if trees:
             sound = row.seq
         else:
-            yield Finding("ledger", _span(sound + 1, row.seq), "not what leads to the checkpoint after them")
+            yield Finding("ledger", span(sound + 1, row.seq), "not what leads to the checkpoint after them")
     if last < size:
-        yield Finding("ledger", _span(last + 1, size), "cut off: a checkpoint knows of them")
+        yield Finding("ledger", span(last + 1, size), "cut off: a checkpoint knows of them")
     elif last > size:
-        yield Finding("ledger", _span(size + 1, last), "added by someone else: no checkpoint knows of them")
+        yield Finding("ledger", span(size + 1, last), "added by someone else: no checkpoint knows of them")
 
 
-def _span(first: int, last: int) -> str:
+def span(first: int, last: int) -> str:
+    """Return how entries from one number to another are named."""
     return f"entry {first}" if first == last else f"entries {first} to {last}"
 
 

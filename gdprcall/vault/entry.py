@@ -1,0 +1,73 @@
+"""What an entry of the ledger is, and what it can tell of. It reads and writes nothing."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gdprcall.errors import VaultError
+from gdprcall.times import rfc3339
+
+
+class Kind(StrEnum):
+    """What an entry tells."""
+
+    DAEMON_STARTED = "daemon_started"
+    DAEMON_STOPPED = "daemon_stopped"
+    DECISION = "decision"
+    STARTED = "started"
+    NOT_STARTED = "not_started"
+    STOPPED = "stopped"
+    WITHDRAWN = "withdrawn"
+    SEALED = "sealed"
+    QUARANTINED = "quarantined"
+    DISCARDED = "discarded"
+    ERASURE_INTENDED = "erasure_intended"
+    ERASED = "erased"
+    RELEASED = "released"
+    LOG_KEY = "log_key"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What is to be appended; ``body`` is JSON."""
+
+    kind: Kind
+    recording: str | None
+    controller: str | None
+    body: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry as it stands in the ledger; ``time`` in milliseconds; ``body`` is None once erased."""
+
+    seq: int
+    time: int
+    kind: Kind
+    recording: str | None
+    controller: str | None
+    body: Mapping[str, object] | None
+
+    def as_json(self) -> dict[str, object]:
+        """Return the entry for print, with an RFC 3339 time."""
+        return {
+            "seq": self.seq,
+            "time": rfc3339(self.time),
+            "kind": str(self.kind),
+            "recording": self.recording,
+            "controller": self.controller,
+            "body": None if self.body is None else dict(self.body),
+        }
+
+
+def entry_of(row: tuple[object, ...]) -> Entry:
+    """Return the entry of a row of number, leaf and body, None once that was erased; raises VaultError."""
+    seq, leaf, body = row
+    try:
+        fields = json.loads(str(leaf))
+        known = None if body is None else json.loads(str(body))
+        kind = Kind(fields["kind"])
+        return Entry(fields["seq"], fields["time"], kind, fields["recording"], fields["controller"], known)
+    except (ValueError, KeyError, TypeError) as error:
+        raise VaultError(f"entry {seq} of the ledger is damaged", "run: gdprcall audit verify") from error
