@@ -91,7 +91,7 @@ def verify(
     ledger = vault.ledger
     found = list(checks.verify(vault, progress))
     known = _known(vault, config)
-    kept, wrong = proving.claimed(((_named(one.size), one.note) for one in ledger.signed()), known)
+    kept, wrong = proving.claimed(((f"of {one.size} entries", one.note) for one in ledger.signed()), known)
     given, unsigned = proving.claimed(since, [_verifier(key)] if key else known)
     found += [*wrong, *unsigned]
     size, root = ledger.head()
@@ -120,7 +120,7 @@ def prove(vault: Vault, config: Config, id_: str, *, bodies: bool) -> Mapping[st
     try:
         checkpoint = checked(note, [_verifier(verifier)])
     except BadNote as error:
-        raise VaultError(f"the last checkpoint cannot be used: {error}", proving.DAMAGED) from error
+        raise VaultError(f"the last checkpoint is {error}", proving.DAMAGED) from error
     return proving.inclusion(vault.ledger, entries, checkpoint, note, verifier, bodies=bodies)
 
 
@@ -150,10 +150,6 @@ def _verifier(text: str) -> Verifier:
         return Verifier.parse(text)
     except BadKey as error:
         raise ConfigError(f"the key is no public key of a ledger: {error}", "see: gdprcall audit key") from error
-
-
-def _named(size: int) -> str:
-    return f"the checkpoint of {size} entries"
 
 
 def _json(findings: Sequence[Finding]) -> list[dict[str, object]]:

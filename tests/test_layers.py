@@ -26,6 +26,9 @@ LAYERS: dict[str, set[str]] = {
     "log": {"errors"},
     "asterisk": {"consent", "errors", "log"},
     "vault": {"age", "errors", "times"},
+    "handout": {"errors", "vault"},
+    "auditing": {"config", "errors", "handout", "vault"},
+    "checkpoints": {"auditing", "config", "errors", "log", "vault"},
     "prompts": {"errors", "policy"},
     "schema": set(),
     "config": {"age", "errors", "policy", "prompts", "schema"},
@@ -37,9 +40,9 @@ LAYERS: dict[str, set[str]] = {
     "intake": {"errors", "log", "vault", "work"},
     "recorder": {"calls", "errors", "evidence", "intake", "log", "vault"},
     "rights": {"errors", "vault"},
-    "operations": {"config", "errors", "rights", "times", "vault"},
+    "operations": {"auditing", "config", "errors", "rights", "times", "vault"},
     "api": {"errors", "log", "operations", "roles"},
-    "doctor": {"asterisk", "config", "errors", "prompts"},
+    "doctor": {"asterisk", "auditing", "config", "errors", "prompts"},
     "reception": {
         *("asterisk", "calls", "consent", "errors", "evidence", "intake", "log", "policy", "prompts", "recorder"),
         *("session", "vault"),
@@ -50,6 +53,7 @@ LAYERS: dict[str, set[str]] = {
             "api",
             "asterisk",
             "calls",
+            "checkpoints",
             "config",
             "consent",
             "errors",
@@ -66,6 +70,7 @@ LAYERS: dict[str, set[str]] = {
     "cli": {
         *(
             "age",
+            "auditing",
             "config",
             "service",
             "doctor",
@@ -87,7 +92,7 @@ LIBRARIES: dict[str, set[str]] = {
     "asyncinotify": {"asterisk.spool"},
     "babel": {"config", "prompts.texts"},
     "click": {"cli"},
-    "cryptography": {"age"},
+    "cryptography": {"age", "vault.note"},
     "panoramisk": {"asterisk.amilink"},
     "phonenumbers": {"vault.subjects"},
     "pydantic": {"config", "schema"},
@@ -96,12 +101,12 @@ LIBRARIES: dict[str, set[str]] = {
     "sqlite_utils": {"vault.database", "vault.index", "vault.keys", "vault.ledger"},
     "structlog": {"log"},
     # of Python's own: what starts programs, and what reaches a database
-    "subprocess": {"doctor.files", "prompts.synthesis"},
+    "subprocess": {"doctor.files", "handout", "prompts.synthesis"},
     "sqlite3": {"vault"},
 }
 
 # No clock, randomness, file, socket, log or task: these may import what is listed, and call nothing that reaches out.
-PURE = ("consent", "policy", "roles", "asterisk.agi", "asterisk.ami_events", "vault.merkle")
+PURE = ("consent", "policy", "roles", "asterisk.agi", "asterisk.ami_events", "vault.entry", "vault.merkle")
 PURE_LIBRARY = {
     "collections",
     "dataclasses",

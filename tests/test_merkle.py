@@ -2,11 +2,22 @@
 
 import hashlib
 
+import pymerkle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gdprcall.vault.merkle import Tree, leaf_hash, node_hash
+from gdprcall.vault.merkle import (
+    EMPTY_ROOT,
+    Tree,
+    begins,
+    consistency_ranges,
+    includes,
+    inclusion_ranges,
+    leaf_hash,
+    node_hash,
+    roots,
+)
 
 LEAVES = [
     b"",
@@ -68,3 +79,135 @@ def test_a_copy_grows_on_its_own() -> None:
 def test_a_leaf_is_never_taken_for_a_node() -> None:
     left, right = leaf_hash(b"a"), leaf_hash(b"b")
     assert leaf_hash(left + right) != node_hash(left, right)
+
+
+# From the tests of the Certificate Transparency reference implementation (merkle_tree_test.cc); it counts leaves from 1.
+L0, L1, L4 = (
+    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+    "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
+    "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+)
+N23 = "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e"
+N47 = "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4"
+N67 = "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0"
+N45 = "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a"
+PATHS = [
+    (0, 1, []),
+    (0, 8, [L1, N23, N47]),
+    (5, 8, [L4, N67, ROOTS[4]]),
+    (2, 3, [ROOTS[2]]),
+    (1, 5, [L0, N23, L4]),
+]
+CONSISTENCIES = [
+    (1, 1, []),
+    (1, 8, [L1, N23, N47]),
+    (6, 8, [N45, N67, ROOTS[4]]),
+    (2, 5, [N23, L4]),
+]
+HASHES = [leaf_hash(leaf) for leaf in LEAVES]
+
+
+def path_of(hashes: list[bytes], ranges: list[tuple[int, int]]) -> list[bytes]:
+    found = roots(iter(hashes), ranges)
+    return [found[part] for part in ranges]
+
+
+@pytest.mark.parametrize(("index", "size", "path"), PATHS)
+def test_inclusion_paths_are_those_of_the_reference_implementation(index: int, size: int, path: list[str]) -> None:
+    found = path_of(HASHES[:size], inclusion_ranges(index, size))
+    assert [part.hex() for part in found] == path
+    assert includes(HASHES[index], index, size, found, bytes.fromhex(ROOTS[size]))
+
+
+@pytest.mark.parametrize(("old", "new", "path"), CONSISTENCIES)
+def test_consistency_paths_are_those_of_the_reference_implementation(old: int, new: int, path: list[str]) -> None:
+    found = path_of(HASHES[:new], consistency_ranges(old, new))
+    assert [part.hex() for part in found] == path
+    assert begins(old, bytes.fromhex(ROOTS[old]), new, bytes.fromhex(ROOTS[new]), found)
+
+
+@st.composite
+def sizes(draw: st.DrawFn) -> tuple[int, int]:
+    new = draw(st.integers(1, 70))
+    return draw(st.integers(0, new)), new
+
+
+def numbered(size: int) -> list[bytes]:
+    return [leaf_hash(str(number).encode()) for number in range(size)]
+
+
+def wrong(path: list[bytes]) -> list[list[bytes]]:
+    """Return every path that is nearly this one."""
+    changed = [[*path[:at], leaf_hash(b"?"), *path[at + 1 :]] for at in range(len(path))]
+    return [*changed, [*path, leaf_hash(b"?")], *([path[:-1], path[1:]] if path else [])]
+
+
+@given(sizes())
+def test_each_leaf_is_proven_at_its_own_place_and_at_no_other(given_sizes: tuple[int, int]) -> None:
+    index, size = given_sizes
+    index = min(index, size - 1)
+    hashes = numbered(size)
+    root, path = by_definition(hashes), path_of(hashes, inclusion_ranges(index, size))
+    assert includes(hashes[index], index, size, path, root)
+    assert not includes(leaf_hash(b"?"), index, size, path, root)
+    assert not includes(hashes[index], index, size, path, leaf_hash(b"?"))
+    assert not any(includes(hashes[index], other, size, path, root) for other in range(-1, size + 1) if other != index)
+    assert not any(includes(hashes[index], index, size, other, root) for other in wrong(path))
+
+
+@given(sizes())
+def test_an_older_tree_is_proven_to_begin_the_newer_one_and_no_other(given_sizes: tuple[int, int]) -> None:
+    old, new = given_sizes
+    hashes = numbered(new)
+    before, after = by_definition(hashes[:old]), by_definition(hashes)
+    path = path_of(hashes, consistency_ranges(old, new))
+    assert begins(old, before, new, after, path)
+    assert not begins(old, leaf_hash(b"?"), new, after, path)
+    assert not begins(old, before, new, leaf_hash(b"?"), path) or old == 0
+    assert not any(begins(old, before, new, after, other) for other in wrong(path))
+    assert not begins(new + 1, before, new, after, path)
+    if 0 < old < new:
+        assert not begins(old, after, new, before, path)
+        assert not begins(old, before, new, after, [])
+
+
+def test_there_is_no_proof_for_what_is_not_in_the_tree() -> None:
+    with pytest.raises(ValueError, match="no such leaf"):
+        inclusion_ranges(3, 3)
+    with pytest.raises(ValueError, match="not the smaller"):
+        consistency_ranges(4, 3)
+    assert roots(iter(HASHES), [(0, 9), (4, 4), (0, 8)]) == {(4, 4): EMPTY_ROOT, (0, 8): bytes.fromhex(ROOTS[8])}
+
+
+def subproof(old: int, hashes: list[bytes], known: bool) -> list[bytes]:
+    """RFC 9162 section 2.1.4.1, written as it stands there: SUBPROOF."""
+    if old == len(hashes):
+        return [] if known else [by_definition(hashes)]
+    split = 1 << (len(hashes) - 1).bit_length() - 1
+    if old <= split:
+        return [*subproof(old, hashes[:split], known), by_definition(hashes[split:])]
+    return [*subproof(old - split, hashes[split:], False), by_definition(hashes[:split])]
+
+
+@given(sizes())
+def test_consistency_paths_are_those_that_the_definition_gives(given_sizes: tuple[int, int]) -> None:
+    old, new = given_sizes
+    hashes = numbered(new)
+    if old:
+        assert path_of(hashes, consistency_ranges(old, new)) == subproof(old, hashes, True)
+
+
+@given(sizes())
+def test_another_implementation_makes_the_same_inclusion_proofs_and_takes_ours(given_sizes: tuple[int, int]) -> None:
+    index, size = given_sizes
+    index = min(index, size - 1)
+    theirs = pymerkle.InmemoryTree(algorithm="sha256")
+    for number in range(size):
+        theirs.append_entry(str(number).encode())
+    hashes = numbered(size)
+    assert theirs.get_root() == by_definition(hashes)
+    known = theirs.prove_inclusion(index + 1, size)
+    path = [hashes[index], *path_of(hashes, inclusion_ranges(index, size))]
+    assert path == known.path
+    ours = pymerkle.InclusionProof("sha256", True, size, index + 1, known.rule, path)
+    pymerkle.verify_inclusion(hashes[index], theirs.get_root(), ours, index=index + 1, size=size)

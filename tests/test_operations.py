@@ -303,7 +303,12 @@ def test_a_whole_vault_verifies_and_a_changed_payload_is_named(tmp_path: Path) -
         recording = sealed(vault, tmp_path / "spool")
         context = asked(vault, tmp_path)
         whole = one(context, "audit/verify")
-        assert whole == {"findings": [], "entries": vault.ledger.size(), "root": vault.ledger.root().hex()}
+        assert whole == {
+            "findings": [],
+            "entries": vault.ledger.size(),
+            "root": vault.ledger.root().hex(),
+            "checkpoints": 0,
+        }
         place = vault.objects.path(recording, 1)
         place.chmod(0o600)
         data = bytearray(place.read_bytes())

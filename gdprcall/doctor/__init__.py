@@ -4,7 +4,7 @@ It changes nothing, and asks Asterisk for nothing that a caller could notice.
 """
 
 from gdprcall.config import Config
-from gdprcall.doctor import files, host, pbx
+from gdprcall.doctor import audit, files, host, pbx
 from gdprcall.doctor.finding import Finding, Grade
 
 __all__ = ["Finding", "Grade", "examine"]
@@ -15,6 +15,7 @@ async def examine(config: Config) -> list[Finding]:
     return [
         *files.secrets(config),
         *files.vault(config),
+        *audit.examine(config),
         *files.spool(config),
         *files.prompts(config),
         *await host.examine(config),

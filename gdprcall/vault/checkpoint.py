@@ -32,13 +32,13 @@ class Checkpoint:
         """Return the checkpoint of a text; further lines mean nothing to us. Raises BadNote."""
         lines = text.split("\n")
         if len(lines) < 4 or lines.pop() or not all(lines) or not _SIZE.fullmatch(lines[1]):
-            raise BadNote("it is no checkpoint")
+            raise BadNote("no checkpoint")
         try:
             root = base64.b64decode(lines[2], validate=True)
         except (binascii.Error, ValueError) as error:
-            raise BadNote("it is no checkpoint") from error
+            raise BadNote("no checkpoint") from error
         if len(root) != ROOT_BYTES:
-            raise BadNote("it is no checkpoint")
+            raise BadNote("no checkpoint")
         return cls(lines[0], int(lines[1]), root)
 
 
@@ -52,7 +52,7 @@ def checked(note: str, verifiers: Iterable[Verifier]) -> Checkpoint:
     text, verifier = opened(note, verifiers)
     checkpoint = Checkpoint.parse(text)
     if checkpoint.origin != verifier.name:
-        raise BadNote("it is the checkpoint of another ledger")
+        raise BadNote("the checkpoint of another ledger")
     return checkpoint
 
 

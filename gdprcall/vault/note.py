@@ -109,22 +109,22 @@ def opened(note: str, verifiers: Iterable[Verifier]) -> tuple[str, Verifier]:
     Raises BadNote when none did, or when the signature of a known one is wrong; those of unknown keys are passed over.
     """
     if len(note) > LARGEST_NOTE or re.search(r"[\x00-\x09\x0b-\x1f]", note):
-        raise BadNote("it is no signed note")
+        raise BadNote("no signed note")
     text, gap, lines = note.rpartition("\n\n")
     matches = [_LINE.fullmatch(line) for line in lines.removesuffix("\n").split("\n")]
     if not gap or not text or not lines.endswith("\n") or len(matches) > MOST_SIGNATURES:
-        raise BadNote("it is no signed note")
+        raise BadNote("no signed note")
     known, found = {(verifier.name, verifier.id): verifier for verifier in verifiers}, list[Verifier]()
     for match in matches:
         if match is None:
-            raise BadNote("it has a line that is no signature")
+            raise BadNote("no signed note: one of its lines is no signature")
         id_, signature = _signature(match[2])
         verifier = known.get((match[1], id_))
         if verifier is not None and not verifier.signed(f"{text}\n", signature):
-            raise BadNote("it was changed after it was signed")
+            raise BadNote("changed after it was signed")
         found += [verifier] if verifier else []
     if not found:
-        raise BadNote("it is not signed by a key that is known here")
+        raise BadNote("not signed by a key that is known here")
     return f"{text}\n", found[0]
 
 
@@ -132,7 +132,7 @@ def _signature(encoded: str) -> tuple[bytes, bytes]:
     try:
         value = base64.b64decode(encoded, validate=True)
     except binascii.Error as error:
-        raise BadNote("it has a line that is no signature") from error
+        raise BadNote("no signed note: one of its lines is no signature") from error
     return value[:ID_BYTES], value[ID_BYTES:]
 
 

@@ -22,7 +22,7 @@ DAMAGED = "run: gdprcall audit verify"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A signed checkpoint under the name that it is spoken of."""
+    """A signed checkpoint, and by what name it is told from others."""
 
     name: str
     note: str
@@ -50,12 +50,14 @@ def compare(claims: Sequence[Claim], hashes: Iterable[bytes]) -> Iterator[Findin
         while tree.size < size:
             value = next(values, None)
             if value is None:
-                yield Finding("ledger", span(tree.size + 1, size), f"cut off: {claim.name} knows of them")
+                yield Finding(
+                    "ledger", span(tree.size + 1, size), f"cut off: the checkpoint {claim.name} knows of them"
+                )
                 return
             tree.append(value)
         if tree.root() != claim.checkpoint.root:
             place = span(sound + 1, size) if size else "the empty ledger"
-            yield Finding("ledger", place, f"not what they were when {claim.name} was signed")
+            yield Finding("ledger", place, f"not as the checkpoint {claim.name} says")
             return
         sound = size
 

@@ -111,6 +111,7 @@ class Installation:
                 timeout=self._timeout,
             )
         )
+        self.cli("audit", "key", "--new", "pbx.example/gdprcall")
         self.cli("prompts", "build", "--speed", str(self._speed))
 
     def __enter__(self) -> "Installation":
