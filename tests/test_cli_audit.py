@@ -31,8 +31,8 @@ class Audited(Shell):
     def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
         super().__init__(folder, capture)
         self.out = folder / "out"
-        for path in (self.out, folder / "secrets"):
-            path.mkdir(exist_ok=True)
+        self.out.mkdir()
+        self.signing_key.unlink()
         self.configure(f'checkpoint_folder = "{self.out}"')
         self.key = self.said("audit", "key", "--new", ORIGIN).strip()
 
@@ -115,7 +115,7 @@ def consistent(proof: dict[str, object], old: tuple[int, bytes], new: tuple[int,
 
 
 def test_a_key_is_made_once_for_its_owner_alone_and_its_public_half_is_printed(shell: Audited) -> None:
-    secret = shell.folder / "secrets" / "log-signing-key"
+    secret = shell.signing_key
     assert secret.stat().st_mode & 0o777 == 0o600
     assert secret.read_text().startswith(f"PRIVATE+KEY+{ORIGIN}+")
     assert shell.key.startswith(f"{ORIGIN}+")
@@ -127,7 +127,7 @@ def test_a_key_is_made_once_for_its_owner_alone_and_its_public_half_is_printed(s
 
 @pytest.mark.parametrize("words", [("checkpoint",), ("key",), ("prove", RECORDING)], ids=" ".join)
 def test_without_a_key_nothing_is_signed_and_the_hint_makes_one(shell: Audited, words: tuple[str, ...]) -> None:
-    secret = shell.folder / "secrets" / "log-signing-key"
+    secret = shell.signing_key
     kept = secret.read_text()
     secret.unlink()
     status, _, err = shell("audit", *words)
@@ -248,7 +248,7 @@ def test_verify_since_proves_that_the_ledger_only_grew_and_a_stranger_can_check_
 
 def test_verify_since_goes_without_the_private_key_when_the_public_one_is_given(shell: Audited) -> None:
     shell.said("audit", "checkpoint")
-    (shell.folder / "secrets" / "log-signing-key").unlink()
+    shell.signing_key.unlink()
     result = shell.json("audit", "verify", "--since", str(shell.handed()[0]), "--key", shell.key)
     assert result["since"][0]["checkpoint"] is None  # type: ignore[index]
     assert shell("audit", "verify", "--since", str(shell.handed()[0]), "--key", "nonsense")[0] == 2
@@ -373,7 +373,7 @@ def test_a_checkpoint_file_that_is_not_what_was_signed_is_named(nine: Audited, t
 
 
 def test_a_new_key_is_noted_in_the_ledger_and_the_checkpoints_of_the_old_one_stay_good(nine: Audited) -> None:
-    secret = nine.folder / "secrets" / "log-signing-key"
+    secret = nine.signing_key
     secret.rename(nine.folder / "old")
     nine.said("audit", "key", "--new", ORIGIN)
     nine.said("audit", "checkpoint")

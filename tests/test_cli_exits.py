@@ -11,6 +11,7 @@ import pytest
 
 from gdprcall.cli.main import root, run
 from gdprcall.vault.archive import Vault
+from gdprcall.vault.note import Signer
 from tests import vaults
 
 CONFIG = """
@@ -47,6 +48,10 @@ class Shell:
         self.config.write_text(CONFIG.format(folder=folder, recipient=vaults.ACME.recipients[0]))
         self.identity = folder / "acme.identity"
         self.identity.write_text(vaults.ACME.identities[0].encode() + "\n")
+        self.signing_key = folder / "secrets" / "log-signing-key"
+        self.signing_key.parent.mkdir(exist_ok=True)
+        self.signing_key.write_text(Signer("pbx.example/gdprcall", bytes(range(32))).encode() + "\n")
+        self.signing_key.chmod(0o600)
         with Vault.open(folder / "vault", clock=vaults.Clock()) as vault:
             vaults.sealed(vault, folder / "spool")
 
