@@ -92,7 +92,6 @@ def test_the_daemon_refuses_a_configuration_with_mistakes_with_status_2(shell: S
 
 
 def test_the_daemon_refuses_to_start_beside_an_identity(shell: Shell) -> None:
-    (shell.folder / "secrets").mkdir()
     (shell.folder / "secrets" / "acme").write_text(vaults.ACME.identities[0].encode())
     done = ran("--config", str(shell.config), "serve")
     assert done.returncode == 2
