@@ -11,9 +11,8 @@ from gdprcall.errors import ConfigError, VaultError
 from gdprcall.handout import HandOut
 from gdprcall.vault import checks, proving
 from gdprcall.vault.archive import Vault
-from gdprcall.vault.checkpoint import Checkpoint, checked, signed
+from gdprcall.vault.checkpoint import Checkpoint, Signed, checked, signed
 from gdprcall.vault.entry import Fact, Kind
-from gdprcall.vault.ledger import Signed
 from gdprcall.vault.note import BadKey, BadNote, Signer, Verifier
 from gdprcall.vault.proof import Finding
 
@@ -68,7 +67,7 @@ def make(vault: Vault, config: Config) -> Made:
     verifier = key.verifier().encode()
     if not ledger.trusted():
         raise VaultError("a damaged ledger is not signed", proving.DAMAGED)
-    if all((entry.body or {}).get("verifier") != verifier for entry in ledger.key_entries()):
+    if not any(last.verifier == verifier for last in ledger.signed(1)) and not _noted(vault, verifier):
         # Written before its first signature, so that every kept checkpoint's key stands in the tree itself.
         vault.note(Fact(Kind.LOG_KEY, None, None, {"verifier": verifier}))
     size, root = ledger.head()
@@ -122,6 +121,10 @@ def prove(vault: Vault, config: Config, id_: str, *, bodies: bool) -> Mapping[st
     except BadNote as error:
         raise VaultError(f"the last checkpoint is {error}", proving.DAMAGED) from error
     return proving.inclusion(vault.ledger, entries, checkpoint, note, verifier, bodies=bodies)
+
+
+def _noted(vault: Vault, verifier: str) -> bool:
+    return any((entry.body or {}).get("verifier") == verifier for entry in vault.ledger.key_entries())
 
 
 def _since(vault: Vault, config: Config, given: Sequence[proving.Claim]) -> list[dict[str, object]]:

@@ -217,3 +217,31 @@ def test_fastagi_listens_on_any_address_of_the_loopback(tmp_path: Path, text: st
     path = tmp_path / "gdprcall.toml"
     path.write_text(GOOD.replace("[lines.support]", f'[asterisk]\nagi_listen = "{text}"\n[lines.support]', 1))
     assert config.load(path).asterisk.agi_listen == address
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('checkpoint_folder = "out"', "audit.checkpoint_folder: must be a whole path"),
+        ('checkpoint_folder = "/var/lib/gdprcall/out"', "audit.checkpoint_folder: lies in /var/lib/gdprcall"),
+        ('checkpoint_folder = "/etc/gdprcall/secrets"', "audit.checkpoint_folder: lies in /etc/gdprcall/secrets"),
+        ('checkpoint_command = ["send"]', "audit.checkpoint_command: the program has no whole path"),
+        ('checkpoint_command = "/bin/send"', "audit.checkpoint_command: "),
+        ('checkpoint_folders = "/out"', "did you mean checkpoint_folder?"),
+    ],
+)
+def test_where_checkpoints_go_is_checked_before_anything_runs(tmp_path: Path, lines: str, said: str) -> None:
+    path = tmp_path / "gdprcall.toml"
+    path.write_text(f"[audit]\n{lines}\n")
+    with pytest.raises(ConfigError) as caught:
+        config.load(path)
+    assert said in caught.value.message
+
+
+def test_checkpoints_go_where_the_configuration_says(tmp_path: Path) -> None:
+    path = tmp_path / "gdprcall.toml"
+    path.write_text('[audit]\ncheckpoint_folder = "/srv/out"\ncheckpoint_command = ["/bin/send", "there"]\n')
+    loaded = config.load(path)
+    assert (loaded.checkpoint_folder, loaded.checkpoint_command) == (Path("/srv/out"), ("/bin/send", "there"))
+    path.write_text("")
+    assert (config.load(path).checkpoint_folder, config.load(path).checkpoint_command) == (None, ())

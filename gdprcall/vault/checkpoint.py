@@ -42,6 +42,16 @@ class Checkpoint:
         return cls(lines[0], int(lines[1]), root)
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signed checkpoint as it is kept: the note, the public key it names, and whether it has left this host."""
+
+    size: int
+    note: str
+    verifier: str
+    handed: bool
+
+
 def signed(size: int, root: bytes, signer: Signer) -> str:
     """Return the note of a checkpoint; the key's name is the ledger's."""
     return signer.sign(Checkpoint(signer.name, size, root).text())

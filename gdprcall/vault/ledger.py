@@ -17,7 +17,7 @@ from sqlite_utils import Database, Migrations
 
 from gdprcall.errors import VaultError
 from gdprcall.times import Clock, now_ms
-from gdprcall.vault.checkpoint import root_of
+from gdprcall.vault.checkpoint import Signed, root_of
 from gdprcall.vault.database import Store
 from gdprcall.vault.entry import Entry, Fact, Kind, entry_of
 from gdprcall.vault.merkle import EMPTY_ROOT, Tree, leaf_hash
@@ -31,6 +31,9 @@ GROUP = 512
 
 PAGE = 1000
 """How many rows are read at once: between two pages the writer has its turn."""
+
+PART = 20_000
+"""How many rows are looked through at once for what few of them are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +68,6 @@ def signed_checkpoints(db: Database) -> None:
     db.conn.execute(
         "CREATE TABLE signed (size INTEGER PRIMARY KEY, note TEXT NOT NULL, verifier TEXT NOT NULL, handed INTEGER) STRICT"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """A signed checkpoint as it is kept: the note, the public key it names, and whether it has left this host."""
-
-    size: int
-    note: str
-    verifier: str
-    handed: bool
 
 
 class Ledger:
@@ -145,9 +138,11 @@ class Ledger:
 
     def key_entries(self) -> list[Entry]:
         """Return the entries that tell by which keys checkpoints are signed."""
-        sql = "SELECT seq, leaf, body FROM entry LEFT JOIN body USING (seq) WHERE leaf LIKE ? ORDER BY seq"
-        entries = [entry_of(row) for row in self._store.rows(sql, ('%"kind":"log_key"%',))]
-        return [entry for entry in entries if entry.kind is Kind.LOG_KEY]
+        sql = """SELECT entry.seq, leaf, body FROM entry LEFT JOIN body USING (seq)
+            WHERE entry.seq > ? AND entry.seq <= ? AND leaf LIKE '%"kind":"log_key"%' ORDER BY entry.seq"""
+        # In parts, so that the writer has its turn.
+        parts = (self._store.rows(sql, (after, after + PART)) for after in range(0, self.size(), PART))
+        return [entry for part in parts for entry in map(entry_of, part) if entry.kind is Kind.LOG_KEY]
 
     def keep(self, signed: Signed) -> None:
         """Keep a signed checkpoint durably, in the place of another of the same size; raises VaultError."""
