@@ -14,7 +14,7 @@ from gdprcall.vault.rows import RecordingRow, SegmentFacts
 from gdprcall.vault.wav import EMPTY_WAV_BYTES, EmptyWav, NotAWav
 from gdprcall.work import Found, Work
 
-AT_ONCE = 6
+AT_ONCE = 4
 """How many files are sealed side by side: each waits for the disk several times, and their notes share one fsync."""
 SWEEP_SECONDS = 60
 """How often the spool is looked through for files that no event told of."""

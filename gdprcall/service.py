@@ -21,7 +21,7 @@ LOCK_SECONDS = 8.0
 
 SWITCH_SECONDS = 0.001
 """How long a thread that seals may keep the interpreter from the thread that answers callers."""
-THREADS = 16
+THREADS = 10
 """More than seal side by side: a decision that must become durable never waits behind them for a thread."""
 
 

@@ -163,7 +163,8 @@ class Sipp:
 
     def counted(self) -> Counted:
         """Return what it counted, from its own statistics."""
-        rows = list(csv.DictReader(self._file("csv").open(), delimiter=";"))
+        with self._file("csv").open() as file:
+            rows = list(csv.DictReader(file, delimiter=";"))
         last = rows[-1]
         placed = int(last["TotalCallCreated"])
         # The rate while calls were still being placed: from the first to the last row in which there were new ones.
