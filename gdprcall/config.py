@@ -52,6 +52,13 @@ class Config:
     warnings: tuple[str, ...] = ()
     checkpoint_folder: Path | None = None
     checkpoint_command: tuple[str, ...] = ()
+    key_days: int = 14
+    tombstones: Path | None = None
+
+    @property
+    def waiting_tombstones(self) -> Path:
+        """Where tombstones wait that could not be handed out."""
+        return self.vault / "tombstones"
 
     @property
     def prompts(self) -> Path:
@@ -105,7 +112,9 @@ def load(path: Path) -> Config:
     vault, socket, secrets = Path(file.vault.folder), Path(file.vault.socket), Path(file.secrets.folder)
     drop = Path(file.audit.checkpoint_folder) if file.audit.checkpoint_folder else None
     command = tuple(file.audit.checkpoint_command)
-    return Config(path, _places(file.asterisk), vault, socket, secrets, policy, warnings, drop, command)
+    days, tombstones = file.backup.key_days, Path(file.backup.tombstones) if file.backup.tombstones else None
+    places = _places(file.asterisk)
+    return Config(path, places, vault, socket, secrets, policy, warnings, drop, command, days, tombstones)
 
 
 def _places(asterisk: schema.Asterisk) -> AsteriskPlaces:

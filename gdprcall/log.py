@@ -90,6 +90,9 @@ EVENTS: Mapping[str, Event] = {
     "checkpoint_failed": Event(
         "error", "no checkpoint of the ledger left this host; it is tried again every five minutes", "see hint"
     ),
+    "tombstone_failed": Event(
+        "error", "a tombstone did not leave this host: a restore would not know of that erasure", "see hint"
+    ),
     "prompt_unfit": Event(
         "error", "a prompt is missing or changed: the line is not recorded", "gdprcall prompts build"
     ),

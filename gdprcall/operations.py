@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from gdprcall import auditing
+from gdprcall import auditing, safekeeping
 from gdprcall.config import Config
 from gdprcall.errors import ConfigError, GdprcallError, NotFound, VaultError
 from gdprcall.rights import erasure, retention
@@ -172,6 +173,12 @@ def audit_key(context: Context, _params: Params) -> Json:
     return {"origin": key.name, "verifier": key.verifier().encode()}
 
 
+def vault_backup(context: Context, params: Params) -> Json:
+    """Make a backup in a folder of this host, or with ``dry_run`` return what it would be."""
+    folder, dry_run = Path(_text(params, "folder")), _flag(params, "dry_run")
+    return safekeeping.back_up(context.vault, context.config, folder, dry_run=dry_run, progress=context.progress)
+
+
 OPERATIONS: Mapping[str, Operation] = {
     "status": status,
     "decisions/list": decisions_list,
@@ -186,8 +193,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "audit/checkpoint": audit_checkpoint,
     "audit/prove": audit_prove,
     "audit/key": audit_key,
+    "vault/backup": vault_backup,
 }
-CHANGING = frozenset({"recordings/erase", "retention/sweep"})
+CHANGING = frozenset({"recordings/erase", "retention/sweep", "vault/backup"})
 
 
 def export(context: Context, recording: str, segment: int, purpose: str) -> Export:

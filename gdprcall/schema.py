@@ -62,6 +62,13 @@ class Audit(Section):
     checkpoint_command: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=32)] = []
 
 
+class Backup(Section):
+    """How long backups of keys may exist, and where tombstones leave the host."""
+
+    key_days: Annotated[int, Field(ge=1, le=366)] = 14
+    tombstones: Annotated[str, Field(pattern=r"^(/.*)?$", max_length=4096)] = ""
+
+
 class Controller(Section):
     """A company that has calls recorded."""
 
@@ -95,6 +102,7 @@ class File(Section):
     vault: Vault = Vault()
     secrets: Secrets = Secrets()
     audit: Audit = Audit()
+    backup: Backup = Backup()
     controllers: dict[Id, Controller] = {}
     lines: dict[Id, Line] = {}
 
@@ -127,6 +135,7 @@ def _names(location: tuple[int | str, ...]) -> list[str]:
         "vault": Vault,
         "secrets": Secrets,
         "audit": Audit,
+        "backup": Backup,
         "controllers": Controller,
         "lines": Line,
     }

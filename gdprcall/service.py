@@ -12,9 +12,11 @@ from pathlib import Path
 
 from gdprcall import config
 from gdprcall.daemon import Daemon
-from gdprcall.errors import GdprcallError
+from gdprcall.errors import GdprcallError, VaultError
 from gdprcall.log import get_logger
-from gdprcall.vault.archive import InUse, Vault
+from gdprcall.vault.archive import Vault
+from gdprcall.vault.lock import InUse
+from gdprcall.vault.tombstones import Tombstones
 
 LOCK_SECONDS = 8.0
 """How long the vault may be in use by somebody else at the start; systemd gives up after five quick failures."""
@@ -29,7 +31,7 @@ def serve(path: Path) -> None:
     """Serve until told to stop; raises GdprcallError when it cannot start or go on."""
     settings = config.load(path)
     config.refuse_identities(settings)
-    vault = _opened(settings.vault)
+    vault = _opened(settings)
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
         asyncio.run(_run(Daemon(settings, vault)))
@@ -44,16 +46,21 @@ async def _run(daemon: Daemon) -> None:
     await daemon.run()
 
 
-def _opened(folder: Path) -> Vault:
+def _opened(settings: config.Config) -> Vault:
     """Return the vault; a command that uses it just now, such as the daily sweep, is waited for."""
     end = time.monotonic() + LOCK_SECONDS
+    tombstones = Tombstones(settings.tombstones, settings.waiting_tombstones, _not_handed_out)
     while True:
         try:
-            return Vault.open(folder)
+            return Vault.open(settings.vault, tombstones=tombstones)
         except InUse:
             if time.monotonic() > end:
                 raise
             time.sleep(0.2)
+
+
+def _not_handed_out(error: VaultError) -> None:
+    get_logger().error("tombstone_failed", error=type(error).__name__, hint=error.hint)
 
 
 def _told(error: Exception) -> Exception:

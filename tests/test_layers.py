@@ -40,7 +40,8 @@ LAYERS: dict[str, set[str]] = {
     "intake": {"errors", "log", "vault", "work"},
     "recorder": {"calls", "errors", "evidence", "intake", "log", "vault"},
     "rights": {"errors", "vault"},
-    "operations": {"auditing", "config", "errors", "rights", "times", "vault"},
+    "safekeeping": {"config", "errors", "vault"},
+    "operations": {"auditing", "config", "errors", "rights", "safekeeping", "times", "vault"},
     "api": {"errors", "log", "operations", "roles"},
     "doctor": {"asterisk", "auditing", "config", "errors", "prompts"},
     "reception": {

@@ -61,6 +61,7 @@ def test_every_command_is_ours_or_proven_by_a_named_test() -> None:
         "retention",
         "audit",
         "simulate",
+        "vault",
     }
     all_tests = "".join(path.read_text() for path in TESTS.glob("test_*.py"))
     for command in commands():
@@ -95,7 +96,9 @@ def test_every_option_that_the_readme_uses_exists() -> None:
             continue
         names = [word for word in words[1:] if not word.startswith("-") and "/" not in word]
         path = (
-            names[:2] if names[0] in {"keys", "prompts", "decisions", "recordings", "retention", "audit"} else names[:1]
+            names[:2]
+            if names[0] in {"keys", "prompts", "decisions", "recordings", "retention", "audit", "vault"}
+            else names[:1]
         )
         shown = runner.invoke(root, [*path, "--help"]).output
         for option in (word for word in words if word.startswith("--") and word != "--config"):

@@ -404,6 +404,7 @@ def test_an_erased_recording_is_in_no_file_and_its_proof_remains(tmp_path: Path,
             ("header", True),
             ("payload", True),
             ("index", True),
+            ("backups", True),
         ]
         assert "3 slots overwritten" in receipt.steps[1].seen
         assert "2 files removed" in receipt.steps[2].seen

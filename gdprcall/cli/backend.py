@@ -17,8 +17,10 @@ import click
 from gdprcall import errors, operations
 from gdprcall.config import Config
 from gdprcall.errors import GdprcallError, VaultError
-from gdprcall.vault.archive import InUse, Vault
+from gdprcall.vault.archive import Vault
 from gdprcall.vault.checks import Progress
+from gdprcall.vault.lock import InUse
+from gdprcall.vault.tombstones import Tombstones
 
 SECONDS = 3600.0
 """A sweep or a verification of a large vault takes its time; the daemon ends the connection when it stops."""
@@ -89,11 +91,17 @@ class Backend:
             raise GdprcallError(f"the daemon's socket cannot be used: {error.strerror or error}", hint) from error
         return connection
 
+    def opened(self) -> Vault:
+        """Return the vault, opened here; raises VaultError, also when another process has it open."""
+        waiting = self._config.waiting_tombstones
+        tombstones = Tombstones(self._config.tombstones, waiting, _warn)
+        return Vault.open(self._config.vault, tombstones=tombstones)
+
     @contextmanager
     def _context(self) -> Iterator[operations.Context]:
         """Yield the vault, opened here; raises VaultError, also when another process has it open."""
         try:
-            vault = Vault.open(self._config.vault)
+            vault = self.opened()
         except InUse as error:
             hint = f"wait for it; if that is the daemon, is {self._config.socket} its vault.socket?"
             raise InUse(f"{error.message}, and no daemon answers", hint) from error
@@ -107,6 +115,7 @@ class Backend:
 
 
 def _warn(error: GdprcallError) -> None:
+    """Say what went wrong on standard error, and go on."""
     click.echo(f"warning: {error.message}\nhint: {error.hint}", err=True)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from gdprcall import __version__, config, log
-from gdprcall.cli import audit, daemon, decisions, keys, prompts, recordings, retention
+from gdprcall.cli import audit, daemon, decisions, keys, prompts, recordings, retention, vault
 from gdprcall.cli.output import complain
 from gdprcall.cli.shared import Shared, example
 from gdprcall.errors import GdprcallError
@@ -38,7 +38,7 @@ def root(context: click.Context, path: Path) -> None:
 
 for command in (*daemon.COMMANDS, audit.audit, decisions.decisions, keys.keys, prompts.prompts):
     root.add_command(command)
-for command in (recordings.recordings, retention.retention):
+for command in (recordings.recordings, retention.retention, vault.vault):
     root.add_command(command)
 
 

@@ -3,7 +3,6 @@
 It cannot open what it seals. In which order a recording is sealed and destroyed stands in ``sealing`` and ``erasing``.
 """
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -20,19 +19,14 @@ from gdprcall.vault.binding import NUMBER, binding_stanza, bound_header, check_h
 from gdprcall.vault.index import Index
 from gdprcall.vault.keys import Keys, Slot
 from gdprcall.vault.ledger import Entry, Fact, Kind, Ledger
-from gdprcall.vault.objects import Objects, sync_folder
+from gdprcall.vault.lock import exclusive, settle
+from gdprcall.vault.objects import Objects
 from gdprcall.vault.proof import Finding
 from gdprcall.vault.rows import DecisionRow, Export, Receipt, RecordingRow, SegmentFacts, SegmentRow, Wanted
 from gdprcall.vault.stores import Step, Stores
-
-OTHERS = 0o077
-"""The mode bits that nobody but the owner of the vault folder needs."""
+from gdprcall.vault.tombstones import Tombstones
 
 VERIFY_HINT = "run: gdprcall audit verify"
-
-
-class InUse(VaultError):
-    """Another process has the vault open."""
 
 
 class Vault:
@@ -52,24 +46,25 @@ class Vault:
         clock: Clock = now_ms,
         random: Callable[[int], bytes] = os.urandom,
         step: Step = lambda _name: None,
+        tombstones: Tombstones | None = None,
     ) -> "Vault":
         """Open the vault, making the folder if it is not there; raises VaultError, also when another has it open.
 
         ``step`` is called with a name between any two durable writes: the place where tests pull the plug.
+        ``tombstones`` says where the tombstone of each erasure leaves this host.
         """
         with ExitStack() as opened:
-            opened.callback(os.close, _exclusive(folder))
+            opened.callback(os.close, exclusive(folder))
+            settle(folder)
             ledger = Ledger(folder / "ledger.db", clock=clock, random=random)
             opened.callback(ledger.close)
             keys = Keys(folder / "keys.db")
             opened.callback(keys.close)
             index = Index(folder / "index.db")
             opened.callback(index.close)
-            stores = Stores(ledger, keys, index, Objects(folder / "objects"), clock, random, step)
-            _distrust(stores)
-            stores.catch_up()
-            if ledger.trusted():
-                _sweep(stores)
+            objects, drop = Objects(folder / "objects"), tombstones or Tombstones()
+            stores = Stores(ledger, keys, index, objects, clock, random, step, drop)
+            _begin(stores)
             return cls(folder, stores, opened.pop_all())
 
     def close(self) -> None:
@@ -249,6 +244,15 @@ class Vault:
         return str((intents[-1].body or {}).get("reason", "")) if intents else "withdrawn"
 
 
+def _begin(stores: Stores) -> None:
+    """Bring the stores into step, and finish what a crash left."""
+    _distrust(stores)
+    stores.catch_up()
+    stores.tombstones.retry()
+    if stores.ledger.trusted():
+        _sweep(stores)
+
+
 def _distrust(stores: Stores) -> None:
     """Let the ledger take nothing more when the other stores show that it is not the one they were filled with."""
     if stores.index.applied() > stores.ledger.size():
@@ -271,28 +275,3 @@ def _sweep(stores: Stores) -> None:
     for recording, _ in stores.keys.names(Slot.NUMBER):
         if recording not in recordings | headers and not any(stores.ledger.entries(recording=recording)):
             stores.keys.destroy(recording, 0)
-
-
-def _exclusive(folder: Path) -> int:
-    """Return the descriptor that holds the vault's lock, for as long as it is open; makes the folder."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if folder.stat().st_mode & OTHERS:
-            folder.chmod(0o700)
-        sync_folder(folder.parent)
-        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise VaultError(
-            f"{folder} cannot be used: {error.strerror}", "run as the user gdprcall, or mend the modes"
-        ) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
-        os.close(descriptor)
-        raise InUse(
-            f"the vault {folder} is in use by process {holder}", "stop it, or talk to it: gdprcall status"
-        ) from error
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    return descriptor

@@ -3,6 +3,7 @@
 It runs no query of its own beyond the pragmas, and reads each of them back.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ PRAGMAS: dict[str, str | int] = {"journal_mode": "wal", "synchronous": 2, "secur
 LAZY: dict[str, str | int] = {"synchronous": 1}
 """NORMAL: whole after any crash, though its last commits may be missing. A checkpoint syncs all the same."""
 
+SNAPSHOT_TRIES = 3
+
 WRITE_HINT = "check free space, and the owner and modes of the vault folder"
 
 
@@ -32,6 +35,7 @@ class Store:
         """Open or make the file; one that can be made anew from another need not be ``durable`` at each commit."""
         self.path = path
         self.lock = RLock()
+        self._reader: sqlite3.Connection | None = None
         try:
             path.touch(mode=0o600, exist_ok=True)
             self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=BUSY_S)
@@ -82,10 +86,49 @@ class Store:
         """Move the write-ahead log into the file and cut it to nothing; False while a reader holds it open."""
         with self.lock:
             try:
+                reader = self._reader
+                if reader is not None:  # our own copying yields: what it read of the log would keep it open
+                    reader.interrupt()
                 busy, _, _ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             except sqlite3.Error as error:
                 raise VaultError(f"{self.path.name} could not be checkpointed: {_what(error)}", WRITE_HINT) from error
             return not busy
+
+    def snapshot(self, target: Path) -> None:
+        """Write a copy without what lies between the rows to ``target``, which must not be there, and make it durable.
+
+        Writers go on meanwhile; when the log is to be cut, the copy begins anew, and in the end it has the file for
+        itself. Raises VaultError.
+        """
+        try:
+            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            if not any(self._copied(target) for _ in range(SNAPSHOT_TRIES)):
+                with self.lock:
+                    self.connection.execute("VACUUM INTO ?", (str(target),))
+            descriptor = os.open(target, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except (sqlite3.Error, OSError) as error:
+            hint = "check free space where it is copied to"
+            raise VaultError(f"{self.path.name} could not be copied: {_what(error)}", hint) from error
+
+    def _copied(self, target: Path) -> bool:
+        """Copy over a connection of its own; whether it came to an end before the log had to be cut."""
+        reader = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        self._reader = reader
+        try:
+            reader.execute("VACUUM INTO ?", (str(target),))
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                raise
+            os.truncate(target, 0)
+            return False
+        finally:
+            self._reader = None
+            reader.close()
+        return True
 
     def vacuum(self) -> None:
         """Write the whole file anew, without what lies between its rows; raises VaultError."""

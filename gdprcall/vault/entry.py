@@ -25,6 +25,10 @@ class Kind(StrEnum):
     ERASURE_INTENDED = "erasure_intended"
     ERASED = "erased"
     RELEASED = "released"
+    KEYS_BACKED_UP = "keys_backed_up"
+    BACKED_UP = "backed_up"
+    RESTORED = "restored"
+    KEYS_RESTORED = "keys_restored"
     LOG_KEY = "log_key"
 
 

@@ -7,6 +7,7 @@ done without having looked.
 from collections.abc import Iterator
 
 from gdprcall.errors import VaultError
+from gdprcall.times import rfc3339
 from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.vault.rows import ErasureStep, Receipt, RecordingRow
 from gdprcall.vault.stores import Stores
@@ -33,9 +34,19 @@ def erase(stores: Stores, recording: str, *, reason: str, actor: str) -> Receipt
 def _steps(stores: Stores, row: RecordingRow) -> Iterator[ErasureStep]:
     seen = "noted before this was interrupted" if row.erasing else "durable in the ledger"
     yield ErasureStep("intent", ok=True, seen=seen)
+    yield from _hand_out(stores, row)
     yield _destroy_header(stores, row.id)
     yield _remove_payloads(stores, row.id)
     yield _clear_index(stores, row.id)
+    yield _name_backups(stores, row.controller)
+
+
+def _hand_out(stores: Stores, row: RecordingRow) -> Iterator[ErasureStep]:
+    """Let the tombstone leave this host before anything is destroyed; what keeps it here keeps no erasure back."""
+    if stores.tombstones:
+        out = stores.tombstones.hand_out(row.id, row.controller, stores.clock())
+        stores.step("tombstone handed out")
+        yield ErasureStep("tombstone", ok=out, seen="handed out of the host" if out else "could not be handed out")
 
 
 def _destroy_header(stores: Stores, recording: str) -> ErasureStep:
@@ -67,6 +78,18 @@ def _clear_index(stores: Stores, recording: str) -> ErasureStep:
     ok = row is not None and row.subject is None
     stores.step("index cleared")
     return ErasureStep("index", ok=ok, seen="pseudonym removed, log cut" if ok else "pseudonym still there")
+
+
+def _name_backups(stores: Stores, controller: str) -> ErasureStep:
+    """Say until when copies of the header outside the vault may exist: there it was not overwritten."""
+    until = stores.index.keys_kept_until(controller)
+    if until is None:
+        seen = "no backup of keys was ever made"
+    elif until <= stores.clock():
+        seen = f"backups of keys have expired since {rfc3339(until)}"
+    else:
+        seen = f"backups of keys made before this may exist until {rfc3339(until)}"
+    return ErasureStep("backups", ok=True, seen=seen)
 
 
 def _receipt(stores: Stores, recording: str) -> Receipt:

@@ -53,6 +53,15 @@ def first(db: Database) -> None:
         db.conn.execute(sql)
 
 
+@migrations()
+def key_backups(db: Database) -> None:
+    """Create what is known of copies of the keys outside the vault: whose, and until when they exist."""
+    db.conn.execute(
+        """CREATE TABLE key_backup (controller TEXT NOT NULL, expires_at INTEGER NOT NULL,
+            PRIMARY KEY (controller, expires_at)) WITHOUT ROWID, STRICT"""
+    )
+
+
 RECORDING = """
     SELECT r.id, r.call, r.controller, r.line, r.purpose, r.basis, r.decision, coalesce(d.outcome, ''), r.state,
         r.started_at, coalesce(sum(s.seconds), 0.0), count(s.segment), r.retention_days, r.expires_at,
@@ -160,6 +169,15 @@ class Index:
         ids = {str(id_) for (id_,) in self._store.rows("SELECT id FROM recording")}
         rows = self._store.rows("SELECT recording, segment FROM segment")
         return ids, {(str(recording), int(str(segment))) for recording, segment in rows}
+
+    def keys_kept_until(self, controller: str) -> int | None:
+        """Return when the last backup of a controller's keys ends (milliseconds), None if there never was one."""
+        ((last,),) = self._store.rows("SELECT max(expires_at) FROM key_backup WHERE controller = ?", (controller,))
+        return None if last is None else int(str(last))
+
+    def snapshot(self, target: Path) -> None:
+        """Write a whole copy; see ``Store.snapshot``."""
+        self._store.snapshot(target)
 
     def truncate_log(self) -> bool:
         """Cut the write-ahead log, so that erased rows are in no file."""

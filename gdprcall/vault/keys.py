@@ -24,6 +24,7 @@ WRAPPED_COLUMNS = 43
 """The length in base64 of a wrapped file key: the line of a header that must not survive anywhere."""
 
 TAIL_BYTES = 32
+PAGE = 500
 SCAN_BYTES = 1 << 20
 
 migrations = Migrations("gdprcall.keys")
@@ -59,6 +60,16 @@ class Shredded:
 
     slots: int
     residue: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One slot with what it holds."""
+
+    recording: str
+    segment: int
+    kind: Slot
+    data: bytes
 
 
 def fingerprint(recipient: str) -> str:
@@ -115,6 +126,20 @@ class Keys:
             )
             found += [(str(recording), int(str(segment))) for recording, segment in rows]
         return sorted(found)
+
+    def held(self) -> Iterator[Held]:
+        """Yield every slot that holds something, a page at a time: between two pages others have their turn."""
+        for size in SLOT_SIZES:
+            after: tuple[object, ...] = ("", 0, "")
+            sql = (
+                f"SELECT recording, segment, kind, slot FROM slot_{size} WHERE (recording, segment, kind) > (?, ?, ?) "  # noqa: S608 # a constant
+                f"ORDER BY recording, segment, kind LIMIT {PAGE}"
+            )
+            while rows := self._store.rows(sql, after):
+                for recording, segment, kind, slot in rows:
+                    for data in _held([(slot,)]):
+                        yield Held(str(recording), int(str(segment)), Slot(str(kind)), data)
+                after = rows[-1][:3]
 
     def destroy(self, recording: str, segment: int | None = None) -> Shredded:
         """Overwrite the slots of a recording (or of one segment), cut the log, and look for what was overwritten.

@@ -204,6 +204,10 @@ class Ledger:
         for (seq,) in self._store.rows("SELECT seq FROM body WHERE seq NOT IN (SELECT seq FROM entry)"):
             yield Finding("ledger", f"entry {seq}", "a body without an entry")
 
+    def snapshot(self, target: Path) -> None:
+        """Write a whole copy of what is durable; see ``Store.snapshot``."""
+        self._store.snapshot(target)
+
     def close(self) -> None:
         """Write what waits, and close the file; later submits fail."""
         with self._gate:

@@ -15,7 +15,7 @@ Body = Mapping[str, object]
 def project(db: sqlite3.Connection, entry: Entry) -> None:
     """Change the tables of the index as ``entry`` says; what lost its body or names no recording changes nothing."""
     change = _CHANGES.get(entry.kind)
-    named = entry.recording is not None or entry.kind is Kind.DECISION
+    named = entry.recording is not None or entry.kind in _WITHOUT_RECORDING
     if change is not None and named and not (entry.body is None and entry.kind in _TOLD_BY_BODY):
         change(db, entry, entry.body or {})
 
@@ -126,6 +126,11 @@ def _erased(db: sqlite3.Connection, entry: Entry, _body: Body) -> None:
     )
 
 
+def _keys_backed_up(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
+    values = (entry.controller or "", _numbers(body, ["expires_at"])["expires_at"])
+    db.execute("INSERT OR IGNORE INTO key_backup VALUES (?, ?)", values)
+
+
 # An entry that stands cannot be mended, so whatever its body lacks or holds, it must not stop the index for ever.
 def _texts(body: Body, names: list[str]) -> dict[str, object]:
     return {name: value if isinstance(value := body.get(name), str) else "" for name in names}
@@ -136,6 +141,7 @@ def _numbers(body: Body, names: list[str]) -> dict[str, object]:
     return {name: fits.get(name, 0) for name in names}
 
 
+_WITHOUT_RECORDING = frozenset({Kind.DECISION, Kind.KEYS_BACKED_UP})
 _TOLD_BY_BODY = frozenset({Kind.DECISION, Kind.SEALED, Kind.QUARANTINED})
 
 _CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
@@ -149,4 +155,5 @@ _CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
     Kind.QUARANTINED: _sealed,
     Kind.ERASURE_INTENDED: _erasure_intended,
     Kind.ERASED: _erased,
+    Kind.KEYS_BACKED_UP: _keys_backed_up,
 }

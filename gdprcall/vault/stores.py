@@ -17,6 +17,7 @@ from gdprcall.vault.keys import Keys
 from gdprcall.vault.ledger import PAGE, Entry, Kind, Ledger
 from gdprcall.vault.objects import Objects
 from gdprcall.vault.rows import RecordingRow
+from gdprcall.vault.tombstones import Tombstones
 
 STRIPES = 64
 SEALS = frozenset({Kind.SEALED, Kind.QUARANTINED})
@@ -34,6 +35,7 @@ class Stores:
     clock: Clock
     random: Callable[[int], bytes]
     step: Step
+    tombstones: Tombstones
     # Striped by recording: a lock for each would have to be forgotten again, and forgetting it is a race.
     _locks: tuple[Lock, ...] = field(default_factory=lambda: tuple(Lock() for _ in range(STRIPES)))
 
