@@ -17,7 +17,13 @@ from gdprcall.errors import VaultError
 BUSY_S = 1.0
 """How long a statement waits for another program that reads the file; evidence must not wait longer than that."""
 
-PRAGMAS: dict[str, str | int] = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "foreign_keys": 1, "cache_size": -256}
+PRAGMAS: dict[str, str | int] = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "secure_delete": 1,
+    "foreign_keys": 1,
+    "cache_size": -256,
+}
 """Set on every connection and read back: what SQLite was built with does not count. 2 is FULL, 1 is ON, not FAST."""
 
 LAZY: dict[str, str | int] = {"synchronous": 1}
