@@ -54,11 +54,7 @@ class Config:
     checkpoint_command: tuple[str, ...] = ()
     key_days: int = 14
     tombstones: Path | None = None
-
-    @property
-    def waiting_tombstones(self) -> Path:
-        """Where tombstones wait that could not be handed out."""
-        return self.vault / "tombstones"
+    tombstone_command: tuple[str, ...] = ()
 
     @property
     def prompts(self) -> Path:
@@ -114,7 +110,8 @@ def load(path: Path) -> Config:
     command = tuple(file.audit.checkpoint_command)
     days, tombstones = file.backup.key_days, Path(file.backup.tombstones) if file.backup.tombstones else None
     places = _places(file.asterisk)
-    return Config(path, places, vault, socket, secrets, policy, warnings, drop, command, days, tombstones)
+    tell = tuple(file.backup.tombstone_command)
+    return Config(path, places, vault, socket, secrets, policy, warnings, drop, command, days, tombstones, tell)
 
 
 def _places(asterisk: schema.Asterisk) -> AsteriskPlaces:

@@ -67,6 +67,7 @@ class Backup(Section):
 
     key_days: Annotated[int, Field(ge=1, le=366)] = 14
     tombstones: Annotated[str, Field(pattern=r"^(/.*)?$", max_length=4096)] = ""
+    tombstone_command: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=32)] = []
 
 
 class Controller(Section):

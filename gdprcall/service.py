@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from gdprcall import config
+from gdprcall import config, safekeeping
 from gdprcall.daemon import Daemon
-from gdprcall.errors import GdprcallError, VaultError
+from gdprcall.errors import GdprcallError
 from gdprcall.log import get_logger
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.lock import InUse
-from gdprcall.vault.tombstones import Tombstones
 
 LOCK_SECONDS = 8.0
 """How long the vault may be in use by somebody else at the start; systemd gives up after five quick failures."""
@@ -49,7 +48,7 @@ async def _run(daemon: Daemon) -> None:
 def _opened(settings: config.Config) -> Vault:
     """Return the vault; a command that uses it just now, such as the daily sweep, is waited for."""
     end = time.monotonic() + LOCK_SECONDS
-    tombstones = Tombstones(settings.tombstones, settings.waiting_tombstones, _not_handed_out)
+    tombstones = safekeeping.tombstones(settings, _not_handed_out)
     while True:
         try:
             return Vault.open(settings.vault, tombstones=tombstones)
@@ -59,7 +58,7 @@ def _opened(settings: config.Config) -> Vault:
             time.sleep(0.2)
 
 
-def _not_handed_out(error: VaultError) -> None:
+def _not_handed_out(error: GdprcallError) -> None:
     get_logger().error("tombstone_failed", error=type(error).__name__, hint=error.hint)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from gdprcall import age
 from gdprcall.errors import CheckFailed, GdprcallError, NotFound, Refused, VaultError
+from gdprcall.handout import HandOut
 from gdprcall.times import DAY_MS, rfc3339
 from gdprcall.vault import backup, keyfile, manifest, restore
 from gdprcall.vault.archive import Vault
@@ -38,7 +39,7 @@ class Site:
         self.drop.mkdir(parents=True, exist_ok=True)
 
     def opened(self, name: str = "vault", drop: Path | None = None) -> Vault:
-        tombstones = Tombstones(drop or self.drop, self.folder / name / "tombstones")
+        tombstones = Tombstones(HandOut(drop or self.drop, ()).deliver, self.folder / name / "tombstones")
         return Vault.open(self.folder / name, clock=self.clock, tombstones=tombstones)
 
     def fill(self) -> None:
@@ -474,7 +475,7 @@ def test_half_a_file_of_keys_is_noticed(site: Site, old: bytes, new: bytes) -> N
 
 def test_ret_05_a_tombstone_leaves_the_host_before_the_header_is_destroyed(site: Site) -> None:
     seen = []
-    drop = Tombstones(site.drop)
+    drop = Tombstones(HandOut(site.drop, ()).deliver)
 
     def step(name: str) -> None:
         seen.append((name, (site.drop / f"{A}.tombstone").exists()))
@@ -488,11 +489,11 @@ def test_ret_05_a_tombstone_leaves_the_host_before_the_header_is_destroyed(site:
 
 
 def test_a_tombstone_that_cannot_leave_keeps_no_erasure_back_is_told_and_leaves_later(site: Site) -> None:
-    told: list[VaultError] = []
+    told: list[GdprcallError] = []
     gone = site.folder / "gone"
     waiting = site.folder / "vault" / "tombstones"
     with Vault.open(
-        site.folder / "vault", clock=site.clock, tombstones=Tombstones(gone, waiting, told.append)
+        site.folder / "vault", clock=site.clock, tombstones=Tombstones(HandOut(gone, ()).deliver, waiting, told.append)
     ) as vault:
         receipt = vault.erase(A, reason="request", actor="officer")
         assert not receipt.complete
@@ -537,3 +538,42 @@ def test_prompts_that_were_played_come_back_too(site: Site) -> None:
 def test_a_controller_without_a_usable_recipient_is_told(site: Site) -> None:
     with site.opened() as vault, pytest.raises(GdprcallError, match="cannot be sealed"):
         backup.backup(vault, backup.Wanted(site.backups, {"acme": ("age1nothing",)}, 7))
+
+
+def test_a_payload_that_is_erased_while_it_is_copied_is_passed_over(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.link
+
+    def erased_meanwhile(source: Path, target: Path) -> None:
+        if source.name == f"{A}.1":
+            source.unlink()
+        real(source, target)
+
+    with site.opened() as vault:
+        monkeypatch.setattr(os, "link", erased_meanwhile)
+        assert site.back_up(vault).placed == {Placed.LINKED: 2, Placed.MISSING: 1}
+    assert site.restore().missing == (f"{A}.1",)
+
+
+def test_a_manifest_of_another_version_is_not_guessed_at(site: Site) -> None:
+    with site.opened() as vault:
+        site.back_up(vault)
+    path = site.backups / manifest.NAME
+    path.write_text(path.read_text().replace("backup-v1", "backup-v2"))
+    with pytest.raises(CheckFailed, match="cannot be understood"):
+        site.restore()
+
+
+def test_a_tombstone_that_waits_is_tried_with_the_next_erasure(site: Site) -> None:
+    told: list[GdprcallError] = []
+    drop, waiting = site.folder / "gone", site.folder / "vault" / "tombstones"
+    tombstones = Tombstones(HandOut(drop, ()).deliver, waiting, told.append)
+    with Vault.open(site.folder / "vault", clock=site.clock, tombstones=tombstones) as vault:
+        assert not vault.erase(A, reason="request", actor="officer").complete
+        tombstones.retry()
+        assert len(told) == 2
+        drop.mkdir()
+        assert vault.erase(B, reason="request", actor="officer").complete
+    assert {path.name for path in drop.iterdir()} == {f"{A}.tombstone", f"{B}.tombstone"}
+    assert list(waiting.iterdir()) == []

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gdprcall.handout import HandOut
 from gdprcall.vault import backup, manifest, restore
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.tombstones import Tombstones
@@ -47,7 +48,7 @@ def bring_back(folder: Path, step: Callable[[str], None]) -> None:
 
 
 def erase(folder: Path, step: Callable[[str], None]) -> None:
-    tombstones = Tombstones(folder / "drop", folder / "vault" / "tombstones")
+    tombstones = Tombstones(HandOut(folder / "drop", ()).deliver, folder / "vault" / "tombstones")
     with Vault.open(folder / "vault", clock=Clock(LATER), step=step, tombstones=tombstones) as vault:
         vault.erase(B, reason="request", actor="officer")
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gdprcall import config, operations
+from gdprcall.errors import ConfigError
 from gdprcall.vault.archive import Vault
 from tests import vaults
 from tests.test_cli_exits import RECORDING, Shell
@@ -141,4 +143,13 @@ def test_an_erasure_whose_tombstone_stays_here_ends_with_status_four_and_a_warni
     (shell.folder / "drop").rmdir()
     status, out, err = shell("recordings", "erase", RECORDING, "--reason", "x", "--yes")
     assert (status, "tombstone: could not be handed out" in out) == (4, True)
-    assert "warning: a tombstone could not be handed out" in err
+    warned, _, complained = err.partition("error: ")
+    assert warned.startswith("warning: ")
+    assert RECORDING not in warned
+    assert "not every step was verified" in complained
+
+
+def test_the_daemon_makes_a_backup_in_an_absolute_folder_only(shell: Shell) -> None:
+    settings = config.load(shell.config)
+    with Vault.open(shell.folder / "vault") as vault, pytest.raises(ConfigError, match="absolute"):
+        operations.run(operations.Context(vault, settings), "vault/backup", {"folder": "backups"})

@@ -40,7 +40,7 @@ LAYERS: dict[str, set[str]] = {
     "intake": {"errors", "log", "vault", "work"},
     "recorder": {"calls", "errors", "evidence", "intake", "log", "vault"},
     "rights": {"errors", "vault"},
-    "safekeeping": {"config", "errors", "vault"},
+    "safekeeping": {"config", "errors", "handout", "vault"},
     "operations": {"auditing", "config", "errors", "rights", "safekeeping", "times", "vault"},
     "api": {"errors", "log", "operations", "roles"},
     "doctor": {"asterisk", "auditing", "config", "errors", "prompts"},
@@ -67,7 +67,7 @@ LAYERS: dict[str, set[str]] = {
         ),
         *("reception", "systemd", "vault", "work"),
     },
-    "service": {"config", "daemon", "errors", "log", "vault"},
+    "service": {"config", "daemon", "errors", "log", "vault", "safekeeping"},
     "cli": {
         *(
             "age",
@@ -80,6 +80,7 @@ LAYERS: dict[str, set[str]] = {
             "operations",
             "policy",
             "prompts",
+            "safekeeping",
             "simulate",
             "vault",
         ),

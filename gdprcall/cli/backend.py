@@ -14,13 +14,12 @@ from urllib.parse import quote
 
 import click
 
-from gdprcall import errors, operations
+from gdprcall import errors, operations, safekeeping
 from gdprcall.config import Config
 from gdprcall.errors import GdprcallError, VaultError
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.checks import Progress
 from gdprcall.vault.lock import InUse
-from gdprcall.vault.tombstones import Tombstones
 
 SECONDS = 3600.0
 """A sweep or a verification of a large vault takes its time; the daemon ends the connection when it stops."""
@@ -93,9 +92,7 @@ class Backend:
 
     def opened(self) -> Vault:
         """Return the vault, opened here; raises VaultError, also when another process has it open."""
-        waiting = self._config.waiting_tombstones
-        tombstones = Tombstones(self._config.tombstones, waiting, _warn)
-        return Vault.open(self._config.vault, tombstones=tombstones)
+        return Vault.open(self._config.vault, tombstones=safekeeping.tombstones(self._config, _warn))
 
     @contextmanager
     def _context(self) -> Iterator[operations.Context]:

@@ -3,46 +3,32 @@
 It writes nothing, so that a copy that is looked at stays as it was made.
 """
 
-import base64
-import binascii
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from gdprcall.errors import CheckFailed, VaultError
+from gdprcall.vault.checkpoint import Checkpoint
 from gdprcall.vault.merkle import Tree
+from gdprcall.vault.note import BadNote
 
-ROOT_BYTES = 32
 LARGEST_CHECKPOINT = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What a checkpoint (c2sp.org/tlog-checkpoint) says of a ledger; whose signature it bears is not looked at.
+def shown(path: Path) -> Checkpoint:
+    """Return what the file of a checkpoint says; raises CheckFailed for what is none, VaultError.
 
-    A forged one can at most keep a restore from being done.
+    Whose signature it bears is not looked at: a forged one can at most keep a restore from being done.
     """
-
-    size: int
-    root: bytes
-
-    @classmethod
-    def read(cls, path: Path) -> "Shown":
-        """Return what a file shows; raises CheckFailed for what is no checkpoint."""
-        try:
-            with path.open("rb") as file:
-                lines = file.read(LARGEST_CHECKPOINT).decode().split("\n")
-            size, root = lines[1], base64.b64decode(lines[2], validate=True)
-            if not (size.isascii() and size.isdecimal()) or len(root) != ROOT_BYTES:
-                raise ValueError
-        except OSError as error:
-            raise VaultError(f"the checkpoint cannot be read: {error.strerror}", "name the file") from error
-        except (ValueError, IndexError, binascii.Error) as error:
-            hint = "it has three lines or more: origin, size and root"
-            raise CheckFailed("the file is no checkpoint of a ledger", hint) from error
-        return cls(int(size), root)
+    try:
+        with path.open("rb") as file:
+            text = file.read(LARGEST_CHECKPOINT).decode()
+        return Checkpoint.parse(text.partition("\n\n")[0] + "\n")
+    except OSError as error:
+        raise VaultError(f"the checkpoint cannot be read: {error.strerror}", "name the file") from error
+    except (BadNote, UnicodeDecodeError) as error:
+        raise CheckFailed("the file is no checkpoint of a ledger", "name one that was handed out") from error
 
 
 def tree_of(path: Path, size: int | None = None) -> Tree:

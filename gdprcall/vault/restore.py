@@ -18,7 +18,7 @@ from gdprcall.vault import keyfile, manifest, tombstones
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.backup import OBJECTS, PROMPTS, Progress
 from gdprcall.vault.binding import check_header
-from gdprcall.vault.copies import Shown, tree_of
+from gdprcall.vault.copies import shown, tree_of
 from gdprcall.vault.keyfile import controller_of
 from gdprcall.vault.keys import Held, Slot
 from gdprcall.vault.ledger import Fact, Kind
@@ -82,9 +82,9 @@ def check(wanted: Wanted, folder: Path) -> tuple[Manifest, set[str], int]:
                 raise CheckFailed(f"{name} of the backup is not as it was made", "take an older copy of the backup")
     lost = 0
     for path in wanted.checkpoints:
-        shown = Shown.read(path)
-        lost = max(lost, shown.size - made.entries)
-        if shown.size <= made.entries and tree_of(place_ / "ledger.db", shown.size).root() != shown.root:
+        known_to = shown(path)
+        lost = max(lost, known_to.size - made.entries)
+        if known_to.size <= made.entries and tree_of(place_ / "ledger.db", known_to.size).root() != known_to.root:
             raise CheckFailed("the backup is not of the ledger that the checkpoint is of", "keep both; find out why")
     if lost and not wanted.accept_loss:
         hint = "restore a newer backup; if there is none: --accept-loss, which the ledger then tells"

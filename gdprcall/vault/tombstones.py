@@ -5,90 +5,77 @@ a time; never why, nor who asked.
 """
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from gdprcall.errors import VaultError
+from gdprcall.errors import GdprcallError, VaultError
 from gdprcall.times import rfc3339
-from gdprcall.vault.objects import sync_folder
+from gdprcall.vault.placing import told, write_whole
 
 SUFFIX = ".tombstone"
-READABLE = 0o644
-"""Whoever fetches them must be able to read them; there is nothing in them that names anybody."""
 LARGEST = 4096
-
-HINT = "make the folder of backup.tombstones, writable for gdprcall; under systemd name it in ReadWritePaths="
 
 _NAME = re.compile(rf"([0-9a-f]{{32}}){re.escape(SUFFIX)}")
 
 
 class Tombstones:
-    """The folder that tombstones are dropped into, if there is one.
+    """What lets tombstones leave the host, if anything does: ``deliver`` takes a name and a content, and raises
+    GdprcallError when they did not leave.
 
-    What could not be dropped waits in ``waiting``, a folder of the vault, and is dropped with the next one or at the
+    What could not leave waits in ``waiting``, a folder of the vault, and is tried again with the next one and at the
     next start; ``failed`` is told each time, without a recording's name.
     """
 
     def __init__(
         self,
-        folder: Path | None = None,
+        deliver: Callable[[str, bytes], object] | None = None,
         waiting: Path | None = None,
-        failed: Callable[[VaultError], None] = lambda _error: None,
+        failed: Callable[[GdprcallError], None] = lambda _error: None,
     ) -> None:
-        self._folder = folder
+        self._deliver = deliver
         self._waiting = waiting
         self._failed = failed
 
     def __bool__(self) -> bool:
         """Whether there is anywhere to hand them out to."""
-        return self._folder is not None
+        return self._deliver is not None
 
     def hand_out(self, recording: str, controller: str, time: int) -> bool:
-        """Drop the tombstone of an erasure durably; again does no harm. Whether it is out; it never raises."""
+        """Let the tombstone of an erasure leave; again does no harm. Whether it did; it never raises."""
         text = json.dumps({"recording": recording, "controller": controller, "erased_at": rfc3339(time)})
         name, content = f"{recording}{SUFFIX}", text.encode() + b"\n"
-        assert self._folder is not None
+        assert self._deliver is not None
         try:
-            _drop(self._folder, name, content)
-        except OSError as error:
+            self._deliver(name, content)
+        except GdprcallError as error:
             self._keep_waiting(name, content)
-            self._failed(VaultError(f"a tombstone could not be handed out: {error.strerror}", HINT))
+            self._failed(error)
             return False
         self.retry()
         return True
 
     def retry(self) -> None:
-        """Drop what waits; what still cannot be dropped waits on, and ``failed`` is told once."""
-        if self._folder is None or self._waiting is None:
+        """Let go what waits; what still cannot leave waits on, and ``failed`` is told once."""
+        if self._deliver is None or self._waiting is None:
             return
         try:
-            for path in sorted(self._waiting.glob(f"*{SUFFIX}")):
-                _drop(self._folder, path.name, path.read_bytes())
-                path.unlink()
-        except OSError as error:
-            self._failed(VaultError(f"tombstones that wait could not be handed out: {error.strerror}", HINT))
+            with told("tombstones that wait cannot be read"):
+                for path in sorted(self._waiting.glob(f"*{SUFFIX}")):
+                    self._deliver(path.name, path.read_bytes())
+                    path.unlink()
+        except GdprcallError as error:
+            self._failed(error)
 
     def _keep_waiting(self, name: str, content: bytes) -> None:
         if self._waiting is None:
             return
         try:
-            self._waiting.mkdir(mode=0o700, exist_ok=True)
-            _drop(self._waiting, name, content)
-        except OSError as error:
-            self._failed(VaultError(f"a tombstone could not be kept: {error.strerror}", HINT))
-
-
-def _drop(folder: Path, name: str, content: bytes) -> None:
-    partial = folder / f".{name}.partial"
-    with partial.open("wb") as file:
-        os.fchmod(file.fileno(), READABLE)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(folder / name)
-    sync_folder(folder)
+            with told("a tombstone could not be kept"):
+                self._waiting.mkdir(mode=0o700, exist_ok=True)
+                write_whole(self._waiting / name, content)
+        except VaultError as error:
+            self._failed(error)
 
 
 def read(folders: Iterable[Path]) -> set[str]:
