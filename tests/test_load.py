@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from tests.pbx.load.judge import Sample, Seen, broken
+from tests.pbx.load.steady import RELAY, relay_sizes
 
 GOOD = Seen(100, 100, 90, 90, 10, [4.1] * 90, 90, 0, 4.0)
 FLAT = [Sample(80.0 + place % 2, 30, 12, 40 + place % 5) for place in range(40)]
@@ -45,3 +46,9 @@ def test_what_grows_only_while_the_daemon_warms_is_not_said() -> None:
 
 def test_too_few_samples_prove_nothing() -> None:
     assert broken(GOOD, FLAT[:3])
+
+
+@pytest.mark.parametrize("calls", [1, RELAY, RELAY + 1, 7 * RELAY - 1])
+def test_every_call_has_its_relay_and_no_relay_too_many_calls(calls: int) -> None:
+    assert sum(relay_sizes(calls)) == calls
+    assert max(relay_sizes(calls)) <= RELAY

@@ -15,6 +15,7 @@ from gdprcall import config, log
 from gdprcall.age import X25519Identity
 from gdprcall.cli.main import root
 from tests.pbx.asterisk import Asterisk
+from tests.pbx.bench import rows
 from tests.pbx.callers import Agent, Caller, Hangup, Press, Wait
 from tests.pbx.installation import Installation
 from tests.pbx.prepare import ROOT
@@ -75,6 +76,12 @@ def test_every_command_is_ours_or_proven_by_a_named_test() -> None:
 
 def test_the_list_of_events_is_the_logs_own() -> None:
     assert section("events").strip() == log.events_table().strip()
+
+
+def test_the_figures_are_those_that_the_bench_measures() -> None:
+    lines = section("figures").splitlines()[2:]
+    assert {line.split(" | ")[0].removeprefix("| ") for line in lines} <= set(rows.names())
+    assert {row.name for row in rows.ROWS if row.bound} <= {line.split(" | ")[0].removeprefix("| ") for line in lines}
 
 
 def test_the_sample_configuration_is_read(tmp_path: Path) -> None:

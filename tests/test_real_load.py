@@ -19,7 +19,7 @@ TRAFFIC = Traffic("ari", rate=5, calls=100, talk_seconds=4)
 
 def test_fcl_07_under_load_every_call_is_asked_and_recorded_whole_or_not_at_all(tmp_path: Path) -> None:
     world = build(tmp_path)
-    with world.asterisk, Agents(world, "agent"), world.installation:
+    with world.asterisk, Agents(world), world.installation:
         seen, samples = run(world, TRAFFIC, every=1)
         assert seen.placed == TRAFFIC.calls
         assert broken(seen, samples) == []

@@ -76,7 +76,8 @@ class Agents:
 class Callers:
     """Callers who hear the mandatory part, press 1 (every tenth 2), talk, and hang up."""
 
-    def __init__(self, world: World, traffic: Traffic) -> None:
+    def __init__(self, world: World, traffic: Traffic, place: int = 2) -> None:
+        """Prepare them; those who send sound at the same time as others need an address, ``place``, of their own."""
         self.traffic = traffic
         folder = world.asterisk.folder / "load"
         steps: list[scenario.Step] = [Wait(traffic.heard_seconds), scenario.Press("[field1]", together=True)]
@@ -86,7 +87,7 @@ class Callers:
         rows = (f"+4670{place:07d};{2 if place % REFUSING == REFUSING - 1 else 1}" for place in range(10_000))
         numbers.write_text("SEQUENTIAL\n" + "\n".join(rows) + "\n")
         options = ["-inf", str(numbers), "-r", f"{traffic.rate:.3f}", "-m", str(traffic.calls), "-l", "5000"]
-        options += ["-p", str(free_port(socket.SOCK_DGRAM)), *_sound_ports(2)]
+        options += ["-p", str(free_port(socket.SOCK_DGRAM)), *_sound_ports(place)]
         self._sipp = Sipp(folder, text, [*options, f"127.0.0.1:{world.asterisk.sip_port}"])
 
     def __enter__(self) -> "Callers":

@@ -38,14 +38,14 @@ def play(folder: Path, seconds: float, rate: float | None) -> int:
     """Find the rate unless it is given, place the load, and print what came of it."""
     if rate is None:
         world = build(folder / "ramp")
-        with world.asterisk, Agents(world, "agent") as _, world.installation:
+        with world.asterisk, Agents(world), world.installation:
             most = highest(world, "ari", FIRST_RATE, TALK_SECONDS)
         rate = SHARE * most
         say(f"highest rate with every call asked and recorded: {most:.0f} calls/s")
     traffic = Traffic("ari", rate, round(rate * seconds), TALK_SECONDS)
     say(f"{traffic.calls} calls, {rate:.1f} a second, {TALK_SECONDS + traffic.heard_seconds:.0f} s each")
     world = build(folder / "steady")
-    with world.asterisk, Agents(world, "agent"), world.installation:
+    with world.asterisk, Agents(world), world.installation:
         seen, samples = run(world, traffic, max(1.0, seconds / SAMPLES), tell)
         problems = [*broken(seen, samples), *(f"no speech in {id_}" for id_ in unheard(world))]
     say(f"{seen.placed} placed, {seen.granted} granted, {seen.refused} refused, {len(seen.sealed_seconds)} sealed")
