@@ -21,6 +21,7 @@ from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.vault.merkle import Tree, leaf_hash
 from tests import vaults
 from tests.test_cli_exits import RECORDING, Shell
+from tests.test_ledger import ATTACKS, change
 
 ORIGIN = "pbx.example.com/gdprcall"
 
@@ -280,6 +281,17 @@ def forged(folder: Path, edit: Callable[[list[str]], list[str]], *, notes: bool 
             db.execute("INSERT INTO entry VALUES (?, ?, ?, ?)", (seq, recording, leaf, value))
             db.execute("INSERT INTO body VALUES (?, ?, ?)", (seq, salt, body))
             db.execute("INSERT INTO checkpoint VALUES (?, ?, 0)", (seq, tree.root()))
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_what_somebody_did_to_the_ledger_is_named_with_status_4(shell: Audited, attack: str) -> None:
+    shell.grow(8)
+    statements, expected = ATTACKS[attack]
+    change(shell.folder / "vault" / "ledger.db", *(one.replace("'started'", "'daemon_started'") for one in statements))
+    status, out, err = shell("audit", "verify")
+    assert status == 4, err
+    assert set(expected) <= {line.removeprefix("ledger ") for line in out.splitlines()}
+    assert shell("audit", "checkpoint")[0] == 1 or "edited" in attack or "body" in attack or "elsewhere" in attack
 
 
 FORGERIES: dict[str, tuple[Callable[[list[str]], list[str]], str]] = {

@@ -4,7 +4,7 @@ import hashlib
 
 import pymerkle
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gdprcall.vault.merkle import (
@@ -59,6 +59,7 @@ def test_the_roots_are_those_of_the_reference_implementation(size: int) -> None:
     assert Tree(leaf_hash(leaf) for leaf in LEAVES[:size]).root().hex() == ROOTS[size]
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=3), max_size=70))
 def test_the_compact_tree_has_the_root_that_the_definition_gives(leaves: list[bytes]) -> None:
     hashes = [leaf_hash(leaf) for leaf in leaves]
@@ -142,6 +143,7 @@ def wrong(path: list[bytes]) -> list[list[bytes]]:
     return [*changed, [*path, leaf_hash(b"?")], *([path[:-1], path[1:]] if path else [])]
 
 
+@settings(deadline=None)
 @given(sizes())
 def test_each_leaf_is_proven_at_its_own_place_and_at_no_other(given_sizes: tuple[int, int]) -> None:
     index, size = given_sizes
@@ -155,6 +157,7 @@ def test_each_leaf_is_proven_at_its_own_place_and_at_no_other(given_sizes: tuple
     assert not any(includes(hashes[index], index, size, other, root) for other in wrong(path))
 
 
+@settings(deadline=None)
 @given(sizes())
 def test_an_older_tree_is_proven_to_begin_the_newer_one_and_no_other(given_sizes: tuple[int, int]) -> None:
     old, new = given_sizes
@@ -189,6 +192,7 @@ def subproof(old: int, hashes: list[bytes], known: bool) -> list[bytes]:
     return [*subproof(old - split, hashes[split:], False), by_definition(hashes[:split])]
 
 
+@settings(deadline=None)
 @given(sizes())
 def test_consistency_paths_are_those_that_the_definition_gives(given_sizes: tuple[int, int]) -> None:
     old, new = given_sizes
@@ -197,6 +201,7 @@ def test_consistency_paths_are_those_that_the_definition_gives(given_sizes: tupl
         assert path_of(hashes, consistency_ranges(old, new)) == subproof(old, hashes, True)
 
 
+@settings(deadline=None)
 @given(sizes())
 def test_another_implementation_makes_the_same_inclusion_proofs_and_takes_ours(given_sizes: tuple[int, int]) -> None:
     index, size = given_sizes

@@ -5,7 +5,7 @@ import hashlib
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gdprcall.vault.note import BadKey, BadNote, Signer, Verifier, opened
@@ -65,6 +65,7 @@ def test_a_wrong_signature_of_a_known_key_is_not_made_good_by_another() -> None:
         opened(f"{TEXT}\n{ENOCH}{changed}", [*KEYS, Verifier.parse(OTHER)])
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(NOTE) - 1), st.characters(codec="utf-8"))
 def test_no_character_of_a_note_can_be_changed(at: int, character: str) -> None:
     changed = NOTE[:at] + character + NOTE[at + 1 :]
@@ -74,6 +75,7 @@ def test_no_character_of_a_note_can_be_changed(at: int, character: str) -> None:
         opened(changed, KEYS)
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(NOTE) - 1))
 def test_no_part_of_a_note_is_taken_for_one(end: int) -> None:
     with pytest.raises(BadNote):

@@ -247,7 +247,12 @@ class Vault:
 def _begin(stores: Stores) -> None:
     """Bring the stores into step, and finish what a crash left."""
     _distrust(stores)
-    stores.catch_up()
+    try:
+        stores.catch_up()
+    except VaultError:
+        # A ledger that is not trusted is opened all the same, so that audit verify can name what is wrong with it.
+        if stores.ledger.trusted():
+            raise
     stores.tombstones.retry()
     if stores.ledger.trusted():
         _sweep(stores)

@@ -53,6 +53,8 @@ class Stores:
             entries = list(islice(self.ledger.entries(after=done), PAGE))
             if not entries:
                 raise VaultError("the ledger is shorter than it says", "run: gdprcall audit verify")
+            if entries[-1].seq <= done:  # an entry of another number stands in its place: it would go on for ever
+                raise VaultError("the ledger is not in order", "run: gdprcall audit verify")
             self.index.apply(entries)
             done = entries[-1].seq
 
