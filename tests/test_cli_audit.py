@@ -291,7 +291,6 @@ def test_what_somebody_did_to_the_ledger_is_named_with_status_4(shell: Audited, 
     status, out, err = shell("audit", "verify")
     assert status == 4, err
     assert set(expected) <= {line.removeprefix("ledger ") for line in out.splitlines()}
-    assert shell("audit", "checkpoint")[0] == 1 or "edited" in attack or "body" in attack or "elsewhere" in attack
 
 
 FORGERIES: dict[str, tuple[Callable[[list[str]], list[str]], str]] = {
