@@ -118,6 +118,21 @@ async def test_an_export_through_the_daemon_opens_and_is_noted_with_its_user(tmp
         assert entry.body["actor"] == f"uid:{os.geteuid()}"
 
 
+async def test_a_backup_is_made_by_the_daemon_while_it_erases(tmp_path: Path) -> None:
+    with opened(tmp_path) as vault:
+        ids = [sealed(vault, tmp_path / "spool", number) for number in range(4)]
+        async with served(vault, settings(tmp_path)) as backend:
+            made, receipts = await asyncio.gather(
+                asyncio.to_thread(backend.call, "vault/backup", {"folder": str(tmp_path / "backups")}),
+                asyncio.to_thread(backend.call, "recordings/erase", {"ids": ids[:3], "reason": "request"}),
+            )
+    assert isinstance(made, dict)
+    assert isinstance(receipts, list)
+    assert [receipt["complete"] for receipt in receipts] == [True] * 3
+    assert made["keys"][0]["slots"] >= 2
+    assert (tmp_path / "backups" / made["folder"] / "ledger.db").exists()
+
+
 def test_without_a_daemon_the_export_is_noted_with_its_user_too(tmp_path: Path) -> None:
     with opened(tmp_path) as vault:
         recording = sealed(vault, tmp_path / "spool")
