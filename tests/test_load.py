@@ -24,7 +24,7 @@ def test_a_load_in_which_all_is_well_breaks_nothing() -> None:
         ({"granted": 91, "refused": 9}, "91 grants"),
         ({"sealed_seconds": [4.1] * 89}, "89 sealed"),
         ({"payloads": 91}, "91 payloads"),
-        ({"sealed_seconds": [4.1] * 89 + [3.4]}, "shortest has 3.40"),
+        ({"sealed_seconds": [4.1] * 89 + [2.9]}, "shortest has 2.90"),
         ({"left": 1}, "left in the spool"),
     ],
 )

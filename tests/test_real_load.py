@@ -14,7 +14,7 @@ from tests.pbx.load.steady import run, unheard
 
 pytestmark = pytest.mark.pbx
 
-TRAFFIC = Traffic("ari", rate=5, calls=100, talk_seconds=4)
+TRAFFIC = Traffic("ari", rate=4, calls=80, talk_seconds=4, heard_seconds=2.5)
 
 
 def test_fcl_07_under_load_every_call_is_asked_and_recorded_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 WARMING = 0.25
 """The part of a run at its beginning in which a process may still grow: pools fill, caches fill."""
-SHORT_SECONDS = 0.5
-"""How much shorter than its talk a recording may be: bridging takes a moment."""
+SHORT_SECONDS = 1.0
+"""How much shorter than its talk a recording may be: the agent answers, and is bridged, a moment after the key."""
 
 
 @dataclass(frozen=True, slots=True)
