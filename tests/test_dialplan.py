@@ -41,10 +41,16 @@ def place(steps: list[str], start: str) -> int:
     return index
 
 
+def settings() -> list[str]:
+    """Return every step that sets variables, also within an ExecIf()."""
+    steps = [step for extensions in PLAN.values() for steps in extensions.values() for step in steps]
+    return [found[0] for step in steps if (found := re.search(r"M?Set\(.*", step))]
+
+
 def test_every_context_is_ours_by_name() -> None:
     assert set(PLAN) == {
         "gdprcall", "gdprcall-agi", "gdprcall-ask", "gdprcall-verdict", "gdprcall-segment", "gdprcall-stop", "gdprcall-end",
-        "gdprcall-withdraw", "gdprcall-forget", "gdprcall-timeout",
+        "gdprcall-withdraw", "gdprcall-forget",
     }  # fmt: skip
 
 
@@ -54,7 +60,7 @@ def test_wherever_the_daemon_may_send_a_call_unknown_extensions_and_timeouts_end
         assert PLAN[context][extension][-1] in {"Goto(gdprcall-verdict,norec,1)", "Goto(norec,1)"}
 
 
-@pytest.mark.parametrize("context", ["gdprcall-timeout", "gdprcall-stop", "gdprcall-segment"])
+@pytest.mark.parametrize("context", ["gdprcall-stop", "gdprcall-segment"])
 def test_a_timeout_within_a_subroutine_leaves_its_frame_before_the_verdict(context: str) -> None:
     assert PLAN[context]["T"] == ["StackPop()", "Goto(gdprcall-verdict,norec,1)"]
 
@@ -68,14 +74,14 @@ def test_every_way_ends_in_a_return_a_goto_or_a_hangup() -> None:
 def test_every_jump_leads_to_an_extension_that_is_there() -> None:
     for target, extension in re.findall(r"(?:Goto|Gosub)\((gdprcall[a-z-]*),([a-z]+),1", code("gdprcall.conf")):
         assert extension in PLAN[target]
-    for target, extension in re.findall(r"\?(gdprcall[a-z-]+),([a-z]+),1\)", code("gdprcall.conf")):
+    for target, extension in re.findall(r"\?(gdprcall[a-z-]+),([a-z]+),1[()]", code("gdprcall.conf")):
         assert extension in PLAN[target]
 
 
 def test_fcl_02_a_watchdog_is_set_before_each_hop_to_the_daemon() -> None:
     for context, extension in (("gdprcall", "s"), ("gdprcall-ask", "_[1-9]!")):
         steps = PLAN[context][extension]
-        watchdog = place(steps, "Gosub(gdprcall-timeout,set,1(")
+        watchdog = place(steps, "Set(TIMEOUT(absolute)=")
         assert steps[watchdog + 1] == 'GotoIf($["${GDPRCALL_FRONT}"="agi"]?agi)'
         for hop in (place(steps, "TryExec(Stasis("), place(steps, "TryExec(AGI(")):
             assert hop > watchdog
@@ -85,12 +91,18 @@ def test_fcl_02_a_watchdog_is_set_before_each_hop_to_the_daemon() -> None:
 
 def test_fcl_02_a_server_that_hangs_does_not_hold_a_call_past_its_watchdog() -> None:
     steps = PLAN["gdprcall"]["s"]
-    assert place(steps, "Set(LOCAL(AGIEXITONHANGUP)=yes)") < place(steps, "TryExec(AGI(")
+    assert place(steps, "MSet(LOCAL(AGIEXITONHANGUP)=yes,") < place(steps, "TryExec(AGI(")
 
 
 def test_fcl_01_every_verdict_puts_the_sites_own_timeout_back() -> None:
-    for extension in ("_rec.", "norec", "route"):
-        assert "Gosub(gdprcall-timeout,restore,1)" in PLAN["gdprcall-verdict"][extension]
+    restore = [
+        "Set(LOCAL(GDPRCALL_LEFT)=$[${GDPRCALL_DEADLINE}-${EPOCH}])",
+        'Set(TIMEOUT(absolute)=${IF($["${GDPRCALL_DEADLINE}"="0"]?0:${IF($[${GDPRCALL_LEFT}<1]?1:${GDPRCALL_LEFT})})})',
+    ]
+    verdicts = PLAN["gdprcall-verdict"]
+    for extension, told in (("_rec.", "recorded"), ("norec", "${GDPRCALL_ELSE}")):
+        assert verdicts[extension][-3:] == [*restore, f"Return({told})"]
+    assert verdicts["route"] == ["Set(LOCAL(GDPRCALL_ELSE)=route)", "Goto(norec,1)"]
 
 
 def test_fcl_01_mixmonitor_is_started_in_one_place_and_only_by_a_granted_verdict() -> None:
@@ -108,14 +120,15 @@ def test_only_an_id_of_32_hex_digits_reaches_a_file_name_and_no_id_twice() -> No
     steps = PLAN["gdprcall-verdict"]["_rec."]
     start = place(steps, "Gosub(gdprcall-segment")
     assert steps[0] == "Set(LOCAL(GDPRCALL_NEW)=${FILTER(0-9a-f,${EXTEN:3})})"
-    assert place(steps, "GotoIf($[${LEN(${GDPRCALL_NEW})}!=32 | ${LEN(${EXTEN})}!=35]?norec,1)") < start
+    assert steps[1] == (
+        'GotoIf($[${LEN(${GDPRCALL_NEW})}!=32 | ${LEN(${EXTEN})}!=35 | "${GDPRCALL_NEW}"="${GDPRCALL_LAST}"]?norec,1)'
+    )
     assert place(steps, 'GotoIf($["${DB(gdprcall/withdrawn/${GDPRCALL_NEW})}"!=""]?norec,1)') < start
-    assert place(steps, 'GotoIf($["${GDPRCALL_NEW}"="${GDPRCALL_LAST}"]?norec,1)') < start
 
 
 def test_the_segment_is_counted_before_its_file_is_opened() -> None:
     steps = PLAN["gdprcall-segment"]["s"]
-    assert steps[0] == "Set(GDPRCALL_SEG=$[${GDPRCALL_SEG}+1])"
+    assert steps[0].startswith("MSet(GDPRCALL_SEG=$[${GDPRCALL_SEG}+1],")
     assert any(
         step == "MixMonitor(${GDPRCALL_FOLDER}/${GDPRCALL_REC}.${GDPRCALL_SEG}.wav,bi(GDPRCALL_MMID))" for step in steps
     )
@@ -158,16 +171,16 @@ def test_sec_05_events_log_lines_and_file_names_hold_only_ids_and_names_of_lines
     for text in written:
         names = set(re.findall(r"\$\{([A-Z_0-9]+)[}:]", text))
         assert names <= {f"GDPRCALL_{name}" for name in allowed} | {"ARG1"}, text
-    assert re.findall(r"gdprcall-stop,s,1\((.*?)\)", code("gdprcall.conf")) == ["asked_again", "failed", "failed"]
+    assert re.findall(r"gdprcall-stop,s,1\((.*?)\)", code("gdprcall.conf")) == ["asked_again", "failed"]
 
 
 def test_all_variables_are_ours_by_name_and_none_is_inherited() -> None:
-    names = re.findall(r"Set\((?:LOCAL\()?([A-Za-z_]+)", code("gdprcall.conf"))
+    names = re.findall(r"(?:Set\(|,)(?:LOCAL\()?([A-Za-z_]+)(?=\)?=|\()", "\n".join(settings()))
     foreign = {name for name in names if not name.startswith("GDPRCALL_")}
     # __DYNAMIC_FEATURES only where the site asks for it.
     ours_for_a_while = {"AGIEXITONHANGUP", "AGISTATUS", "TRYSTATUS"}
     assert foreign - ours_for_a_while == {"CHANNEL", "DB", "DYNAMIC_FEATURES", "TIMEOUT", "__DYNAMIC_FEATURES"}
-    assert all(f"Set(LOCAL({name})=" in code("gdprcall.conf") for name in ours_for_a_while)
+    assert all(f"LOCAL({name})=" in code("gdprcall.conf") for name in ours_for_a_while)
     (step,) = (step for step in PLAN["gdprcall-verdict"]["_rec."] if "__DYNAMIC" in step)
     assert step.startswith('ExecIf($["${GDPRCALL_INHERIT}"="yes"]?')
 

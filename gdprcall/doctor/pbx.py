@@ -25,16 +25,8 @@ MODULES = (
 )
 """What calls need that come by ARI; which ones run is told by ARI alone."""
 CONTEXTS = (
-    *(
-        "gdprcall",
-        "gdprcall-agi",
-        "gdprcall-ask",
-        "gdprcall-verdict",
-        "gdprcall-segment",
-        "gdprcall-end",
-        "gdprcall-withdraw",
-    ),
-    *("gdprcall-forget", "gdprcall-stop", "gdprcall-timeout"),
+    *("gdprcall", "gdprcall-agi", "gdprcall-ask", "gdprcall-verdict", "gdprcall-segment", "gdprcall-stop"),
+    *("gdprcall-end", "gdprcall-withdraw", "gdprcall-forget"),
 )
 NEEDED = ("StopMixMonitor", "Status", "DBGet", "DBGetTree")
 # An action that is given to nobody without the class beside it.
