@@ -2,6 +2,8 @@
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,12 +52,18 @@ def _move_in(spool: Path, sound: bytes) -> str:
     partial = spool / f"{os.getpid()}.partial"
     partial.write_bytes(sound)
     known = {path.name for path in spool.glob(f"*.{SEGMENT}.wav")}
-    youngest = max(spool.glob("*.1.wav"), key=lambda path: path.stat().st_ctime_ns)
-    recording = youngest.name.split(".")[0]
+    recording = max(_born(spool))[1].split(".")[0]
     name = f"{recording}.{SEGMENT}.wav"
     assert name not in known
     partial.rename(spool / name)
     return name
+
+
+def _born(spool: Path) -> Iterator[tuple[int, str]]:
+    """Yield when each first segment last changed, and its name; those that are sealed in this moment are passed over."""
+    for path in spool.glob("*.1.wav"):
+        with suppress(FileNotFoundError):
+            yield path.stat().st_ctime_ns, path.name
 
 
 def sealing(folder: Path, spool: Path, rounds: int) -> tuple[list[float], list[float]]:
