@@ -101,12 +101,12 @@ def recordings_erase(context: Context, params: Params) -> Json:
     rows = [erasure.weigh(context.vault, id_) for id_ in ids]
     if _flag(params, "dry_run"):
         return [row.as_json() for row in rows]
-    receipts, failed = [], []
-    for id_ in ids:
-        try:
-            receipts.append(erasure.erase(context.vault, id_, reason=reason, actor=context.actor).as_json())
-        except GdprcallError as error:
-            failed.append(f"{id_}: {error.message}")
+    receipts, failed, progress = [], [], context.progress
+    for id_, outcome in erasure.erase_all(context.vault, ids, reason=reason, actor=context.actor, progress=progress):
+        if isinstance(outcome, GdprcallError):
+            failed.append(f"{id_}: {outcome.message}")
+        else:
+            receipts.append(outcome.as_json())
     _checkpoint_after(context, bool(receipts))
     if failed:
         raise VaultError(f"{len(failed)} of {len(ids)} could not be erased: {'; '.join(failed)}", "try these again")

@@ -14,7 +14,7 @@ from tests.vaults import decision, opened, recording_id, sealed
 def test_an_erased_recording_leaves_no_header_no_payload_and_no_number(tmp_path: Path) -> None:
     with opened(tmp_path) as vault:
         recording = sealed(vault, tmp_path / "spool", segments=2)
-        receipt = erasure.erase(vault, recording, reason="request 17", actor="test")
+        receipt = vault.erase(recording, reason="request 17", actor="test")
         assert receipt.complete
         assert vault.recording(recording).state == "erased"
         assert vault.objects.segments(recording) == []
@@ -26,14 +26,14 @@ def test_an_erased_recording_leaves_no_header_no_payload_and_no_number(tmp_path:
 def test_erasing_again_gives_the_same_receipt_and_no_second_entry(tmp_path: Path) -> None:
     with opened(tmp_path) as vault:
         recording = sealed(vault, tmp_path / "spool")
-        first = erasure.erase(vault, recording, reason="request 17", actor="test")
-        assert erasure.erase(vault, recording, reason="another", actor="somebody") == first
+        first = vault.erase(recording, reason="request 17", actor="test")
+        assert vault.erase(recording, reason="another", actor="somebody") == first
         assert [entry.kind for entry in vault.ledger.entries(recording=recording)].count(Kind.ERASED) == 1
 
 
 def test_an_unknown_recording_is_not_found(tmp_path: Path) -> None:
     with opened(tmp_path) as vault, pytest.raises(NotFound):
-        erasure.erase(vault, recording_id(), reason="request 17", actor="test")
+        erasure.weigh(vault, recording_id())
 
 
 def test_what_is_still_being_recorded_is_refused_and_the_call_is_pointed_to_its_key(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_what_is_still_being_recorded_is_refused_and_the_call_is_pointed_to_its_
         recording = recording_id()
         vault.note(decision(recording))
         with pytest.raises(Refused) as refused:
-            erasure.erase(vault, recording, reason="request 17", actor="test")
+            erasure.weigh(vault, recording)
         assert "key" in refused.value.hint
         assert [entry.kind for entry in vault.ledger.entries(recording=recording)] == [Kind.DECISION]
 

@@ -195,16 +195,6 @@ def test_a_copy_that_cannot_be_removed_is_told(path: Path) -> None:
     keys.close()
 
 
-def test_the_search_finds_what_lies_across_two_windows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SCAN_BYTES", 64)
-    keys = Keys(path)
-    keys.put(A, 1, Slot.HEADER, header(1))
-    keys._store.truncate_log()
-    assert keys._still_found([header(1)]) == 2
-    assert keys._still_found([header(2)]) == 0
-    keys.close()
-
-
 def test_looking_for_old_bytes_does_not_drop_the_locks_of_the_database(path: Path, keys: Keys) -> None:
     keys.put(A, 1, Slot.HEADER, header(1))
     keys.destroy(A)

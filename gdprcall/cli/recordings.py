@@ -11,7 +11,7 @@ import click
 
 from gdprcall import age
 from gdprcall.cli import options
-from gdprcall.cli.output import print_fields, print_json, print_rows
+from gdprcall.cli.output import print_fields, print_json, print_rows, progress
 from gdprcall.cli.shared import Shared, example, shared
 from gdprcall.errors import CheckFailed, GdprcallError, NotFound, Refused
 from gdprcall.vault.binding import NUMBER, bound_to
@@ -144,7 +144,8 @@ def erase(state: Shared, ids: tuple[str, ...], reason: str, dry_run: bool, yes: 
             print_rows(would, COLUMNS, "nothing")  # type: ignore[arg-type]  # JSON of our own
         return
     options.confirm(f"Destroy {len(ids)} recording(s) for good?", yes=yes)
-    receipts = state.backend.call("recordings/erase", params | {"dry_run": False})
+    with progress("erasing", wanted=not json_) as tell:
+        receipts = state.backend.call("recordings/erase", params | {"dry_run": False}, tell)
     if json_:
         print_json(receipts)
         _refuse_unverified(receipts)

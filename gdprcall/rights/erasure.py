@@ -3,21 +3,35 @@
 How it is done, and in which order, is the vault's affair alone.
 """
 
+from collections.abc import Callable, Iterator, Sequence
+
 from gdprcall.errors import Refused
 from gdprcall.vault.archive import Vault
-from gdprcall.vault.rows import Receipt, RecordingRow
+from gdprcall.vault.erasing import Outcome
+from gdprcall.vault.rows import RecordingRow
 
 RUNNING = "recording"
+BATCH = 500
+"""How many are destroyed at once: they share one search, and a call that is asked meanwhile waits for a few hundredths
+of a second at most."""
 
 
-def erase(vault: Vault, recording: str, *, reason: str, actor: str) -> Receipt:
-    """Destroy a recording and return the receipt; again gives the same receipt.
+def erase_all(
+    vault: Vault,
+    recordings: Sequence[str],
+    *,
+    reason: str,
+    actor: str,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Iterator[tuple[str, Outcome]]:
+    """Destroy recordings that were weighed, and yield each with its receipt, or with why it was not destroyed.
 
-    Raises NotFound, Refused while the call is still being recorded, and VaultError when a step could not be carried out;
-    what was carried out and not verified, the receipt says.
+    ``progress`` is told how many of how many were tried.
     """
-    weigh(vault, recording)
-    return vault.erase(recording, reason=reason, actor=actor)
+    for begin in range(0, len(recordings), BATCH):
+        part = recordings[begin : begin + BATCH]
+        yield from vault.erase_all(part, reason=reason, actor=actor).items()
+        progress(begin + len(part), len(recordings))
 
 
 def weigh(vault: Vault, recording: str) -> RecordingRow:

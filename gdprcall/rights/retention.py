@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from gdprcall.errors import GdprcallError
+from gdprcall.rights import erasure
 from gdprcall.vault.archive import Vault
+from gdprcall.vault.erasing import Outcome
 from gdprcall.vault.rows import Receipt, RecordingRow
 
 ALL = -1
@@ -38,15 +40,12 @@ def sweep(
 
     ``progress`` is told how many of how many were tried.
     """
-    rows = due(vault, now)
-    for done, row in enumerate(rows, 1):
-        yield _swept(vault, row.id, actor)
-        progress(done, len(rows))
+    ids = [row.id for row in due(vault, now)]
+    for recording, outcome in erasure.erase_all(vault, ids, reason="retention", actor=actor, progress=progress):
+        yield _swept(recording, outcome)
 
 
-def _swept(vault: Vault, recording: str, actor: str) -> Swept:
-    try:
-        receipt = vault.erase(recording, reason="retention", actor=actor)
-    except GdprcallError as error:
-        return Swept(recording, None, error.message)
-    return Swept(recording, receipt, "" if receipt.complete else "not every step was verified")
+def _swept(recording: str, outcome: Outcome) -> Swept:
+    if isinstance(outcome, GdprcallError):
+        return Swept(recording, None, outcome.message)
+    return Swept(recording, outcome, "" if outcome.complete else "not every step was verified")

@@ -134,8 +134,15 @@ class Vault:
         Idempotent: an erased one gives its receipt again. Raises NotFound for an unknown recording, and VaultError
         when a step could not be carried out: it is then tried again at the next start, or by another call.
         """
-        with self.stores.holding(recording):
-            return erasing.erase(self.stores, recording, reason=reason, actor=actor)
+        outcome = self.erase_all([recording], reason=reason, actor=actor)[recording]
+        if isinstance(outcome, GdprcallError):
+            raise outcome
+        return outcome
+
+    def erase_all(self, recordings: Sequence[str], *, reason: str, actor: str) -> dict[str, erasing.Outcome]:
+        """Destroy many recordings with one search for what was overwritten; one that fails stops no other."""
+        with self.stores.holding(*recordings):
+            return erasing.erase(self.stores, recordings, reason=reason, actor=actor)
 
     def finish_erasures(self) -> list[Receipt]:
         """Erase what was withdrawn or was being erased when a crash came; called at start, before anything is served.
@@ -143,15 +150,18 @@ class Vault:
         Raises VaultError after all others were finished, when one could not be.
         """
         self.catch_up()
-        receipts, failed = [], []
+        waiting: dict[str, list[str]] = {}
         for row in self.index.unerased():
-            try:
-                receipts.append(self.erase(row.id, reason=self._why(row), actor="gdprcall"))
-            except GdprcallError as error:
-                failed.append(error)
+            waiting.setdefault(self._why(row), []).append(row.id)
+        outcomes = [
+            outcome
+            for why, ids in waiting.items()
+            for outcome in self.erase_all(ids, reason=why, actor="gdprcall").values()
+        ]
+        failed = [outcome for outcome in outcomes if isinstance(outcome, GdprcallError)]
         if failed:
             raise VaultError(f"{len(failed)} erasures could not be finished: {failed[0].message}", failed[0].hint)
-        return receipts
+        return [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
 
     def export(self, recording: str, segment: int, *, actor: str, purpose: str) -> Export:
         """Release the header of a segment: the logged access; header and payload are those that were sealed.

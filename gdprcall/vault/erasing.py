@@ -4,54 +4,111 @@ The header goes first: from then on no copy of the payload anywhere opens again.
 done without having looked.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from gdprcall.errors import VaultError
+from gdprcall.errors import GdprcallError, VaultError
 from gdprcall.times import rfc3339
+from gdprcall.vault.keys import Shredded
 from gdprcall.vault.ledger import Fact, Kind
+from gdprcall.vault.objects import Cleared
 from gdprcall.vault.rows import ErasureStep, Receipt, RecordingRow
 from gdprcall.vault.stores import Stores
 
 CHECKPOINT_TRIES = 3
 
-
-def erase(stores: Stores, recording: str, *, reason: str, actor: str) -> Receipt:
-    """Destroy a recording, or finish its interrupted erasure, or return the receipt it has; see ``Vault.erase``."""
-    row = stores.recording(recording)
-    if row.state == "erased":
-        return _receipt(stores, recording)
-    if not row.erasing:
-        intent = {"reason": reason, "actor": actor}
-        stores.ledger.append(Fact(Kind.ERASURE_INTENDED, recording, row.controller, intent))
-        stores.step("erasure intended")
-    receipt = Receipt(recording, reason, actor, tuple(_steps(stores, row)))
-    stores.ledger.append(Fact(Kind.ERASED, recording, row.controller, receipt.as_json()))
-    stores.step("erased")
-    stores.catch_up()
-    return receipt
+Outcome = Receipt | GdprcallError
+"""What became of one recording: the receipt, or why it was not destroyed, or not wholly."""
 
 
-def _steps(stores: Stores, row: RecordingRow) -> Iterator[ErasureStep]:
-    seen = "noted before this was interrupted" if row.erasing else "durable in the ledger"
-    yield ErasureStep("intent", ok=True, seen=seen)
-    yield from _hand_out(stores, row)
-    yield _destroy_header(stores, row.id)
-    yield _remove_payloads(stores, row.id)
-    yield _clear_index(stores, row.id)
-    yield _name_backups(stores, row.controller)
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Recordings on their way: what each was, and what was done of it; who has an outcome goes no further."""
+
+    stores: Stores
+    reason: str
+    actor: str
+    rows: dict[str, RecordingRow] = field(default_factory=dict)
+    steps: dict[str, list[ErasureStep]] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+    def going(self) -> list[RecordingRow]:
+        """Return what is still to be destroyed."""
+        return [row for id_, row in self.rows.items() if id_ not in self.outcomes]
 
 
-def _hand_out(stores: Stores, row: RecordingRow) -> Iterator[ErasureStep]:
-    """Let the tombstone leave this host before anything is destroyed; what keeps it here keeps no erasure back."""
-    if stores.tombstones:
+def erase(stores: Stores, recordings: Sequence[str], *, reason: str, actor: str) -> dict[str, Outcome]:
+    """Destroy recordings, or finish their interrupted erasure, or return the receipts they have; see ``Vault.erase_all``."""
+    batch = _Batch(stores, reason, actor)
+    for recording in recordings:
+        _take(batch, recording)
+    try:
+        if batch.rows:
+            _carry_out(batch)
+    except GdprcallError as error:
+        # A step that they share: what one of them needs, none of them has.
+        batch.outcomes.update({row.id: error for row in batch.going()})
+    return {recording: batch.outcomes[recording] for recording in recordings}
+
+
+def _take(batch: _Batch, recording: str) -> None:
+    try:
+        row = batch.stores.recording(recording)
+        if row.state == "erased":
+            batch.outcomes[recording] = _receipt(batch.stores, recording)
+        else:
+            batch.rows[recording] = row
+    except GdprcallError as error:
+        batch.outcomes[recording] = error
+
+
+def _carry_out(batch: _Batch) -> None:
+    stores = batch.stores
+    _intend(batch)
+    _hand_out(batch)
+    shredded = stores.keys.destroy_all(row.id for row in batch.going())
+    stores.step("header overwritten")
+    cleared = stores.objects.clear([row.id for row in batch.going()], lambda: stores.step("payload removed"))
+    for row in batch.going():
+        batch.steps[row.id] += [_header_step(shredded[row.id]), _payload_step(cleared[row.id])]
+        if fault := cleared[row.id].fault:
+            batch.outcomes[row.id] = VaultError(f"a payload could not be removed: {fault}", "check the vault folder")
+    _clear_index(batch)
+    _give_receipts(batch)
+
+
+def _intend(batch: _Batch) -> None:
+    intent = {"reason": batch.reason, "actor": batch.actor}
+    new = [row for row in batch.rows.values() if not row.erasing]
+    _note(batch, {row.id: Fact(Kind.ERASURE_INTENDED, row.id, row.controller, intent) for row in new})
+    if new:
+        batch.stores.step("erasure intended")
+    for row in batch.going():
+        seen = "noted before this was interrupted" if row.erasing else "durable in the ledger"
+        batch.steps[row.id] = [ErasureStep("intent", ok=True, seen=seen)]
+
+
+def _note(batch: _Batch, facts: Mapping[str, Fact]) -> None:
+    """Make facts durable, together; who has none goes no further."""
+    waiting = {recording: batch.stores.ledger.submit(fact) for recording, fact in facts.items()}
+    for recording, entry in waiting.items():
+        try:
+            entry.result()
+        except VaultError as error:
+            batch.outcomes[recording] = error
+
+
+def _hand_out(batch: _Batch) -> None:
+    """Let the tombstones leave this host before anything is destroyed; what keeps one here keeps no erasure back."""
+    stores = batch.stores
+    for row in batch.going() if stores.tombstones else ():
         out = stores.tombstones.hand_out(row.id, row.controller, stores.clock())
         stores.step("tombstone handed out")
-        yield ErasureStep("tombstone", ok=out, seen="handed out of the host" if out else "could not be handed out")
+        seen = "handed out of the host" if out else "could not be handed out"
+        batch.steps[row.id].append(ErasureStep("tombstone", ok=out, seen=seen))
 
 
-def _destroy_header(stores: Stores, recording: str) -> ErasureStep:
-    shredded = stores.keys.destroy(recording)
-    stores.step("header overwritten")
+def _header_step(shredded: Shredded) -> ErasureStep:
     if not shredded.slots:
         return ErasureStep("header", ok=True, seen="no slot held anything, log cut")
     found = f"{shredded.residue} of the old keys still found" if shredded.residue else "none of the old keys found"
@@ -60,28 +117,27 @@ def _destroy_header(stores: Stores, recording: str) -> ErasureStep:
     )
 
 
-def _remove_payloads(stores: Stores, recording: str) -> ErasureStep:
-    segments = stores.objects.segments(recording)
-    for segment in segments:
-        stores.objects.remove(recording, segment)
-        stores.step("payload removed")
-    left = stores.objects.segments(recording)
-    seen = f"{len(segments)} files removed, folder synchronised, {len(left)} left"
-    return ErasureStep("payload", ok=not left, seen=seen)
+def _payload_step(cleared: Cleared) -> ErasureStep:
+    seen = f"{cleared.removed} files removed, folder synchronised, {cleared.left} left"
+    return ErasureStep("payload", ok=not cleared.left, seen=seen)
 
 
-def _clear_index(stores: Stores, recording: str) -> ErasureStep:
+def _clear_index(batch: _Batch) -> None:
+    stores = batch.stores
     stores.catch_up()
     if not any(stores.index.truncate_log() for _ in range(CHECKPOINT_TRIES)):
         raise VaultError("index.db is held open, so its log could not be cut", "close other programs that read it")
-    row = stores.index.recording(recording)
-    ok = row is not None and row.subject is None
+    until = {controller: _backups(stores, controller) for controller in {row.controller for row in batch.going()}}
+    for row in batch.going():
+        known = stores.index.recording(row.id)
+        ok = known is not None and known.subject is None
+        seen = "pseudonym removed, log cut" if ok else "pseudonym still there"
+        batch.steps[row.id] += [ErasureStep("index", ok=ok, seen=seen), until[row.controller]]
     stores.step("index cleared")
-    return ErasureStep("index", ok=ok, seen="pseudonym removed, log cut" if ok else "pseudonym still there")
 
 
-def _name_backups(stores: Stores, controller: str) -> ErasureStep:
-    """Say until when copies of the header outside the vault may exist: there it was not overwritten."""
+def _backups(stores: Stores, controller: str) -> ErasureStep:
+    """Say until when copies of headers outside the vault may exist: there they were not overwritten."""
     until = stores.index.keys_kept_until(controller)
     if until is None:
         seen = "no backup of keys was ever made"
@@ -90,6 +146,16 @@ def _name_backups(stores: Stores, controller: str) -> ErasureStep:
     else:
         seen = f"backups of keys made before this may exist until {rfc3339(until)}"
     return ErasureStep("backups", ok=True, seen=seen)
+
+
+def _give_receipts(batch: _Batch) -> None:
+    done = batch.going()
+    receipts = {row.id: Receipt(row.id, batch.reason, batch.actor, tuple(batch.steps[row.id])) for row in done}
+    _note(batch, {row.id: Fact(Kind.ERASED, row.id, row.controller, receipts[row.id].as_json()) for row in done})
+    batch.stores.step("erased")
+    batch.stores.catch_up()
+    for row in batch.going():
+        batch.outcomes[row.id] = receipts[row.id]
 
 
 def _receipt(stores: Stores, recording: str) -> Receipt:

@@ -6,7 +6,8 @@ It never overwrites one, and never knows what is in it.
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -27,6 +28,15 @@ class Stored:
 
     size: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """What became of a recording's payloads: how many were removed and are left, and why, if one could not be."""
+
+    removed: int
+    left: int
+    fault: str = ""
 
 
 class HashingSink:
@@ -134,6 +144,36 @@ class Objects:
         if _is_there(path):
             raise VaultError("a payload is still there after its removal", "check the vault folder")
         return there
+
+    def clear(self, recordings: Iterable[str], removed: Callable[[], None] = lambda: None) -> dict[str, Cleared]:
+        """Remove all payloads of recordings durably, and look what is left; ``removed`` is called after each one.
+
+        What could not be removed keeps nothing else from being removed: its recording's ``Cleared`` says so.
+        """
+        cleared: dict[str, Cleared] = {}
+        by_folder: dict[str, set[str]] = {}
+        for recording in recordings:
+            by_folder.setdefault(recording[:2], set()).add(recording)
+        for folder, wanted in sorted(by_folder.items()):
+            cleared |= self._clear(folder, wanted, removed)
+        return cleared
+
+    def _clear(self, folder: str, wanted: set[str], removed: Callable[[], None]) -> dict[str, Cleared]:
+        found = [path for path in self._files(folder) if path.stem in wanted]
+        faults: dict[str, str] = {}
+        for path in found:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                faults[path.stem] = error.strerror or type(error).__name__
+            removed()
+        try:
+            if (self.folder / folder).is_dir():
+                sync_folder(self.folder / folder)
+        except OSError as error:
+            faults |= dict.fromkeys(wanted, error.strerror or type(error).__name__)
+        there, left = Counter(path.stem for path in found), Counter(path.stem for path in self._files(folder))
+        return {one: Cleared(there[one] - left[one], left[one], faults.get(one, "")) for one in wanted}
 
     def names(self) -> Iterator[tuple[str, int]]:
         """Yield recording and segment of every payload that lies there."""

@@ -5,7 +5,7 @@ leaves to sealing and erasing.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from threading import Lock
@@ -40,9 +40,12 @@ class Stores:
     _locks: tuple[Lock, ...] = field(default_factory=lambda: tuple(Lock() for _ in range(STRIPES)))
 
     @contextmanager
-    def holding(self, recording: str) -> Iterator[None]:
-        """Let nobody else seal, discard, erase or release ``recording``; not to be nested."""
-        with self._locks[hash(recording) % STRIPES]:
+    def holding(self, *recordings: str) -> Iterator[None]:
+        """Let nobody else seal, discard, erase or release ``recordings``; not to be nested."""
+        with ExitStack() as held:
+            # In one order always, so that two who hold many do not wait for each other.
+            for place in sorted({hash(recording) % STRIPES for recording in recordings}):
+                held.enter_context(self._locks[place])
             yield
 
     def catch_up(self) -> None:
