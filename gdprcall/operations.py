@@ -239,11 +239,12 @@ def _spool(context: Context) -> Json:
 
 
 def _wanted(params: Params) -> Wanted:
-    names = ("controller", "line", "state", "outcome")
+    names = "controller line state outcome".split()
     values = {name: str(params[name]) for name in names if params.get(name) is not None}
     if values.get("state", STATES[0]) not in STATES:
         raise ConfigError(f"there is no state {values['state']!r}", f"states: {', '.join(STATES)}")
-    return Wanted(**values, since=_time(params, "since"), limit=_limit(params))
+    controller, line, state, outcome = map(values.get, names)
+    return Wanted(controller, line, state, outcome, since=_time(params, "since"), limit=_limit(params))
 
 
 def _limit(params: Params) -> int:

@@ -49,7 +49,7 @@ class Store:
             raise VaultError(f"{path.name} cannot be opened: {_what(error)}", WRITE_HINT) from error
         try:
             self._set_pragmas(PRAGMAS if durable else PRAGMAS | LAZY)
-            migrations.apply(Database(self.connection, execute_plugins=False))
+            self._migrate(migrations)
         except sqlite3.Error as error:
             self.connection.close()
             raise VaultError(f"{path.name} cannot be opened: {_what(error)}", "run: gdprcall doctor") from error
@@ -62,6 +62,15 @@ class Store:
             self.connection.execute(f"PRAGMA {name}={value}")
             if self.connection.execute(f"PRAGMA {name}").fetchone() != (value,):
                 raise VaultError(f"SQLite does not take {name}={value} for {self.path.name}", "use Debian's own SQLite")
+
+    def _migrate(self, migrations: Migrations) -> None:
+        """Bring the tables to what this program knows; raises VaultError for those of a newer one, untouched."""
+        db = Database(self.connection, execute_plugins=False)
+        known = {one.name for one in migrations.pending(Database(memory=True))}
+        if {one.name for one in migrations.applied(db)} - known:
+            hint = "start the newer gdprcall again, or restore a backup that this one made"
+            raise VaultError(f"{self.path.name} was written by a newer gdprcall", hint)
+        migrations.apply(db)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

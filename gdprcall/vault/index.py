@@ -62,11 +62,26 @@ def key_backups(db: Database) -> None:
     )
 
 
+@migrations()
+def callers_and_days(db: Database) -> None:
+    """Answer for a caller, for a controller's day and for what is due from an index alone, however many there are."""
+    for sql in (
+        "DROP INDEX recording_subject",
+        "CREATE INDEX recording_subject ON recording (controller, subject, started_at, id) WHERE subject IS NOT NULL",
+        "CREATE INDEX recording_controller ON recording (controller, started_at, id)",
+        "DROP INDEX recording_due",
+        f"CREATE INDEX recording_due ON recording (expires_at, id) WHERE {EXPIRING}",
+    ):
+        db.conn.execute(sql)
+
+
+# What is counted of the segments is asked for each row that is wanted: grouping would read all rows before the first.
 RECORDING = """
     SELECT r.id, r.call, r.controller, r.line, r.purpose, r.basis, r.decision, coalesce(d.outcome, ''), r.state,
-        r.started_at, coalesce(sum(s.seconds), 0.0), count(s.segment), r.retention_days, r.expires_at,
+        r.started_at, (SELECT coalesce(sum(seconds), 0.0) FROM segment WHERE recording = r.id),
+        (SELECT count(*) FROM segment WHERE recording = r.id), r.retention_days, r.expires_at,
         d.withdrawn_at IS NOT NULL, r.subject, r.intended AND r.state <> 'erased'
-    FROM recording r LEFT JOIN decision d ON d.id = r.decision LEFT JOIN segment s ON s.recording = r.id
+    FROM recording r LEFT JOIN decision d ON d.id = r.decision
 """
 DECISION = """
     SELECT id, call, uniqueid, controller, line, purpose, basis, outcome, reason, language, prompt_sha256, heard_ms,
@@ -110,7 +125,7 @@ class Index:
         """Return decisions, the newest first."""
         where, values = _where(
             {"controller = ?": wanted.controller, "line = ?": wanted.line, "outcome = ?": wanted.outcome}
-            | {"decided_at >= ?": wanted.since}
+            | {"decided_at >= ?": wanted.since, "decided_at < ?": wanted.until}
         )
         rows = self._store.rows(f"{DECISION} {where} ORDER BY decided_at DESC, id LIMIT ?", (*values, wanted.limit))
         return [_decision(row) for row in rows]
@@ -123,9 +138,10 @@ class Index:
         """Return recordings, the newest first."""
         where, values = _where(
             {"r.controller = ?": wanted.controller, "r.line = ?": wanted.line, "r.state = ?": wanted.state}
-            | {"d.outcome = ?": wanted.outcome, "r.started_at >= ?": wanted.since}
+            | {"r.subject = ?": wanted.subject, "d.outcome = ?": wanted.outcome}
+            | {"r.started_at >= ?": wanted.since, "r.started_at < ?": wanted.until}
         )
-        return self._recordings(where, "r.started_at DESC, r.id", (*values, wanted.limit))
+        return self._recordings(where, "r.started_at DESC, r.id DESC", (*values, wanted.limit))
 
     def count(self, state: str) -> int:
         """Return how many recordings are in a state."""
@@ -155,7 +171,7 @@ class Index:
         return self._recordings(where, "r.started_at, r.id", (-1,))
 
     def _recordings(self, where: str, order: str, values: tuple[object, ...]) -> list[RecordingRow]:
-        rows = self._store.rows(f"{RECORDING} {where} GROUP BY r.id ORDER BY {order} LIMIT ?", values)
+        rows = self._store.rows(f"{RECORDING} {where} ORDER BY {order} LIMIT ?", values)
         return [_recording(row) for row in rows]
 
     def segments(self, recording: str | None = None) -> list[SegmentRow]:

@@ -166,13 +166,18 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which rows are asked for; what is None does not matter. ``since`` in milliseconds."""
+    """Which rows are asked for; what is None does not matter. ``since`` and ``until`` in milliseconds.
+
+    ``subject`` is a caller's pseudonym with the ``controller``, and asks for recordings alone.
+    """
 
     controller: str | None = None
     line: str | None = None
     state: str | None = None
     outcome: str | None = None
     since: int | None = None
+    until: int | None = None
+    subject: str | None = None
     limit: int = 1000
 
 

@@ -7,16 +7,17 @@ with ``--strict`` it is 4 when a reach was not met.
 import argparse
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.pbx.bench import rounds, rows
+from tests.pbx.bench import rounds, rows, vault
 from tests.pbx.bench.lives import lives, ratios, sealing
 from tests.pbx.bench.load import Agents, Traffic
 from tests.pbx.bench.meters import median, quantile, resident_mb
 from tests.pbx.bench.world import BASELINE, World, build
-from tests.pbx.prepare import ROOT
+from tests.pbx.prepare import PBX, ROOT
 
 FOLDER = ROOT / ".bench"
 ROUND_SECONDS = 10
@@ -40,7 +41,7 @@ class Bench:
         steps: list[tuple[str, Callable[[], None]]] = [
             ("what a call costs", self._cpu), ("how long a key and a prompt take", self._times),
             ("the same by FastAGI", self._other), ("how long plaintext lives", self._lives), ("what sealing costs", self._seal),
-            ("memory", self._memory), ("the highest rate", self._highest),
+            ("what the vault costs", self.vault), ("memory", self._memory), ("the highest rate", self._highest),
         ]  # fmt: skip
         for what, step in steps:
             begun = time.monotonic()
@@ -121,6 +122,25 @@ class Bench:
         sealed, written = sealing(FOLDER / "seal", spool, 5)
         self._add(rows.SEAL, ratios(sealed, written), f"{median(sealed):.3f} s against {median(written):.3f} s")
 
+    def vault(self) -> None:
+        """Measure what needs no calls."""
+        place = FOLDER / "vaults"
+        place.mkdir(parents=True)
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:  # what is encrypted is noise
+            short, long, megabytes = vault.against_go(PBX / "bin" / "age", Path(memory))
+        self._add(rows.GO_SHORT, short)
+        self._add(rows.GO_LONG, long)
+        self._add(rows.GO_MEMORY, [megabytes])
+        folders = {name: place / name for name in ("erase", "slot", "ledger", "index")}
+        for folder in folders.values():
+            folder.mkdir()
+        self._add(rows.ERASE, [vault.erasing(folders["erase"])])
+        self._add(rows.OVERWRITE, vault.overwriting(folders["slot"]))
+        self._add(rows.APPEND, [vault.noting(folders["ledger"])])
+        for row, value in zip((rows.CALLER, rows.DUE, rows.DAY), vault.asking(folders["index"]), strict=True):
+            self._add(row, [value])
+        shutil.rmtree(place)
+
     def _memory(self) -> None:
         sizes = []
         with self._world.installation as installation:
@@ -153,7 +173,7 @@ def main() -> int:
         bench.run()
     print(rows.table(bench.figures), flush=True)
     rows.keep(bench.figures, FOLDER / "latest.json")
-    for left in ("pbx", "app", "seal"):
+    for left in ("pbx", "app", "seal", "vaults"):
         shutil.rmtree(FOLDER / left, ignore_errors=True)
     say(f"{time.monotonic() - begun:.0f} s; kept in {(FOLDER / 'latest.json').relative_to(Path.cwd())}")
     return NOT_MET if chosen.strict and any(figure.met is False for figure in bench.figures) else 0
