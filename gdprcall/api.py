@@ -90,10 +90,18 @@ async def _operate(request: web.Request) -> web.Response:
         raise ConfigError("the request is no JSON", "send a JSON object") from error
     if not isinstance(params, dict):
         raise ConfigError("the request is no JSON object", "send a JSON object")
-    result = await asyncio.to_thread(operations.run, context, name, params)
+    result = await asyncio.to_thread(operations.run, _taken(context), name, params)
     if name in CHANGING:
         get_logger().info("api_request", operation=name)
     return web.json_response(result, dumps=lambda value: json.dumps(value, ensure_ascii=False))
+
+
+def _taken(context: Context) -> Context:
+    """Return the context with what the daemon knows as of now: only the loop's own thread may look, for calls come and go."""
+    if context.live is None:
+        return context
+    live = context.live()
+    return replace(context, live=lambda: live)
 
 
 async def _export(request: web.Request) -> web.StreamResponse:

@@ -80,7 +80,7 @@ class Daemon:
         house = House(self._vault, self._intake, self._calls, tasks, self._spool.folder, self._unfit)
         self._reception = Reception(house)
         self._reception.terms = holding(self._settings)
-        self._fronts = Fronts(self._settings, self._reception, tasks)
+        self._fronts = Fronts(self._settings, self._reception, self._ami.is_up, tasks)
         loop = self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)

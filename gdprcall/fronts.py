@@ -4,7 +4,7 @@ It hands every call to the reception, and decides nothing about it.
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Protocol
 
 from gdprcall.asterisk.ari import Ari, AriEvent
@@ -30,7 +30,9 @@ class Desk(Protocol):
 class Fronts:
     """The configured front ends of one daemon."""
 
-    def __init__(self, settings: Config, desk: Desk, tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, settings: Config, desk: Desk, is_up: Callable[[str], Awaitable[bool]], tasks: asyncio.TaskGroup
+    ) -> None:
         places = settings.asterisk
         self._ari: Ari | None = None
         self._agi: FastAgi | None = None
@@ -39,7 +41,7 @@ class Fronts:
             self._ari = Ari(places.ari_url, places.ari_user, password, APP, on_event=self._event, on_up=self._up)
             self._stasis = Stasis(self._ari, tasks=tasks, claim=desk.claim, arrive=desk.arrive)
         if "agi" in places.fronts:
-            self._agi = FastAgi(places.agi_listen, places.sounds, claim=desk.claim, arrive=desk.arrive)
+            self._agi = FastAgi(places.agi_listen, places.sounds, claim=desk.claim, arrive=desk.arrive, is_up=is_up)
 
     def parts(self) -> list[Coroutine[None, None, None]]:
         """Return what must run as long as the daemon does."""

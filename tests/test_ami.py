@@ -189,6 +189,22 @@ async def test_no_mark_at_all_is_an_answer_and_a_refusal_is_none() -> None:
             await client.withdrawn_mark(REC)
 
 
+async def test_a_channel_is_up_gone_or_cannot_be_asked_about() -> None:
+    async with linked() as (fake, ami, seen):
+        await up(seen)
+        fake.answers["Status"] = (
+            LIST
+            + b"Event: Status\r\nChannel: PJSIP/a-1\r\nUniqueid: 1.1\r\n%TAG%\r\n"
+            + (b"Event: StatusComplete\r\nEventList: Complete\r\n%TAG%\r\n")
+        )
+        assert await ami.is_up("1.1")
+        fake.answers["Status"] = b"Response: Error\r\n%TAG%Message: No such channel\r\n\r\n"
+        assert not await ami.is_up("1.1")
+        fake.answers["Status"] = b"Response: Error\r\n%TAG%Message: Permission denied\r\n\r\n"
+        with pytest.raises(PeerError):
+            await ami.is_up("1.1")
+
+
 async def test_all_channels_are_listed_with_the_recording_of_ours_that_is_on_them() -> None:
     async with linked() as (fake, client, seen):
         await up(seen)

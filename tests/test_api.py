@@ -9,6 +9,7 @@ import select
 import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
@@ -102,6 +103,21 @@ async def test_status_comes_with_what_only_the_daemon_knows(tmp_path: Path) -> N
             value = await asyncio.to_thread(backend.call, "status", {})
     assert isinstance(value, dict)
     assert (value["daemon"], value["ari"], value["ami"]) == (True, True, False)
+
+
+async def test_what_only_the_daemon_knows_is_looked_at_where_nothing_can_change_meanwhile(tmp_path: Path) -> None:
+    threads: set[threading.Thread] = set()
+
+    def live() -> Mapping[str, object]:
+        threads.add(threading.current_thread())
+        return {"tasks": len(asyncio.all_tasks())}
+
+    with opened(tmp_path) as vault:
+        async with served(vault, settings(tmp_path), live) as backend:
+            value = await asyncio.to_thread(backend.call, "status", {})
+    assert isinstance(value, dict)
+    assert value["tasks"] >= 1
+    assert threads == {threading.current_thread()}
 
 
 async def test_an_export_through_the_daemon_opens_and_is_noted_with_its_user(tmp_path: Path) -> None:

@@ -48,11 +48,24 @@ class Desk:
         self.peers: list[Peer] = []
         self.called = 0
         self.port = free_port()
-        self.server = FastAgi(("127.0.0.1", self.port), sounds, claim=lambda _a: self.seconds, arrive=self._arrive)
+        self.up: bool | PeerError = True
+        self.server = FastAgi(
+            ("127.0.0.1", self.port),
+            sounds,
+            claim=lambda _a: self.seconds,
+            arrive=self._arrive,
+            is_up=self._is_up,
+        )
 
     def _arrive(self, arrival: Arrival, call: AgiCall) -> None:
         call.listen(self.events.put_nowait)
         self.arrived.put_nowait((arrival, call))
+
+    async def _is_up(self, uniqueid: str) -> bool:
+        assert uniqueid == f"17.{self.called}"
+        if isinstance(self.up, PeerError):
+            raise self.up
+        return self.up
 
     async def connect(self) -> Peer:
         peer = Peer(*await asyncio.open_connection("127.0.0.1", self.port))
@@ -187,11 +200,13 @@ async def test_inf_05_a_sound_that_asterisk_cannot_open_has_failed_if_the_call_i
 
 
 @pytest.mark.parametrize("end", [("HANGUP",), ("200 result=-1 endpos=100",), ("511 Command Not Permitted",), ()])
-async def test_a_call_that_goes_has_left_unless_ami_says_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: tuple[str, ...]
+@pytest.mark.parametrize(("up", "how"), [(True, "left"), (False, "hangup"), (PeerError("AMI is gone"), "left")])
+async def test_a_call_that_goes_has_left_unless_asterisk_has_it_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: tuple[str, ...], up: bool | PeerError, how: str
 ) -> None:
     monkeypatch.setattr(agicall, "LEAVING_SECONDS", 0.05)
     async with desk(tmp_path) as there:
+        there.up = up
         peer, call = await there.asked()
         await asyncio.sleep(0.05)
         assert 30 <= call.heard_ms <= 500
@@ -199,7 +214,7 @@ async def test_a_call_that_goes_has_left_unless_ami_says_more(
         peer.writer.close()
         event = await there.event()
         assert isinstance(event, Ended)
-        assert event.how == "left"
+        assert event.how == how
 
 
 async def test_a_verdict_is_one_command(tmp_path: Path) -> None:
@@ -316,7 +331,13 @@ async def test_peers_that_say_nothing_or_nonsense_are_let_go_and_cost_no_call_it
 
 async def test_an_address_that_is_taken_is_a_mistake_of_the_configuration(tmp_path: Path) -> None:
     async with desk(tmp_path) as there:
-        second = FastAgi(("127.0.0.1", there.port), tmp_path, claim=lambda _a: None, arrive=lambda _a, _c: None)
+        second = FastAgi(
+            ("127.0.0.1", there.port),
+            tmp_path,
+            claim=lambda _a: None,
+            arrive=lambda _a, _c: None,
+            is_up=there._is_up,
+        )
         with pytest.raises(ConfigError, match="cannot listen"):
             await second.run()
 

@@ -5,7 +5,7 @@ when the dialogue says that the key did not count.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 
 from gdprcall.asterisk import agi
@@ -22,7 +22,7 @@ KEY_MS = 200
 SLACK_SECONDS = 5.0
 """How much later than it should a sound may end before the connection counts as lost."""
 LEAVING_SECONDS = 0.5
-"""How long after a connection that ended AMI may tell that the caller hung up; else the watchdog took the call."""
+"""How long after a connection that ended AMI may tell by itself that the caller hung up; then it is asked."""
 
 
 class AgiCall:
@@ -65,12 +65,20 @@ class AgiCall:
             await asyncio.wait([self._back])
         return self._link is link
 
-    async def tell_end(self) -> None:
-        """Tell that the call has gone without a verdict, if it has."""
-        if not self._given:
-            # AMI knows whether the caller hung up; if it says nothing, the watchdog took the call on.
-            await asyncio.sleep(LEAVING_SECONDS)
-            self._deliver(Ended("left", self._capped(self._heard)))
+    async def tell_end(self, is_up: Callable[[str], Awaitable[bool]]) -> None:
+        """Tell that the call has gone without a verdict, if it has; a call that is up no more has hung up.
+
+        A caller may hang up before the call was here: then AMI has told it to nobody. One that is still up has been
+        taken on by the watchdog, and so, as far as anyone can tell, has one that cannot be asked about.
+        """
+        if self._given:
+            return
+        await asyncio.sleep(LEAVING_SECONDS)
+        try:
+            how = "left" if await is_up(self.channel) else "hangup"
+        except PeerError:
+            how = "left"
+        self._deliver(Ended(how, self._capped(self._heard)))
 
     @property
     def heard_ms(self) -> int:

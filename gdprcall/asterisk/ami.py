@@ -176,6 +176,16 @@ class Ami:
         """Return Asterisk's version."""
         return _text((await self.action("CoreSettings"))[0].get("AsteriskVersion", ""))
 
+    async def is_up(self, uniqueid: str) -> bool:
+        """Whether Asterisk still has this channel; raises PeerError when that is not known."""
+        try:
+            await self.action("Status", Channel=uniqueid)
+        except PeerError as error:
+            if "no such channel" in error.message.lower():
+                return False
+            raise
+        return True
+
     async def live(self) -> list[LiveChannel]:
         """Return all channels that are up, and which recording of ours is on each."""
         answers = await self.action("Status", Variables="GDPRCALL_REC,GDPRCALL_SEG,GDPRCALL_MMID")

@@ -6,7 +6,7 @@ its prompt: a connection has two seconds for its greeting, and of too many that 
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from gdprcall.asterisk import agi
@@ -27,7 +27,10 @@ MARKS = "gdprcall/withdrawn"
 
 
 class FastAgi:
-    """All calls that come in by AGI(); ``claim`` and ``arrive`` are those of the ARI front end."""
+    """All calls that come in by AGI(); ``claim`` and ``arrive`` are those of the ARI front end.
+
+    ``is_up`` tells of a channel's uniqueid whether Asterisk still has it; it may raise PeerError.
+    """
 
     def __init__(
         self,
@@ -36,6 +39,7 @@ class FastAgi:
         *,
         claim: Callable[[Arrival], int | None],
         arrive: Callable[[Arrival, AgiCall], None],
+        is_up: Callable[[str], Awaitable[bool]],
     ) -> None:
         self.listening = False
         self.refused = 0
@@ -43,6 +47,7 @@ class FastAgi:
         self._sounds = sounds
         self._claim = claim
         self._arrive = arrive
+        self._is_up = is_up
         self._calls: dict[str, AgiCall] = {}
         self._open = 0
         self._greeting: dict[AgiLink, None] = {}
@@ -159,7 +164,7 @@ class FastAgi:
         await link.closed.wait()
         if await call.is_over(link):
             del self._calls[arrival.channel]
-            await call.tell_end()
+            await call.tell_end(self._is_up)
 
 
 def _arrival(environment: agi.Environment) -> Arrival | None:
