@@ -89,9 +89,15 @@ class LedgerEvidence:
         if self._late:
             pending.cancel()
         else:
-            pending = self._vault.submit(fact)
+            pending = self._vault.submit(fact, *self._caller())
             pending.add_done_callback(self._closed_if_late)
         return pending
+
+    def _caller(self) -> list[Fact]:
+        """Return the caller's pseudonym as an entry of its own: it is forgotten with the recording, the consent is not."""
+        call = self._call
+        body = {"subject": call.subject}
+        return [Fact(Kind.SUBJECT, call.recording, call.controller.id, body)] if call.subject else []
 
     def _closed_if_late(self, pending: "Future[Entry]") -> None:
         # Called by the ledger's thread. A grant that became durable when nobody waited for it any more began nothing.
@@ -129,8 +135,9 @@ class LedgerEvidence:
 def decision_body(call: CallFacts, consent: Consent, note: Note) -> dict[str, object]:
     """Return the body of a ``decision`` fact: what was asked, how long it was heard, and what came of it.
 
-    The pressed key is not in it: outcome and policy hash say which one it was. A caller who did not agree leaves no
-    pseudonym (Art. 5(1)(c)).
+    The pressed key is not in it: outcome and policy hash say which one it was. Nor is the caller: this is what remains
+    as proof of consent (Art. 7(1)) when the recording is erased. A caller who did not agree leaves no pseudonym
+    anywhere (Art. 5(1)(c)).
     """
     granted = note.outcome is Outcome.GRANTED
     return {
@@ -149,7 +156,6 @@ def decision_body(call: CallFacts, consent: Consent, note: Note) -> dict[str, ob
         "attempts": consent.asked,
         "policy_sha256": call.policy_sha256,
         "retention_days": call.line.retention_days,
-        "subject": call.subject if granted else None,
         "recipients": [fingerprint(recipient) for recipient in call.controller.recipients] if granted else [],
         "software": __version__,
         "front": call.front,

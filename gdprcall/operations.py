@@ -17,7 +17,7 @@ from gdprcall.rights import erasure, retention
 from gdprcall.times import Clock, now_ms, parse_rfc3339, rfc3339
 from gdprcall.vault import checks
 from gdprcall.vault.archive import Vault
-from gdprcall.vault.ledger import Entry, Kind
+from gdprcall.vault.ledger import Kind
 from gdprcall.vault.rows import Export, Wanted
 
 STATES = ("recording", "not_started", "spooled", "sealed", "quarantined", "erased")
@@ -74,7 +74,7 @@ def decisions_show(context: Context, params: Params) -> Json:
         for entry in context.vault.ledger.entries()
         if (entry.body or {}).get("decision") == row.id or (row.recording and entry.recording == row.recording)
     ]
-    return row.as_json() | {"history": [entry_json(entry) for entry in history]}
+    return row.as_json() | {"history": [entry.as_json() for entry in history]}
 
 
 def recordings_list(context: Context, params: Params) -> Json:
@@ -87,7 +87,7 @@ def recordings_show(context: Context, params: Params) -> Json:
     id_ = _text(params, "id")
     row = context.vault.recording(id_)
     parts = [segment.as_json() for segment in context.vault.segments(id_)]
-    history = [entry_json(entry) for entry in context.vault.ledger.entries(recording=id_)]
+    history = [entry.as_json() for entry in context.vault.ledger.entries(recording=id_)]
     return row.as_json() | {"parts": parts, "history": history}
 
 
@@ -144,7 +144,7 @@ def audit_log(context: Context, params: Params) -> Json:
         for entry in context.vault.ledger.entries(recording=str(recording) if recording else None)
         if (kind is None or entry.kind == kind) and (since is None or entry.time >= since)
     )
-    return [entry_json(entry) for entry in deque(entries, maxlen=_limit(params))]
+    return [entry.as_json() for entry in deque(entries, maxlen=_limit(params))]
 
 
 def audit_verify(context: Context, params: Params) -> Json:
@@ -194,6 +194,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "audit/prove": audit_prove,
     "audit/key": audit_key,
     "vault/backup": vault_backup,
+    "vault/verify": lambda context, params: safekeeping.verify(
+        context.vault, params, whole=context.live is None, progress=context.progress
+    ),
 }
 CHANGING = frozenset({"recordings/erase", "retention/sweep", "vault/backup"})
 
@@ -202,18 +205,6 @@ def export(context: Context, recording: str, segment: int, purpose: str) -> Expo
     """Release a sealed segment; see ``Vault.export``. Raises ConfigError without a purpose (Art. 5(1)(b))."""
     purpose = _text({"purpose": purpose}, "purpose")
     return context.vault.export(recording, segment, actor=context.actor, purpose=purpose)
-
-
-def entry_json(entry: Entry) -> dict[str, object]:
-    """Return a ledger entry with an RFC 3339 time."""
-    return {
-        "seq": entry.seq,
-        "time": rfc3339(entry.time),
-        "kind": str(entry.kind),
-        "recording": entry.recording,
-        "controller": entry.controller,
-        "body": entry.body,
-    }
 
 
 def _checkpoint_after(context: Context, erased: bool) -> None:  # whether there was anything to tell

@@ -1,9 +1,11 @@
-"""What the configuration says of backups: whose keys go to whom and for how long, and how tombstones leave the host.
+"""The care of the vault as it is asked for: backups as the configuration says, tombstones that leave the host, the look
+through everything.
 
-It copies nothing itself.
+It copies and reads nothing itself.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from gdprcall.config import Config
@@ -11,7 +13,13 @@ from gdprcall.errors import ConfigError, GdprcallError
 from gdprcall.handout import HandOut
 from gdprcall.vault import backup
 from gdprcall.vault.archive import Vault
+from gdprcall.vault.checks import Progress
 from gdprcall.vault.tombstones import Tombstones
+from gdprcall.vault.verifying import Verification
+from gdprcall.vault.verifying import Wanted as Look
+
+SLICE_SECONDS = 1.0
+"""How long one request looks through the vault: calls go on between two, and who stops asking stops it."""
 
 
 def tombstones(config: Config, failed: Callable[[GdprcallError], None]) -> Tombstones:
@@ -27,3 +35,35 @@ def back_up(vault: Vault, config: Config, folder: Path, *, dry_run: bool, progre
     to = {one.id: backup.escrow(one.recipients) for one in config.policy.controllers.values()}
     wanted = backup.Wanted(folder, to, config.key_days)
     return (backup.plan(vault, wanted) if dry_run else backup.backup(vault, wanted, progress)).as_json()
+
+
+def verify(vault: Vault, params: Mapping[str, object], *, whole: bool, progress: Progress) -> object:
+    """Look through the vault, from the start with ``begin``; return how far it is, and in the end what was found.
+
+    For a second, or with ``whole`` to the end. Raises ConfigError, NotFound when there is nothing to go on with.
+    """
+    look = Verification(vault.stores, vault.folder)
+    if params.get("begin") is True:
+        controller = params.get("controller")
+        if controller is not None and not isinstance(controller, str):
+            raise ConfigError("the controller is no text", "give its id")
+        look.begin(Look(share(params.get("sample"), vault.index.sealed_segments()), controller))
+    state = look.go_on(SLICE_SECONDS)
+    while whole and not state.finished:
+        progress(state.percent, 100)
+        state = look.go_on(SLICE_SECONDS)
+    return state.as_json()
+
+
+def share(sample: object, segments: int) -> float:
+    """Return which share of so many payloads a sample is: ``5%``, or a number of them; None is all.
+
+    Raises ConfigError.
+    """
+    if sample is None:
+        return 1.0
+    found = re.fullmatch(r"(\d{1,9})|(\d{1,3}(?:\.\d{1,6})?)%", sample) if isinstance(sample, str) else None
+    value = float(found[1] or found[2]) if found else 0.0
+    if found is None or value <= 0 or (found[2] and value > 100):
+        raise ConfigError("the sample is neither a number nor a share", "for example --sample 5% or --sample 500")
+    return min(1.0, value / max(1, segments) if found[1] else value / 100)

@@ -483,7 +483,9 @@ def test_ret_05_a_tombstone_leaves_the_host_before_the_header_is_destroyed(site:
     with Vault.open(site.folder / "vault", clock=site.clock, tombstones=drop, step=step) as vault:
         receipt = vault.erase(A, reason="request 17", actor="officer")
     assert seen[:3] == [("erasure intended", False), ("tombstone handed out", True), ("header overwritten", True)]
-    assert [step.step for step in receipt.steps] == ["intent", "tombstone", "header", "payload", "index", "backups"]
+    assert [step.step for step in receipt.steps] == [
+        *("intent", "tombstone", "header", "payload", "index", "ledger", "backups")
+    ]
     text = (site.drop / f"{A}.tombstone").read_text()
     assert re.fullmatch(rf'{{"recording": "{A}", "controller": "acme", "erased_at": "[^"]+"}}\n', text)
 

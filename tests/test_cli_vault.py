@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gdprcall import config, operations
+from gdprcall import config, operations, safekeeping
 from gdprcall.errors import ConfigError
 from gdprcall.vault.archive import Vault
+from gdprcall.vault.verifying import Verification
 from tests import vaults
 from tests.test_cli_exits import RECORDING, Shell
 from tests.vaults import ACME
@@ -153,3 +154,47 @@ def test_the_daemon_makes_a_backup_in_an_absolute_folder_only(shell: Shell) -> N
     settings = config.load(shell.config)
     with Vault.open(shell.folder / "vault") as vault, pytest.raises(ConfigError, match="absolute"):
         operations.run(operations.Context(vault, settings), "vault/backup", {"folder": "backups"})
+
+
+def test_verify_says_of_a_whole_vault_that_it_is_whole(shell: Shell) -> None:
+    status, out, _ = shell("vault", "verify")
+    assert (status, out.splitlines()[-1]) == (0, "everything is there, whole, and in its place")
+    status, out, _ = shell("vault", "verify", "--sample", "5%", "--controller", "acme", "--json")
+    found = json.loads(out)
+    assert (status, found["stage"], found["percent"], found["share"]) == (0, "finished", 100, 0.05)
+    assert (found["findings"], found["payloads_seen"]) == ([], 1)
+
+
+def test_verify_names_what_is_wrong_with_status_4(shell: Shell) -> None:
+    shell.payload.write_bytes(shell.payload.read_bytes()[:-5])
+    status, out, err = shell("vault", "verify")
+    assert (status, out.splitlines()[0]) == (4, f"payload {RECORDING}.1 truncated by 5 bytes")
+    assert "error: 1 findings" in err
+
+
+def test_verify_that_was_stopped_goes_on_where_it_was(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(safekeeping, "SLICE_SECONDS", 0.0)
+    looks: list[float] = []
+    go_on = Verification.go_on
+
+    def stopped(self: Verification, seconds: float) -> object:
+        looks.append(seconds)
+        if len(looks) == 3:
+            raise KeyboardInterrupt
+        return go_on(self, seconds)
+
+    monkeypatch.setattr(Verification, "go_on", stopped)
+    assert shell("vault", "verify")[0] != 0
+    assert (shell.folder / "vault" / "verify.json").exists()
+    status, _, err = shell("vault", "verify", "--resume", "--sample", "5")
+    assert (status, "as it was begun" in err) == (2, True)
+    status, out, _ = shell("vault", "verify", "--resume", "--json")
+    assert (status, json.loads(out)["findings"]) == (0, [])
+    status, _, err = shell("vault", "verify", "--resume")
+    assert (status, "hint: begin one" in err) == (3, True)
+
+
+@pytest.mark.parametrize("sample", ["0", "none", "101%"])
+def test_verify_refuses_what_is_no_sample(shell: Shell, sample: str) -> None:
+    status, _, err = shell("vault", "verify", "--sample", sample)
+    assert (status, "hint: for example --sample 5%" in err) == (2, True)

@@ -103,7 +103,7 @@ def test_a_reader_that_keeps_the_keys_open_fails_all_and_a_repeat_erases_all(
         assert all(isinstance(one, Receipt) and one.complete for one in outcomes.values())
 
 
-@pytest.mark.parametrize("at", range(9))
+@pytest.mark.parametrize("at", range(10))
 def test_ret_03_a_batch_stopped_at_any_step_is_finished_at_the_next_start(tmp_path: Path, at: int) -> None:
     filled(tmp_path, 3)
     ids = [recording_id(number) for number in (1, 2, 3)]
@@ -125,6 +125,7 @@ def test_ret_03_a_batch_stopped_at_any_step_is_finished_at_the_next_start(tmp_pa
                 "header overwritten",
                 *["payload removed"] * 3,
                 "index cleared",
+                "callers forgotten",
                 "erased",
             ]
     with vaults.opened(tmp_path) as vault:

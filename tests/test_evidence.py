@@ -86,20 +86,24 @@ def logged() -> Iterator[list[EventDict]]:
 
 async def test_ev_01_a_grant_is_in_the_ledger_when_the_note_returns(desk: Desk) -> None:
     await desk.evidence.note(ASKED, GRANTED)
-    (entry,) = desk.vault.ledger.entries()
+    entry, caller = desk.vault.ledger.entries()
     assert (entry.kind, entry.recording, entry.controller) == (Kind.DECISION, REC, "acme")
+    assert (caller.kind, caller.recording, caller.controller) == (Kind.SUBJECT, REC, "acme")
+    assert caller.body == {"subject": SUBJECT}
+    assert SUBJECT not in str(entry.body)
     body = dict(entry.body or {})
-    assert (body["outcome"], body["subject"], body["heard_ms"], body["attempts"]) == ("granted", SUBJECT, 4500, 1)
+    assert (body["outcome"], body["heard_ms"], body["attempts"]) == ("granted", 4500, 1)
     assert body["recipients"] == [fingerprint(recipient) for recipient in ACME.recipients]
     assert body["retention_days"] == 14
-    assert desk.vault.recording(REC).state == "recording"
+    row = desk.vault.recording(REC)
+    assert (row.state, row.subject) == ("recording", SUBJECT)
 
 
 async def test_the_number_is_sealed_before_the_grant_is_written(desk: Desk) -> None:
     seen: list[bytes | None] = []
     desk.salting = lambda: seen.append(desk.number)
     await desk.evidence.note(ASKED, GRANTED)
-    (there,) = seen
+    there, _ = seen
     assert there is not None
     assert ACME.opens(there) == NUMBER.encode()
 
@@ -107,8 +111,8 @@ async def test_the_number_is_sealed_before_the_grant_is_written(desk: Desk) -> N
 async def test_a_grant_without_a_number_seals_none(desk: Desk) -> None:
     await LedgerEvidence(desk.vault, call_facts(None)).note(ASKED, GRANTED)
     assert desk.number is None
-    (entry,) = desk.vault.ledger.entries()
-    assert (entry.body or {})["subject"] is None
+    assert [entry.kind for entry in desk.vault.ledger.entries()] == [Kind.DECISION]
+    assert desk.vault.recording(REC).subject is None
 
 
 @pytest.mark.parametrize("outcome", REFUSALS)
@@ -117,7 +121,7 @@ async def test_con_03_who_did_not_agree_leaves_no_pseudonym_and_no_number(desk: 
     assert desk.number is None
     (entry,) = desk.vault.ledger.entries()
     assert entry.recording is None
-    assert ((entry.body or {})["subject"], (entry.body or {})["recipients"]) == (None, [])
+    assert (entry.body or {})["recipients"] == []
     with pytest.raises(NotFound):
         desk.vault.recording(REC)
     stored = b"".join(path.read_bytes() for path in (desk.folder / "vault").glob("*.db*"))
@@ -171,7 +175,7 @@ async def test_no_number_is_readable_anywhere_after_a_grant(desk: Desk) -> None:
 async def test_con_08_a_withdrawal_says_how_it_was_made(desk: Desk) -> None:
     await desk.evidence.note(ASKED, GRANTED)
     await desk.evidence.note(ASKED, Note(Outcome.WITHDRAWN, "key"))
-    assert desk.noted() == [(Kind.DECISION, REC), (Kind.WITHDRAWN, REC)]
+    assert desk.noted() == [(Kind.DECISION, REC), (Kind.SUBJECT, REC), (Kind.WITHDRAWN, REC)]
     assert desk.vault.recording(REC).withdrawn
 
 
@@ -218,7 +222,7 @@ async def test_fcl_06_a_grant_that_was_being_written_when_its_time_was_over_is_c
     with locked(desk.folder / "vault" / "ledger.db"), pytest.raises(VaultError):
         await desk.evidence.note(ASKED, GRANTED)
     async with asyncio.timeout(5):
-        while [kind for kind, _ in desk.noted()] != [Kind.DECISION, Kind.NOT_STARTED]:
+        while [kind for kind, _ in desk.noted()] != [Kind.DECISION, Kind.SUBJECT, Kind.NOT_STARTED]:
             await asyncio.sleep(0.01)
 
 

@@ -12,7 +12,7 @@ from gdprcall.times import DAY_MS
 from gdprcall.vault.index import EXPIRING, Index
 from gdprcall.vault.ledger import Entry, Fact, Kind
 from gdprcall.vault.rows import Wanted
-from tests.vaults import DAY_ONE, SUBJECT, decision, recording_id
+from tests.vaults import DAY_ONE, SUBJECT, caller, decision, recording_id
 
 A = recording_id(1)
 EMPTY = Wanted()
@@ -51,7 +51,7 @@ def fact(kind: Kind, **body: object) -> Fact:
     return Fact(kind, A, "acme", body)
 
 
-GRANTED = decision(A)
+GRANTED, CALLER = decision(A), caller(A)
 STARTED, STOPPED = fact(Kind.STARTED, segment=1), fact(Kind.STOPPED, reason="hangup")
 NOT_STARTED = fact(Kind.NOT_STARTED, reason="no_file")
 EMPTY_FILE = fact(Kind.DISCARDED, segment=1, reason="empty")
@@ -184,7 +184,7 @@ def test_con_12_a_decision_is_kept_with_all_that_was_asked(index: Index) -> None
 
 
 def test_the_json_of_a_recording_has_the_promised_keys_and_no_subject(index: Index) -> None:
-    index.apply(entries(GRANTED, seal(), seal(2)))
+    index.apply(entries(GRANTED, CALLER, seal(), seal(2)))
     row = index.recording(A)
     assert row is not None
     values = row.as_json()
@@ -246,10 +246,10 @@ def test_what_is_to_be_destroyed_is_not_unfinished_but_unerased(index: Index) ->
 
 
 def test_con_an_intent_to_erase_takes_the_subject_out_of_every_file(index: Index, tmp_path: Path) -> None:
-    index.apply(entries(GRANTED, seal()))
+    index.apply(entries(GRANTED, CALLER, seal()))
     files = lambda: b"".join(file.read_bytes() for file in tmp_path.iterdir())  # noqa: E731
     assert SUBJECT.encode() in files()
-    index.apply(entries(GRANTED, seal(), INTENDED))
+    index.apply(entries(GRANTED, CALLER, seal(), INTENDED))
     assert index.truncate_log()
     assert SUBJECT.encode() not in files()
     row = index.recording(A)

@@ -100,7 +100,7 @@ LIBRARIES: dict[str, set[str]] = {
     "pydantic": {"config", "schema"},
     "pydantic_core": {"schema"},
     "rich": {"cli"},
-    "sqlite_utils": {"vault.database", "vault.index", "vault.keys", "vault.ledger"},
+    "sqlite_utils": {"vault.database", "vault.index", "vault.keys", "vault.ledger_schema"},
     "structlog": {"log"},
     # of Python's own: what starts programs, and what reaches a database
     "subprocess": {"doctor.files", "handout", "prompts.synthesis"},

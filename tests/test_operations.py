@@ -375,7 +375,7 @@ def test_a_release_is_in_the_ledger_with_who_and_why(tmp_path: Path) -> None:
 
 def test_an_entry_whose_body_was_erased_is_still_an_entry() -> None:
     entry = Entry(7, DAY_ONE, Kind.DECISION, recording_id(), "acme", None)
-    assert operations.entry_json(entry) == {
+    assert entry.as_json() == {
         "seq": 7,
         "time": "2026-01-01T00:00:00.000Z",
         "kind": "decision",

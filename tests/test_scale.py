@@ -50,9 +50,10 @@ def test_a_caller_a_day_and_what_is_due_are_found_by_an_index_of_their_own(tmp_p
 
 def test_ctl_a_caller_is_known_within_a_controller_alone(tmp_path: Path) -> None:
     with vaults.opened(tmp_path) as vault:
-        vault.note(vaults.decision(recording_id(1), subject="one"))
-        vault.note(vaults.decision(recording_id(2), controller="other", subject="one"))
-        vault.note(vaults.decision(recording_id(3), subject="two"))
+        for number, controller, subject in ((1, "acme", "one"), (2, "other", "one"), (3, "acme", "two")):
+            recording = recording_id(number)
+            vault.note(vaults.decision(recording, controller=controller))
+            vault.note(vaults.caller(recording, controller=controller, subject=subject))
         assert [row.id for row in vault.recordings(Wanted(controller="acme", subject="one"))] == [recording_id(1)]
 
 
@@ -92,8 +93,13 @@ def test_a_vault_of_the_first_schema_is_migrated_whole_and_taken_on(tmp_path: Pa
         )
         assert ACME.opens(vaults.whole(vault, recording_id(1)))[:4] == b"RIFF"
         assert len(vault.recordings(Wanted(controller="acme", subject=vaults.SUBJECT))) == 3
-        vaults.sealed(vault, tmp_path / "spool", 5)
+        vaults.sealed(vault, tmp_path / "spool", 5, subject=vaults.SUBJECT)
         assert vault.erase(recording_id(3), reason="request", actor="test").complete
+        left = vault.recordings(Wanted(controller="acme", subject=vaults.SUBJECT))
+        assert {row.id for row in left} == {recording_id(number) for number in (1, 4, 5)}
+        for number in (1, 4, 5):
+            vault.erase(recording_id(number), reason="request", actor="test")
+        assert vaults.files_with(tmp_path / "vault", vaults.SUBJECT.encode()) == []
         assert list(vault.verify()) == []
 
 

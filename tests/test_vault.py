@@ -10,6 +10,7 @@ import sys
 import threading
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from gdprcall.errors import GdprcallError, NotFound, Refused, VaultError
 from gdprcall.times import DAY_MS
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.binding import BINDING
-from gdprcall.vault.keys import fingerprint
+from gdprcall.vault.keys import Slot, fingerprint
 from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.vault.rows import Receipt, Wanted
 from gdprcall.vault.sealing import payload_size
@@ -404,6 +405,7 @@ def test_an_erased_recording_is_in_no_file_and_its_proof_remains(tmp_path: Path,
             ("header", True),
             ("payload", True),
             ("index", True),
+            ("ledger", True),
             ("backups", True),
         ]
         assert "3 slots overwritten" in receipt.steps[1].seen
@@ -750,13 +752,51 @@ def test_ret_02_expiry_is_fixed_when_sealed(tmp_path: Path, spool: Path) -> None
         assert [row.id for row in vault.due(DAY_ONE + 30 * DAY_MS)] == [recording]
 
 
-def test_the_pseudonym_is_in_the_index_only_as_long_as_the_recording(tmp_path: Path, spool: Path) -> None:
+def test_ret_05_one_search_finds_key_pseudonym_and_number_before_and_none_of_them_after(
+    tmp_path: Path, spool: Path
+) -> None:
     with vaults.opened(tmp_path) as vault:
-        recording = vaults.sealed(vault, spool)
+        recording, folder = vaults.sealed(vault, spool, segments=2, subject=SUBJECT), vault.folder
         assert vault.recording(recording).subject == SUBJECT
+        number = vault.sealed_number(recording) or b""
+        slots = [vault.keys.get(recording, segment, Slot.HEADER) or b"" for segment in (1, 2)]
+        wrapped = [line for slot in (*slots, number) for line in slot.split(b"\n") if len(line) == 43]
+        assert len(wrapped) == 2 * 3
+        for needle in (*wrapped, SUBJECT.encode(), number):
+            assert vaults.files_with(folder, needle)
+        assert vault.erase(recording, reason="r", actor="a").complete
+        assert vaults.files_with(folder, *wrapped, SUBJECT.encode(), number) == []
+        decided = next(vault.ledger.entries(recording=recording))
+        assert (decided.body or {})["outcome"] == "granted", "what proves the consent stays as it was noted"
+        assert list(vault.verify()) == []
+    assert vaults.files_with(folder, *wrapped, SUBJECT.encode(), number) == []
+
+
+def test_the_index_made_anew_after_an_erasure_knows_no_caller_and_the_same_consent(tmp_path: Path, spool: Path) -> None:
+    with vaults.opened(tmp_path) as vault:
+        recording, kept = (vaults.sealed(vault, spool, number, subject=SUBJECT) for number in (1, 2))
         vault.erase(recording, reason="r", actor="a")
-        files = b"".join(file.read_bytes() for file in (tmp_path / "vault").glob("index.db*"))
-        assert SUBJECT.encode() not in files
+        rows, decisions = vault.recordings(), vault.decisions()
+    for file in (tmp_path / "vault").glob("index.db*"):
+        file.unlink()
+    with vaults.opened(tmp_path) as vault:
+        assert (vault.recordings(), vault.decisions()) == (rows, decisions)
+        assert {row.id: row.subject for row in vault.recordings()} == {recording: None, kept: SUBJECT}
+
+
+def test_a_ledger_that_is_held_open_holds_up_the_receipt_and_not_the_destruction(tmp_path: Path, spool: Path) -> None:
+    with vaults.opened(tmp_path) as vault:
+        recording = vaults.sealed(vault, spool, subject=SUBJECT)
+        with closing(sqlite3.connect(vault.folder / "ledger.db")) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM entry").fetchone()
+            with pytest.raises(VaultError, match=r"ledger\.db is held open"):
+                vault.erase(recording, reason="r", actor="a")
+            assert vault.sealed_number(recording) is None
+            assert vault.objects.segments(recording) == []
+        (receipt,) = vault.finish_erasures()
+        assert receipt.complete
+        assert vaults.files_with(vault.folder, SUBJECT.encode()) == []
 
 
 def test_an_index_that_is_held_open_holds_up_the_receipt_and_not_the_destruction(

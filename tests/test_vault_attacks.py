@@ -127,20 +127,20 @@ ATTACKS: dict[str, tuple[Callable[[Path], None], Named]] = {
     ),
     "the payloads of two recordings swapped": (
         swap_payloads,
-        {("payload", f"{A}.1", NOT_SEALED), ("payload", f"{B}.1", NOT_SEALED)},
+        {("payload", f"{A}.1", f"that of {B}.1"), ("payload", f"{B}.1", f"that of {A}.1")},
     ),
     "two whole recordings swapped": (
         swap_all,
         {
             ("header", f"{A}.1", "of another recording"),
             ("header", f"{B}.1", "of another recording"),
-            ("payload", f"{A}.1", NOT_SEALED),
-            ("payload", f"{B}.1", NOT_SEALED),
+            ("payload", f"{A}.1", f"that of {B}.1"),
+            ("payload", f"{B}.1", f"that of {A}.1"),
         },
     ),
-    "a cut payload": (cut, {("payload", f"{A}.1", NOT_SEALED)}),
-    "a payload cut at a chunk": (cut_to_a_chunk, {("payload", f"{A}.1", NOT_SEALED)}),
-    "an extended payload": (extend, {("payload", f"{A}.1", NOT_SEALED)}),
+    "a cut payload": (cut, {("payload", f"{A}.1", "truncated by 1 bytes")}),
+    "a payload cut at a chunk": (cut_to_a_chunk, {("payload", f"{A}.1", "truncated by 16060 bytes")}),
+    "an extended payload": (extend, {("payload", f"{A}.1", "1 bytes too long")}),
     "an edited payload": (edit, {("payload", f"{A}.1", NOT_SEALED)}),
     "a missing payload": (remove_payload, {("payload", f"{A}.1", "missing")}),
     "a payload that is a folder": (
@@ -248,7 +248,7 @@ def test_a_finding_has_its_json(folder: Path) -> None:
     cut(folder)
     with vaults.opened(folder) as vault:
         (finding,) = vault.verify()
-    assert finding.as_json() == {"where": "payload", "name": f"{A}.1", "detail": NOT_SEALED}
+    assert finding.as_json() == {"where": "payload", "name": f"{A}.1", "detail": "truncated by 1 bytes"}
 
 
 def test_a_header_with_two_bindings_is_bound_to_nothing() -> None:

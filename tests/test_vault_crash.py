@@ -205,6 +205,7 @@ def test_the_steps_come_in_the_order_that_survives_a_crash(tmp_path: Path) -> No
         "payload removed",
         "payload removed",
         "index cleared",
+        "callers forgotten",
         "erased",
     ]
 

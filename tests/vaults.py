@@ -71,12 +71,16 @@ def decision(recording: str, *, controller: str = "acme", **more: object) -> Fac
         "attempts": 1,
         "policy_sha256": "ef" * 32,
         "retention_days": 30,
-        "subject": SUBJECT,
         "recipients": [],
         "software": "test",
         "front": "test",
     }
     return Fact(Kind.DECISION, recording, controller, body | more)
+
+
+def caller(recording: str, *, controller: str = "acme", subject: str = SUBJECT) -> Fact:
+    """Return the fact of whose recording it is, which stands right behind the decision."""
+    return Fact(Kind.SUBJECT, recording, controller, {"subject": subject})
 
 
 def wav(seconds: float = 1.0, seed: int = 1, *, finished: bool = True) -> bytes:
@@ -113,15 +117,30 @@ def opened(folder: Path, *, clock: Clock | None = None, step: Callable[[str], No
     return Vault.open(folder / "vault", clock=clock or Clock(), step=step)
 
 
-def sealed(vault: Vault, spool: Path, number: int = 1, *, controller: Controller = ACME, segments: int = 1) -> str:
+def sealed(
+    vault: Vault,
+    spool: Path,
+    number: int = 1,
+    *,
+    controller: Controller = ACME,
+    segments: int = 1,
+    subject: str | None = None,
+) -> str:
     """Grant, seal and return a recording with its caller's number."""
     recording = recording_id(number)
     vault.keep_number(recording, controller.name, NUMBER, controller.recipients)
-    vault.note(decision(recording, controller=controller.name))
+    told = [caller(recording, controller=controller.name, subject=subject)] if subject else []
+    vault.submit(decision(recording, controller=controller.name), *told).result()
     for segment in range(1, segments + 1):
         data = wav(seed=number * 100 + segment)
         vault.seal(spooled(spool, recording, segment, data), facts(recording, segment, controller=controller))
     return recording
+
+
+def files_with(folder: Path, *needles: bytes) -> list[str]:
+    """Return the names of the files under a folder in which one of ``needles`` lies somewhere: a search of raw bytes."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [str(path.relative_to(folder)) for path in files if any(needle in path.read_bytes() for needle in needles)]
 
 
 def whole(vault: Vault, recording: str, segment: int = 1) -> bytes:

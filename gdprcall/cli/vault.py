@@ -2,13 +2,13 @@
 
 import click
 
-from gdprcall.cli import backups
+from gdprcall.cli import backups, verifying
 
 
 @click.group()
 def vault() -> None:
-    """Back up and restore the vault."""
+    """Back up, restore and look through the vault."""
 
 
-for command in backups.COMMANDS:
+for command in (*backups.COMMANDS, verifying.verify):
     vault.add_command(command)

@@ -79,9 +79,9 @@ class Vault:
     ) -> None:
         self.close()
 
-    def submit(self, fact: Fact) -> Future[Entry]:
-        """Queue a fact for the ledger; see ``Ledger.submit``."""
-        return self.ledger.submit(fact)
+    def submit(self, *facts: Fact) -> Future[Entry]:
+        """Queue facts for the ledger; see ``Ledger.submit``."""
+        return self.ledger.submit(*facts)
 
     def note(self, fact: Fact) -> Entry:
         """Return the entry of a fact once it is durable; raises VaultError."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from gdprcall.errors import VaultError
 from gdprcall.vault.binding import check_header
+from gdprcall.vault.entry import names_caller
 from gdprcall.vault.index import Index
 from gdprcall.vault.keys import Keys, Slot
 from gdprcall.vault.ledger import Entry, Kind, Ledger
@@ -16,6 +17,7 @@ from gdprcall.vault.proof import Finding
 from gdprcall.vault.stores import SEALS, Stores
 
 Progress = Callable[[int, int], None]
+BACK = "there, though the recording was erased"
 
 
 class Open(Protocol):
@@ -33,17 +35,19 @@ def verify(vault: Open, progress: Progress = lambda _done, _all: None) -> Iterat
     for finding in stores.ledger.verify():
         damaged = True
         yield finding
-    yield from _place(stores.index, stores.ledger)
+    yield from place(stores.index, stores.ledger)
     try:
         if not damaged:
             stores.catch_up()
         yield from _segments(stores, progress)
-        yield from _strangers(stores)
+        yield from misplaced(stores)
+        yield from unknown(stores)
     except VaultError as error:
         yield Finding("vault", "everything else", f"not checked: {error.message}")
 
 
-def _place(index: Index, ledger: Ledger) -> Iterator[Finding]:
+def place(index: Index, ledger: Ledger) -> Iterator[Finding]:
+    """Yield whether the index has seen entries that the ledger no longer has."""
     applied, size = index.applied(), ledger.size()
     if applied > size:
         yield Finding("ledger", f"entries {size + 1} to {applied}", "cut off: the index has seen them")
@@ -52,64 +56,104 @@ def _place(index: Index, ledger: Ledger) -> Iterator[Finding]:
 def _segments(stores: Stores, progress: Progress) -> Iterator[Finding]:
     size = stores.ledger.size()
     for entry in stores.ledger.entries():
-        if entry.kind in SEALS and entry.body is not None:
-            # Held, so that nothing is sealed or erased between looking at one part and the next.
-            with stores.holding(str(entry.recording)):
-                found = [] if _erased(stores, str(entry.recording)) else list(_segment(stores, entry))
-            yield from found
+        yield from follow(stores, entry)
         progress(min(entry.seq, size), size)
 
 
-def _segment(stores: Stores, entry: Entry) -> Iterator[Finding]:
+def follow(stores: Stores, entry: Entry, *, read: bool = True) -> Iterator[Finding]:
+    """Yield what is wrong with that which an entry tells of; see ``_segment``."""
+    if entry.kind in SEALS and entry.body is not None:
+        # Held, so that nothing is sealed or erased between looking at one part and the next.
+        with stores.holding(str(entry.recording)):
+            found = [] if erased(stores, str(entry.recording)) else list(_segment(stores, entry, read=read))
+        yield from found
+    elif names_caller(entry) and erased(stores, str(entry.recording)):
+        yield Finding("ledger", f"entry {entry.seq}", f"who called is {BACK}")
+
+
+def _segment(stores: Stores, entry: Entry, *, read: bool) -> Iterator[Finding]:
+    """Yield what is wrong with a sealed segment; without ``read`` of the payload only whether it is there, and its size."""
     assert entry.body is not None
-    recording, segment = str(entry.recording), int(str(entry.body["segment"]))
-    name = f"{recording}.{segment}"
-    problem = check_header(stores.keys.get(recording, segment, Slot.HEADER), entry)
+    recording, number = str(entry.recording), int(str(entry.body["segment"]))
+    name = f"{recording}.{number}"
+    problem = check_header(stores.keys.get(recording, number, Slot.HEADER), entry)
     if problem is not None:
         yield Finding("header", name, problem)
-    try:
-        stored = stores.objects.stored(recording, segment)
-    except VaultError:
-        yield Finding("payload", name, "not readable")
-        return
-    if stored is None:
-        yield Finding("payload", name, "missing")
-    elif (stored.size, stored.sha256) != (entry.body["payload_bytes"], entry.body["payload_sha256"]):
-        yield Finding("payload", name, "not the one that was sealed")
-    known = next((row for row in stores.index.segments(recording) if row.segment == segment), None)
+    problem = _payload(stores, entry, recording, number, read)
+    if problem is not None:
+        yield Finding("payload", name, problem)
+    known = next((row for row in stores.index.segments(recording) if row.segment == number), None)
     if known is None or known.payload_sha256 != entry.body["payload_sha256"]:
-        yield Finding("index", name, "not as the ledger says")
+        yield Finding("index", name, "unindexed" if known is None else "not as the ledger says")
 
 
-def _strangers(stores: Stores) -> Iterator[Finding]:
+def _payload(stores: Stores, entry: Entry, recording: str, number: int, read: bool) -> str | None:
+    """Return what is wrong with a payload, or None."""
+    assert entry.body is not None
+    wanted, sha256 = int(str(entry.body["payload_bytes"])), str(entry.body["payload_sha256"])
+    try:
+        size = stores.objects.size(recording, number)
+        if size is None:
+            return "not readable" if stores.objects.is_there(recording, number) else "missing"
+        if size == wanted and not read:
+            return None
+        stored = stores.objects.stored(recording, number)
+    except VaultError:
+        return "not readable"
+    if stored is None:
+        return "missing"
+    if stored.sha256 == sha256:
+        return None
+    other = stores.index.segment_of(stored.sha256)
+    if other is not None:
+        return f"that of {other[0]}.{other[1]}"
+    if stored.size != wanted:
+        return (
+            f"truncated by {wanted - stored.size} bytes"
+            if stored.size < wanted
+            else f"{stored.size - wanted} bytes too long"
+        )
+    return "not the one that was sealed"
+
+
+def misplaced(stores: Stores) -> Iterator[Finding]:
+    """Yield what lies among the payloads and is none."""
     for path in stores.objects.strangers():
         yield Finding("payload", str(path), "nothing that the vault put there")
-    yield from _unknown(stores, "payload", list(stores.objects.names()))
-    yield from _unknown(stores, "header", stores.keys.names(Slot.HEADER))
-    for recording, _ in stores.keys.names(Slot.NUMBER):
+
+
+def unknown(stores: Stores, shard: str = "") -> Iterator[Finding]:
+    """Yield payloads, headers and numbers that the ledger knows nothing of, or knows to be erased.
+
+    Those alone whose recording begins with ``shard``: two hex digits, or nothing for all.
+    """
+    yield from _unknown(stores, "payload", list(stores.objects.names(shard or "??")))
+    yield from _unknown(stores, "header", stores.keys.names(Slot.HEADER, shard))
+    for recording, _ in stores.keys.names(Slot.NUMBER, shard):
         with stores.holding(recording):
             there = stores.keys.get(recording, 0, Slot.NUMBER) is not None
-            erased = there and _erased(stores, recording)
-        if erased:
-            yield Finding("number", recording, "there, though the recording was erased")
+            back = there and erased(stores, recording)
+        if back:
+            yield Finding("number", recording, BACK)
 
 
 def _unknown(stores: Stores, where: str, names: list[tuple[str, int]]) -> Iterator[Finding]:
-    for recording, segment in names:
+    for recording, number in names:
         with stores.holding(recording):
-            there = _there(stores.keys, stores.objects, where, recording, segment)
-            known, erased = stores.sealed(recording, segment), _erased(stores, recording)
-        if there and erased:
-            yield Finding(where, f"{recording}.{segment}", "there, though the recording was erased")
+            there = _there(stores.keys, stores.objects, where, recording, number)
+            known, back = stores.sealed(recording, number), erased(stores, recording)
+        if there and back:
+            yield Finding(where, f"{recording}.{number}", BACK)
         elif there and known is None:
-            yield Finding(where, f"{recording}.{segment}", "unknown to the ledger")
+            yield Finding(where, f"{recording}.{number}", "unknown to the ledger")
 
 
-def _there(keys: Keys, objects: Objects, where: str, recording: str, segment: int) -> bool:
+def _there(keys: Keys, objects: Objects, where: str, recording: str, number: int) -> bool:
     if where == "payload":
-        return segment in objects.segments(recording)
-    return keys.get(recording, segment, Slot.HEADER) is not None
+        return objects.is_there(recording, number)
+    return keys.get(recording, number, Slot.HEADER) is not None
 
 
-def _erased(stores: Stores, recording: str) -> bool:
+def erased(stores: Stores, recording: str) -> bool:
+    """Whether the ledger says that a recording was erased."""
     return any(entry.kind is Kind.ERASED for entry in stores.ledger.entries(recording=recording))

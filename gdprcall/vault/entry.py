@@ -15,6 +15,7 @@ class Kind(StrEnum):
     DAEMON_STARTED = "daemon_started"
     DAEMON_STOPPED = "daemon_stopped"
     DECISION = "decision"
+    SUBJECT = "subject"
     STARTED = "started"
     NOT_STARTED = "not_started"
     STOPPED = "stopped"
@@ -63,6 +64,12 @@ class Entry:
             "controller": self.controller,
             "body": None if self.body is None else dict(self.body),
         }
+
+
+def names_caller(entry: Entry) -> bool:
+    """Whether an entry holds a pseudonym: one of its own kind, or, in the first ledgers, the decision."""
+    told = isinstance(entry.body, dict) and entry.body.get("subject")
+    return entry.kind in {Kind.SUBJECT, Kind.DECISION} and bool(told)
 
 
 def entry_of(row: tuple[object, ...]) -> Entry:

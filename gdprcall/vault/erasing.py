@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from gdprcall.errors import GdprcallError, VaultError
 from gdprcall.times import rfc3339
+from gdprcall.vault.entry import names_caller
 from gdprcall.vault.keys import Shredded
 from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.vault.objects import Cleared
@@ -74,6 +75,7 @@ def _carry_out(batch: _Batch) -> None:
         if fault := cleared[row.id].fault:
             batch.outcomes[row.id] = VaultError(f"a payload could not be removed: {fault}", "check the vault folder")
     _clear_index(batch)
+    _forget_callers(batch)
     _give_receipts(batch)
 
 
@@ -127,13 +129,25 @@ def _clear_index(batch: _Batch) -> None:
     stores.catch_up()
     if not any(stores.index.truncate_log() for _ in range(CHECKPOINT_TRIES)):
         raise VaultError("index.db is held open, so its log could not be cut", "close other programs that read it")
-    until = {controller: _backups(stores, controller) for controller in {row.controller for row in batch.going()}}
     for row in batch.going():
         known = stores.index.recording(row.id)
         ok = known is not None and known.subject is None
         seen = "pseudonym removed, log cut" if ok else "pseudonym still there"
-        batch.steps[row.id] += [ErasureStep("index", ok=ok, seen=seen), until[row.controller]]
+        batch.steps[row.id].append(ErasureStep("index", ok=ok, seen=seen))
     stores.step("index cleared")
+
+
+def _forget_callers(batch: _Batch) -> None:
+    """Forget who called; that somebody agreed, when and to what, stays as it was noted."""
+    ledger, going = batch.stores.ledger, batch.going()
+    told = {row.id: [entry.seq for entry in ledger.entries(recording=row.id) if names_caller(entry)] for row in going}
+    # Also when there is nothing to forget: an erasure that was interrupted here had forgotten, and not cut the log.
+    ledger.forget([seq for seqs in told.values() for seq in seqs])
+    for row in going:
+        left = [seq for seq in told[row.id] if ledger.row(seq)[2] is not None]
+        seen = "pseudonym forgotten, log cut" if told[row.id] else "no pseudonym in it, log cut"
+        batch.steps[row.id].append(ErasureStep("ledger", ok=not left, seen="pseudonym still there" if left else seen))
+    batch.stores.step("callers forgotten")
 
 
 def _backups(stores: Stores, controller: str) -> ErasureStep:
@@ -150,6 +164,9 @@ def _backups(stores: Stores, controller: str) -> ErasureStep:
 
 def _give_receipts(batch: _Batch) -> None:
     done = batch.going()
+    until = {controller: _backups(batch.stores, controller) for controller in {row.controller for row in done}}
+    for row in done:
+        batch.steps[row.id].append(until[row.controller])
     receipts = {row.id: Receipt(row.id, batch.reason, batch.actor, tuple(batch.steps[row.id])) for row in done}
     _note(batch, {row.id: Fact(Kind.ERASED, row.id, row.controller, receipts[row.id].as_json()) for row in done})
     batch.stores.step("erased")

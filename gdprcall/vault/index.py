@@ -93,6 +93,19 @@ SEGMENT = """
 """
 
 
+Key = tuple[object, ...]
+"""What names a row of a table."""
+
+_KEYS = {
+    "decision": ("id",),
+    "recording": ("id",),
+    "segment": ("recording", "segment"),
+    "key_backup": ("controller", "expires_at"),
+}
+TABLES = tuple(_KEYS)
+"""Everything that the ledger makes."""
+
+
 class Index:
     """The index file."""
 
@@ -180,6 +193,18 @@ class Index:
         rows = self._store.rows(f"{SEGMENT} {where} ORDER BY recording, segment", values)
         return [SegmentRow(*row) for row in rows]  # type: ignore[arg-type]  # the table is STRICT
 
+    def sealed_segments(self) -> int:
+        """Return how many segments there are."""
+        ((count,),) = self._store.rows("SELECT count(*) FROM segment")
+        return int(str(count))
+
+    def segment_of(self, payload_sha256: str) -> tuple[str, int] | None:
+        """Return recording and number of the segment that was sealed with this payload."""
+        rows = self._store.rows(
+            "SELECT recording, segment FROM segment WHERE payload_sha256 = ? LIMIT 1", (payload_sha256,)
+        )
+        return (str(rows[0][0]), int(str(rows[0][1]))) if rows else None
+
     def names(self) -> tuple[set[str], set[tuple[str, int]]]:
         """Return the ids of all recordings, and recording and number of all segments."""
         ids = {str(id_) for (id_,) in self._store.rows("SELECT id FROM recording")}
@@ -190,6 +215,25 @@ class Index:
         """Return when the last backup of a controller's keys ends (milliseconds), None if there never was one."""
         ((last,),) = self._store.rows("SELECT max(expires_at) FROM key_backup WHERE controller = ?", (controller,))
         return None if last is None else int(str(last))
+
+    def page(self, table: str, after: Key, limit: int, until: Key | None = None) -> dict[Key, dict[str, object]]:
+        """Return rows of one of ``TABLES`` in the order of their keys, each by its key, without who called."""
+        names = _KEYS[table]
+        key, marks = ", ".join(names), ", ".join("?" * len(names))
+        terms = [f"({key}) > ({marks})"] * bool(after) + [f"({key}) <= ({marks})"] * (until is not None)
+        where = f"WHERE {' AND '.join(terms)}" if terms else ""
+        columns = [str(row[1]) for row in self._store.rows(f"PRAGMA table_info({table})") if row[1] != "subject"]
+        sql = f"SELECT {', '.join(columns)} FROM {table} {where} ORDER BY {key} LIMIT ?"  # noqa: S608 # constants
+        rows = [dict(zip(columns, row, strict=True)) for row in self._store.rows(sql, (*after, *(until or ()), limit))]
+        return {tuple(row[name] for name in names): row for row in rows}
+
+    def row(self, table: str, key: Key) -> dict[str, object] | None:
+        """Return one row of one of ``TABLES``."""
+        names = _KEYS[table]
+        where = " AND ".join(f"{name} = ?" for name in names)
+        columns = [str(row[1]) for row in self._store.rows(f"PRAGMA table_info({table})") if row[1] != "subject"]
+        rows = self._store.rows(f"SELECT {', '.join(columns)} FROM {table} WHERE {where}", key)  # noqa: S608 # constants
+        return dict(zip(columns, rows[0], strict=True)) if rows else None
 
     def snapshot(self, target: Path) -> None:
         """Write a whole copy; see ``Store.snapshot``."""

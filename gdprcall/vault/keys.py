@@ -116,13 +116,17 @@ class Keys:
                 return data
         return None
 
-    def names(self, kind: Slot) -> list[tuple[str, int]]:
-        """Return recording and segment of every slot of a kind that still holds something, sorted."""
+    def names(self, kind: Slot, shard: str = "") -> list[tuple[str, int]]:
+        """Return recording and segment of every slot of a kind that still holds something, sorted.
+
+        Those alone whose recording begins with ``shard``, in lower-case hex digits.
+        """
         found: list[tuple[str, int]] = []
         for size in SLOT_SIZES:
             rows = self._store.rows(
-                f"SELECT recording, segment FROM slot_{size} WHERE kind = ? AND slot <> zeroblob({size})",  # noqa: S608 # a constant
-                (kind,),
+                f"SELECT recording, segment FROM slot_{size} WHERE recording >= ? AND recording < ? "  # noqa: S608 # a constant
+                f"AND kind = ? AND slot <> zeroblob({size})",
+                (shard, f"{shard}g", kind),
             )
             found += [(str(recording), int(str(segment))) for recording, segment in rows]
         return sorted(found)

@@ -13,13 +13,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlite_utils import Database, Migrations
-
 from gdprcall.errors import VaultError
 from gdprcall.times import Clock, now_ms
 from gdprcall.vault.checkpoint import Signed, root_of
 from gdprcall.vault.database import Store
 from gdprcall.vault.entry import Entry, Fact, Kind, entry_of
+from gdprcall.vault.ledger_schema import forget, migrations
 from gdprcall.vault.merkle import EMPTY_ROOT, Tree, leaf_hash
 from gdprcall.vault.proof import Finding, Row, canonical, commitment, examine
 
@@ -38,36 +37,11 @@ PART = 20_000
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A fact on its way to the file: when it was submitted, and its body as the text that will be kept."""
+    """Facts on their way to the file, together: when they were submitted, each with the text that will be kept."""
 
-    fact: Fact
+    facts: tuple[tuple[Fact, str], ...]
     time: int
-    body: str
     future: Future[Entry]
-
-
-migrations = Migrations("gdprcall.ledger")
-
-
-@migrations()
-def first(db: Database) -> None:
-    """Create entries, bodies and checkpoints."""
-    for sql in (
-        "CREATE TABLE entry (seq INTEGER PRIMARY KEY, recording TEXT, leaf TEXT NOT NULL, hash BLOB NOT NULL) STRICT",
-        "CREATE INDEX entry_recording ON entry (recording, seq) WHERE recording IS NOT NULL",
-        "CREATE TABLE body (seq INTEGER PRIMARY KEY REFERENCES entry, salt BLOB NOT NULL, body TEXT NOT NULL) STRICT",
-        "CREATE TABLE erased (seq INTEGER PRIMARY KEY REFERENCES entry) STRICT",
-        "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, root BLOB NOT NULL, time INTEGER NOT NULL) STRICT",
-    ):
-        db.conn.execute(sql)
-
-
-@migrations()
-def signed_checkpoints(db: Database) -> None:
-    """Keep what was signed, and when it was first handed out."""
-    db.conn.execute(
-        "CREATE TABLE signed (size INTEGER PRIMARY KEY, note TEXT NOT NULL, verifier TEXT NOT NULL, handed INTEGER) STRICT"
-    )
 
 
 class Ledger:
@@ -91,12 +65,13 @@ class Ledger:
         self._writer = threading.Thread(target=self._write, name="ledger", daemon=True)
         self._writer.start()
 
-    def submit(self, fact: Fact) -> Future[Entry]:
-        """Queue a fact; the future gives its entry once it is durable (fsynced), or VaultError.
+    def submit(self, *facts: Fact) -> Future[Entry]:
+        """Queue facts, all or none of which will stand there, one right after the other.
 
-        The entry's time is the time of this call. Raises ValueError or TypeError for a body that is not JSON.
+        The future gives the entry of the first once they are durable (fsynced), or VaultError. The entries' time is the time of this call. Raises ValueError or TypeError for a body that is not JSON.
         """
-        waiting = _Waiting(fact, self._clock(), canonical(dict(fact.body)), Future())
+        texts = tuple((fact, canonical(dict(fact.body))) for fact in facts)
+        waiting = _Waiting(texts, self._clock(), Future())
         # Held so that nothing is queued behind the end mark, where nobody would ever answer it.
         with self._gate:
             if self._closed:
@@ -178,13 +153,7 @@ class Ledger:
     def forget(self, seqs: Sequence[int]) -> None:
         """Erase the bodies of entries; their leaves stay, and the tree stays whole; raises VaultError."""
         with self._store.transaction() as db:
-            db.executemany("INSERT OR IGNORE INTO erased VALUES (?)", [(seq,) for seq in seqs])
-            # Overwritten in its own length first: what SQLite leaves behind of a removed row then says nothing.
-            db.executemany(
-                "UPDATE body SET salt = zeroblob(length(salt)), body = printf('%*s', length(body), '') WHERE seq = ?",
-                [(seq,) for seq in seqs],
-            )
-            db.executemany("DELETE FROM body WHERE seq = ?", [(seq,) for seq in seqs])
+            forget(db, seqs)
         if not self._store.truncate_log():
             raise VaultError("ledger.db is held open, so its log could not be cut", "close other programs that read it")
 
@@ -263,7 +232,7 @@ class Ledger:
         tree = self._tree.copy()
         try:
             with self._store.transaction() as db:
-                made = [self._insert(db, tree, waiting) for waiting in work]
+                made = [[self._insert(db, tree, waiting.time, *fact) for fact in waiting.facts] for waiting in work]
                 db.execute("INSERT INTO checkpoint VALUES (?, ?, ?)", (tree.size, tree.root(), self._clock()))
         except Exception as error:  # noqa: BLE001 # the thread's top: whatever it was, nobody may take it for durable
             known = error if isinstance(error, VaultError) else VaultError(type(error).__name__)
@@ -273,23 +242,24 @@ class Ledger:
                 waiting.future.set_exception(failed)
             return
         self._tree = tree
-        self.last_erased = max([self.last_erased, *(e.seq for e in made if e.kind is Kind.ERASED)])
-        for waiting, entry in zip(work, made, strict=True):
-            waiting.future.set_result(entry)
+        erased = [entry.seq for entries in made for entry in entries if entry.kind is Kind.ERASED]
+        self.last_erased = max([self.last_erased, *erased])
+        for waiting, entries in zip(work, made, strict=True):
+            waiting.future.set_result(entries[0])
 
-    def _insert(self, db: sqlite3.Connection, tree: Tree, waiting: _Waiting) -> Entry:
-        seq, fact, salt = tree.size + 1, waiting.fact, self._random(SALT_BYTES)
+    def _insert(self, db: sqlite3.Connection, tree: Tree, time: int, fact: Fact, body: str) -> Entry:
+        seq, salt = tree.size + 1, self._random(SALT_BYTES)
         fields = {
-            "commit": commitment(salt, waiting.body),
+            "commit": commitment(salt, body),
             "controller": fact.controller,
             "kind": fact.kind,
             "recording": fact.recording,
             "seq": seq,
-            "time": waiting.time,
+            "time": time,
         }
         leaf = canonical(fields)
         tree.append(leaf_hash(leaf.encode()))
         values = (seq, fact.recording, leaf, leaf_hash(leaf.encode()))
         db.execute("INSERT INTO entry (seq, recording, leaf, hash) VALUES (?, ?, ?, ?)", values)
-        db.execute("INSERT INTO body VALUES (?, ?, ?)", (seq, salt, waiting.body))
-        return entry_of((seq, leaf, waiting.body))
+        db.execute("INSERT INTO body VALUES (?, ?, ?)", (seq, salt, body))
+        return entry_of((seq, leaf, body))

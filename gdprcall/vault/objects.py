@@ -175,9 +175,19 @@ class Objects:
         there, left = Counter(path.stem for path in found), Counter(path.stem for path in self._files(folder))
         return {one: Cleared(there[one] - left[one], left[one], faults.get(one, "")) for one in wanted}
 
-    def names(self) -> Iterator[tuple[str, int]]:
-        """Yield recording and segment of every payload that lies there."""
-        for path in self._files("??"):
+    def size(self, recording: str, segment: int) -> int | None:
+        """Return the size of a payload as it lies there, None if there is none; raises VaultError."""
+        path = self.path(recording, segment)
+        try:
+            return path.stat().st_size if path.is_file() else None
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise VaultError(f"a payload cannot be read: {error.strerror}", "check the vault folder") from error
+
+    def names(self, shard: str = "??") -> Iterator[tuple[str, int]]:
+        """Yield recording and segment of every payload that lies there, or of those alone that begin with ``shard``."""
+        for path in self._files(shard):
             yield path.stem, int(path.suffix[1:])
 
     def strangers(self) -> Iterator[Path]:

@@ -37,12 +37,18 @@ def _decided(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
     if entry.recording is not None:
         # Until something is sealed, the time of the decision is all that retention can count from.
         values |= {"expires_at": entry.time + int(str(values["retention_days"])) * DAY_MS}
+        # The first ledgers have it in here; now it is an entry of its own.
         values |= {"subject": _texts(body, ["subject"])["subject"] or None}
         db.execute(
             """INSERT OR IGNORE INTO recording VALUES (:recording, :call, :controller, :line, :purpose, :basis,
                 :decision, 'recording', :time, :retention_days, :expires_at, :subject, 0)""",
             values,
         )
+
+
+def _called(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
+    subject = _texts(body, ["subject"])["subject"] or None
+    db.execute("UPDATE recording SET subject = ? WHERE id = ? AND NOT intended", (subject, entry.recording))
 
 
 def _started(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
@@ -142,10 +148,11 @@ def _numbers(body: Body, names: list[str]) -> dict[str, object]:
 
 
 _WITHOUT_RECORDING = frozenset({Kind.DECISION, Kind.KEYS_BACKED_UP})
-_TOLD_BY_BODY = frozenset({Kind.DECISION, Kind.SEALED, Kind.QUARANTINED})
+_TOLD_BY_BODY = frozenset({Kind.DECISION, Kind.SUBJECT, Kind.SEALED, Kind.QUARANTINED})
 
 _CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
     Kind.DECISION: _decided,
+    Kind.SUBJECT: _called,
     Kind.STARTED: _started,
     Kind.STOPPED: _stopped,
     Kind.NOT_STARTED: _not_started,

@@ -32,7 +32,7 @@ def erasing(folder: Path) -> float:
     """Return the seconds in which ten thousand recordings are erased together, each with its receipt."""
     ids = [recording_id(number) for number in range(ERASED)]
     with vaults.opened(folder) as vault:
-        for future in [vault.submit(vaults.decision(id_)) for id_ in ids]:
+        for future in [vault.submit(vaults.decision(id_), vaults.caller(id_)) for id_ in ids]:
             future.result()
         _fill(vault, ids)
         vault.catch_up()
