@@ -135,7 +135,9 @@ class Daemon:
             return "spool_lost"
         if self._intake.ledger_damaged:
             return "ledger_damaged"
-        return "spool_waiting" if self._intake.waiting else ""
+        if self._intake.waiting:
+            return "spool_waiting"
+        return "sealing_behind" if self._intake.behind else ""
 
     def _recipients(self, controller: str) -> tuple[str, ...]:
         terms = self._reception.terms

@@ -16,6 +16,8 @@ from gdprcall.work import Found, Work
 
 AT_ONCE = 4
 """How many files are sealed side by side: each waits for the disk several times, and their notes share one fsync."""
+BEHIND_SECONDS = 30.0
+"""How long a finished file may wait for its turn: a disk that is slower than the calls leaves plaintext for minutes."""
 SWEEP_SECONDS = 60
 """How often the spool is looked through for files that no event told of."""
 
@@ -33,6 +35,8 @@ class Intake:
         self._locks = [asyncio.Lock() for _ in range(64)]
         self._queue: asyncio.Queue[Found] = asyncio.Queue()
         self._created: dict[str, int] = {}
+        self._closed: dict[str, float] = {}  # files that wait or are being sealed, the oldest first: since when
+        self._behind = False
         self._failing: dict[str, str] = {}
         self.ledger_damaged = False
         self.last_seal_ms: int | None = None
@@ -42,6 +46,19 @@ class Intake:
     def waiting(self) -> int:
         """How many finished files could not be sealed or destroyed; above 0 nothing new may be recorded."""
         return len(self._failing)
+
+    @property
+    def behind(self) -> bool:
+        """Whether files wait too long for their turn: nothing new may be recorded until half of that is caught up."""
+        now = asyncio.get_running_loop().time()
+        waited = now - next(iter(self._closed.values()), now)
+        if not self._behind and waited > BEHIND_SECONDS:
+            self._behind = True
+            self._log.error("sealing_behind", count=len(self._closed), seconds=round(waited, 1))
+        elif self._behind and waited < BEHIND_SECONDS / 2:
+            self._behind = False
+            self._log.info("sealing_caught_up")
+        return self._behind
 
     @property
     def idle(self) -> bool:
@@ -54,6 +71,7 @@ class Intake:
 
     def closed(self, file: Found) -> None:
         """Queue a file that Asterisk has closed."""
+        self._closed.setdefault(file.path.name, asyncio.get_running_loop().time())
         self._queue.put_nowait(file)
 
     async def run(self) -> None:
@@ -64,7 +82,9 @@ class Intake:
 
     async def _work_off(self) -> None:
         while True:
-            await self.take(await self._queue.get())
+            file = await self._queue.get()
+            await self.take(file)
+            self._closed.pop(file.path.name, None)
 
     async def take(self, file: Found) -> None:
         """Seal or destroy one finished file; what fails stays in the spool, is named, and blocks new recordings."""

@@ -70,6 +70,12 @@ EVENTS: Mapping[str, Event] = {
     "seal_failed": Event(
         "error", "a file could not be sealed; it waits in the spool and nothing new is recorded", "see hint"
     ),
+    "sealing_behind": Event(
+        "error",
+        "finished files wait more than 30 seconds to be sealed; nothing new is recorded until that is caught up",
+        "the disk of the vault is slower than the calls: look for what else uses it, or move the vault",
+    ),
+    "sealing_caught_up": Event("info", "files are sealed in time again, and callers recorded", NOTHING),
     "quarantined": Event(
         "error", "a file that is no WAV, or unexplained by a damaged ledger, was sealed apart", "open it"
     ),

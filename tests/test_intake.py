@@ -12,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from gdprcall import intake as module
 from gdprcall.asterisk.spool import Spool, SpoolFile
 from gdprcall.errors import GdprcallError, PeerError
 from gdprcall.intake import Intake
@@ -177,6 +178,28 @@ async def test_closed_files_are_taken_as_they_come_and_then_nothing_waits(room: 
             await asyncio.sleep(0.001)
     running.cancel()
     assert [room.state(recording) for recording in (REC, OTHER)] == ["sealed", "sealed"]
+
+
+async def test_fcl_files_that_wait_too_long_for_the_disk_stop_recording_until_they_are_sealed(
+    room: Room, logged: list[EventDict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BEHIND_SECONDS", 0.05)
+    room.grant()
+    running = asyncio.ensure_future(room.intake.run())
+    sealing = room.gate("header stored")
+    room.intake.closed(room.file())
+    assert not room.intake.behind
+    async with asyncio.timeout(10):
+        await sealing.reached.wait()
+        while not room.intake.behind:
+            await asyncio.sleep(0.01)
+        assert room.intake.behind
+        sealing.open()
+        while room.intake.behind:
+            await asyncio.sleep(0.001)
+    running.cancel()
+    assert room.state() == "sealed"
+    assert events(logged) == ["sealing_behind", "sealed", "sealing_caught_up"]
 
 
 async def test_a_file_that_is_gone_already_is_no_fault(room: Room, logged: list[EventDict]) -> None:
