@@ -37,7 +37,7 @@ SAMPLES := README.md gdprcall.conf ari.conf http.conf manager.conf features.conf
 say = @printf '==> %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv pbx demo bench load soak test tables test-asterisk16 test-pythons lint format types unit real install \
+.PHONY: help venv pbx demo bench load soak fuzz test tables test-asterisk16 test-pythons lint format types unit real install \
         install-program install-files uninstall clean distclean
 
 help: ## show this
@@ -84,6 +84,15 @@ FIRST ?= 1
 
 soak: $(READY) pbx ## kill daemon and Asterisk at random in real calls (ROUNDS=500 SEED= FIRST=1)
 	@$(BIN)/python -m tests.pbx.soak --rounds '$(or $(ROUNDS),500)' --first '$(FIRST)' $(if $(SEED),--seed '$(SEED)')
+
+# How long each parser is fuzzed, and which (none: all).
+SECONDS ?= 60
+TARGETS ?=
+
+fuzz: $(READY) ## feed every parser bytes that nobody would write (SECONDS=60 TARGETS="header payload")
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install -q --disable-pip-version-check -e '.[fuzz]' || \
+		{ echo "error: atheris cannot be installed for this Python" >&2; echo "hint: use Python 3.11 to 3.13" >&2; exit 1; }
+	@$(BIN)/python -m tests.fuzz --seconds '$(SECONDS)' $(TARGETS)
 
 test: lint types pbx $(if $(PYTHONS),test-pythons) ## all checks and all tests, with coverage of 90 % of the branches
 	@rm -f .coverage .coverage.*
