@@ -6,6 +6,7 @@ import re
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -71,17 +72,23 @@ def started(shell: Shell, terminal: Terminal, *words: str, stdout: int) -> "subp
 
 
 def slow(shell: Shell) -> Path:
-    """Put a pipe in the place of the payload: whoever reads it waits until somebody writes."""
-    shell.payload.unlink()
-    os.mkfifo(shell.payload)
+    """Let the payload end so far away that nobody reads it through, until it is cut off."""
+    os.truncate(shell.payload, 1 << 40)
     return shell.payload
 
 
+def until_read(pid: int, file: Path) -> None:
+    """Return when a process has a file open; fails when it never does."""
+    end = time.monotonic() + SECONDS
+    while not any(link.is_symlink() and os.path.realpath(link) == str(file) for link in Path(f"/proc/{pid}/fd").iterdir()):
+        assert time.monotonic() < end, "it was never read"
+
+
 def test_a_long_verification_shows_on_the_terminal_how_far_it_is(shell: Shell, terminal: Terminal) -> None:
-    pipe = slow(shell)
+    payload = slow(shell)
     process = started(shell, terminal, "audit", "verify", stdout=subprocess.PIPE)
-    terminal.wait_for(r"verifying.*50%")
-    pipe.write_bytes(b"")
+    terminal.wait_for(r"verifying.*\d+%")
+    os.truncate(payload, 0)
     out, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 4
     assert b"payload" in out
@@ -90,10 +97,11 @@ def test_a_long_verification_shows_on_the_terminal_how_far_it_is(shell: Shell, t
 
 
 def test_json_is_never_accompanied_by_a_bar(shell: Shell, terminal: Terminal) -> None:
-    pipe = slow(shell)
+    payload = slow(shell)
     process = started(shell, terminal, "audit", "verify", "--json", stdout=subprocess.PIPE)
-    with pipe.open("wb"):  # from here on it is read, and a bar would come within a second
-        assert not select.select([terminal.master], [], [], output.PATIENCE_SECONDS + 0.5)[0]
+    until_read(process.pid, payload)  # from here on a bar would come within a second
+    assert not select.select([terminal.master], [], [], output.PATIENCE_SECONDS + 0.5)[0]
+    os.truncate(payload, 0)
     process.communicate(timeout=SECONDS)
     assert terminal.rest().startswith("error: ")
 

@@ -63,7 +63,8 @@ class Telephone:
 
     async def record(self, recording: str) -> None:
         # What stands in the ledger when Asterisk hears of it.
-        self.durable = [str((entry.body or {})["outcome"]) for entry in self._vault.ledger.entries()]
+        entries = (entry for entry in self._vault.ledger.entries() if entry.kind is Kind.DECISION)
+        self.durable = [str((entry.body or {})["outcome"]) for entry in entries]
         self._hear(f"record {recording}", "record")
 
     async def release(self) -> None:
@@ -112,6 +113,7 @@ class Call:
         return [
             (entry.kind, (entry.body or {}).get("outcome") or (entry.body or {})["reason"])
             for entry in self.vault.ledger.entries()
+            if entry.kind is not Kind.SUBJECT  # who called stands beside what was decided
         ]
 
 
