@@ -17,8 +17,11 @@ SHELL := /bin/bash
 VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
-# Tests mostly wait for calls, so files run side by side; more than three would take each other's ports.
-SIDE_BY_SIDE := -n auto --maxprocesses 3 --dist loadfile
+# Files run side by side, the longest first. Real calls are mostly waited for, so three of their files fit two cores; more
+# than three would take each other's ports.
+SIDE_BY_SIDE := --dist loadfile --no-loadscope-reorder
+CALLS        := -n 3 $(SIDE_BY_SIDE)
+ALONE        := -n auto --maxprocesses 8 $(SIDE_BY_SIDE)
 TOOLS := python3.14 python3.13 python3.12 python3.11 python3
 
 # The first Python that starts and is new enough; a pyenv shim may be there and not start.
@@ -97,9 +100,9 @@ fuzz: $(READY) ## feed every parser bytes that nobody would write (SECONDS=60 TA
 test: lint types pbx $(if $(PYTHONS),test-pythons) ## all checks and all tests, with coverage of 90 % of the branches
 	@rm -f .coverage .coverage.*
 	$(say) "unit tests"
-	@$(BIN)/coverage run -m pytest -q $(SIDE_BY_SIDE) -m 'not pbx'
+	@$(BIN)/coverage run -m pytest -q $(ALONE) -m 'not pbx'
 	$(say) "tests with a real Asterisk"
-	@$(BIN)/coverage run -m pytest -q $(SIDE_BY_SIDE) -m pbx
+	@$(BIN)/coverage run -m pytest -q $(CALLS) -m pbx
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report --fail-under=90
 
@@ -117,13 +120,13 @@ types: $(READY) ## mypy --strict
 	@$(BIN)/mypy
 
 unit: $(READY) ## the fast suite, without network and without Asterisk
-	@$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m 'not pbx'
+	@$(BIN)/python -m pytest -q $(ALONE) -m 'not pbx'
 
 tables: $(READY) ## write the tables of faults into the papers, from the tests that prove them
 	@$(BIN)/python -m tests.faults
 
 real: $(READY) pbx ## the suite with a real Asterisk
-	@$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m pbx
+	@$(BIN)/python -m pytest -q $(CALLS) -m pbx
 
 # What is asked of Asterisk; the tests of the tools themselves and those without calls are not repeated.
 ASTERISK16 ?= tests/test_real_*.py tests/test_dialplan_real.py tests/test_asterisk_real.py tests/test_pbx_calls.py \
@@ -132,7 +135,7 @@ ASTERISK16 ?= tests/test_real_*.py tests/test_dialplan_real.py tests/test_asteri
 test-asterisk16: $(READY) pbx ## the suite with real calls on Asterisk 16 too; its first run downloads 86 MB more
 	@flock .cache/pbx.lock $(BIN)/python tests/pbx/prepare.py root-16
 	$(say) "tests with a real Asterisk 16"
-	@GDPRCALL_TEST_ASTERISK=16 $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m pbx $(ASTERISK16)
+	@GDPRCALL_TEST_ASTERISK=16 $(BIN)/python -m pytest -q $(CALLS) -m pbx $(ASTERISK16)
 
 # pyenv keeps its Pythons aside; those are found too.
 ALL_PYTHONS = $(or $(PYTHONS),$(foreach v,3.11 3.12 3.13 3.14,$(shell for p in python$(v) \

@@ -80,7 +80,9 @@ def slow(shell: Shell) -> Path:
 def until_read(pid: int, file: Path) -> None:
     """Return when a process has a file open; fails when it never does."""
     end = time.monotonic() + SECONDS
-    while not any(link.is_symlink() and os.path.realpath(link) == str(file) for link in Path(f"/proc/{pid}/fd").iterdir()):
+    while not any(
+        link.is_symlink() and os.path.realpath(link) == str(file) for link in Path(f"/proc/{pid}/fd").iterdir()
+    ):
         assert time.monotonic() < end, "it was never read"
 
 

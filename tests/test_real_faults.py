@@ -113,6 +113,32 @@ def test_con_08_a_withdrawal_while_the_daemon_is_dead_destroys_the_recording_whe
 
 
 @fault(
+    "the caller withdraws, and the daemon hears of that and of the finished file at once",
+    caller="hears the confirmation",
+    recording="stops at once, destroyed, whichever comes first",
+    log="withdrawn",
+    mend="nothing",
+)
+def test_con_08_a_withdrawal_that_races_with_the_sealing_of_its_file_destroys_it(
+    pbx: Asterisk, installation: Installation
+) -> None:
+    installation.start()
+    caller = call(pbx, HEARD, Press("1"), Wait(2), Press("*9"), Wait(2), Hangup())
+    wait_for_file(pbx)
+    installation.wait_until(lambda: "started" in installation.kinds())
+    # Both links and the spool go on telling a daemon that stands still, and then it hears all of it in one moment.
+    installation.send(signal.SIGSTOP)
+    assert caller.wait() == 0, caller.problem()
+    installation.send(signal.SIGCONT)
+    installation.wait_for("withdrawn")
+    installation.wait_until_quiet()
+    assert recording(installation)["state"] == "erased"
+    assert not list((installation.folder / "vault" / "objects").glob("*/*"))
+    assert not list(pbx.spool.glob("*.wav"))
+    assert "everything is as it was written" in installation.cli("audit", "verify").stdout
+
+
+@fault(
     "the daemon is killed while it records",
     caller="notices nothing",
     recording="goes on; sealed by the next daemon",

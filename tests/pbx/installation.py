@@ -1,5 +1,6 @@
 """A whole gdprcall beside a private Asterisk: configuration, secrets, identity, prompts, and the daemon as a process."""
 
+import atexit
 import json
 import os
 import secrets
@@ -8,12 +9,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 
+from gdprcall.vault.note import Signer
 from tests.pbx.asterisk import Asterisk
 from tests.pbx.prepare import PBX
 
@@ -64,6 +67,9 @@ timeout_seconds = {timeout}
 """
 READY_SECONDS = 20
 
+_BUILT: dict[tuple[int, int, str], Path] = {}
+"""What was built of prompts in this process, by what decides how they sound."""
+
 
 class Installation:
     """One installation in one folder; a context manager that starts the daemon and stops it."""
@@ -97,7 +103,8 @@ class Installation:
         self._secret("ari-password", self.asterisk.ari_password)
         self._secret("ami-password", self.asterisk.ami_password)
         self._secret("pseudonym-key-acme", secrets.token_hex(32))
-        recipient = self.cli("keys", "new", "-o", str(self.identity)).stdout.strip()
+        self._secret("log-signing-key", Signer("pbx.example/gdprcall", secrets.token_bytes(32)).encode())
+        recipient = self._new_identity()
         self.config.write_text(
             CONFIG.format(
                 ari_url=self.asterisk.ari_url,
@@ -111,8 +118,7 @@ class Installation:
                 timeout=self._timeout,
             )
         )
-        self.cli("audit", "key", "--new", "pbx.example/gdprcall")
-        self.cli("prompts", "build", "--speed", str(self._speed))
+        self._prompts()
 
     def __enter__(self) -> "Installation":
         self.start()
@@ -256,6 +262,28 @@ class Installation:
     def clear(self) -> None:
         """Remove everything."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _new_identity(self) -> str:
+        """Make the officer's identity with the public tool, and return its recipient."""
+        self.identity.unlink(missing_ok=True)
+        subprocess.run([PBX / "bin" / "age-keygen", "-o", self.identity], capture_output=True, check=True)
+        made = subprocess.run([PBX / "bin" / "age-keygen", "-y", self.identity], capture_output=True, check=True)
+        return made.stdout.decode().strip()
+
+    def _prompts(self) -> None:
+        """Build the prompts, or lay those down again that were built before for the same lines: to speak takes seconds."""
+        said = (self._speed, self._timeout, self.environment()["PATH"].partition(os.pathsep)[0])
+        kept = _BUILT.get(said)
+        places = {"vault": self.folder / "vault", "sounds": self.asterisk.sounds}
+        if kept is None:
+            self.cli("prompts", "build", "--speed", str(self._speed))
+            kept = _BUILT[said] = Path(tempfile.mkdtemp(prefix="gdprcall-prompts-"))
+            atexit.register(shutil.rmtree, kept, ignore_errors=True)
+            for name, place in places.items():
+                shutil.copytree(place, kept / name)
+        else:
+            for name, place in places.items():
+                shutil.copytree(kept / name, place, dirs_exist_ok=True)
 
     def _command(self) -> list[str]:
         return [sys.executable, "-m", "gdprcall", "--config", str(self.config)]
