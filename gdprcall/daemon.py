@@ -287,8 +287,7 @@ class Daemon:
 
 def holding(settings: Config) -> Holding:
     """Return what a configuration permits for new calls; raises ConfigError when a key is missing."""
-    policy = settings.policy
-    keys = {controller: settings.pseudonym_key(controller) for controller in policy.controllers}
+    policy, keys = settings.policy, settings.pseudonym_keys()
     catalogue = Catalogue(policy, settings.asterisk.sounds, settings.prompts)
     for line, language in catalogue.missing():
         get_logger().error("prompt_unfit", line=line, language=language)

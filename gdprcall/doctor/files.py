@@ -53,6 +53,10 @@ def secrets(config: Config) -> Iterator[Finding]:
             yield Finding(f"secret pseudonym-key-{controller}", OK, "is there, and only its owner can read it")
         except ConfigError as error:
             yield Finding(f"secret pseudonym-key-{controller}", FAIL, error.message, error.hint)
+    try:
+        config.pseudonym_keys()
+    except ConfigError as error:
+        yield Finding("pseudonym keys", FAIL, error.message, error.hint)
 
 
 def _password(config: Config, name: str) -> Finding:
