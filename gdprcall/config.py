@@ -55,6 +55,8 @@ class Config:
     key_days: int = 14
     tombstones: Path | None = None
     tombstone_command: tuple[str, ...] = ()
+    reserve_bytes: int = 64 << 20
+    quarantine_days: int = 7
 
     @property
     def prompts(self) -> Path:
@@ -125,7 +127,10 @@ def load(path: Path) -> Config:
     days, tombstones = file.backup.key_days, Path(file.backup.tombstones) if file.backup.tombstones else None
     places = _places(file.asterisk)
     tell = tuple(file.backup.tombstone_command)
-    return Config(path, places, vault, socket, secrets, policy, warnings, drop, command, days, tombstones, tell)
+    reserve, wait = file.vault.reserve_mib << 20, file.vault.quarantine_days
+    return Config(
+        path, places, vault, socket, secrets, policy, warnings, drop, command, days, tombstones, tell, reserve, wait
+    )
 
 
 def _places(asterisk: schema.Asterisk) -> AsteriskPlaces:

@@ -115,7 +115,7 @@ def test_fcl_05_without_a_spool_nobody_is_recorded(pbx: Asterisk, installation: 
 
 
 @fault(
-    "the spool has less room than the reserve",
+    "the spool or the vault has less room than the reserve",
     caller="is served at once",
     recording="none new until there is room",
     log="call_finished",
