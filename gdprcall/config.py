@@ -55,6 +55,8 @@ class Config:
     key_days: int = 14
     tombstones: Path | None = None
     tombstone_command: tuple[str, ...] = ()
+    reserve_bytes: int = 64 << 20
+    quarantine_days: int = 7
 
     @property
     def prompts(self) -> Path:
@@ -86,6 +88,20 @@ class Config:
             raise ConfigError(f"the secret {name} is shorter than 32 characters", "write it with: openssl rand -hex 32")
         return key
 
+    def pseudonym_keys(self) -> dict[str, bytes]:
+        """Return the key of each controller; raises ConfigError also for one that two have.
+
+        Under one key a caller of both would have one pseudonym, and either could be asked about the other's.
+        """
+        keys = {controller: self.pseudonym_key(controller) for controller in self.policy.controllers}
+        owner: dict[bytes, str] = {}
+        for controller, key in keys.items():
+            other = owner.setdefault(key, controller)
+            if other != controller:
+                hint = f"give {controller} its own before its first call: openssl rand -hex 32"
+                raise ConfigError(f"the controllers {other} and {controller} have the same pseudonym key", hint)
+        return keys
+
 
 def load(path: Path) -> Config:
     """Return the configuration at ``path``; raises ConfigError that names every mistake with its place and mend."""
@@ -97,7 +113,7 @@ def load(path: Path) -> Config:
         mistakes += [schema.mistake(detail) for detail in error.errors()]
         raise _refused(path, mistakes) from None
     policy = _policy(file)
-    mistakes += [*_recipient_mistakes(policy), *_audit_mistakes(file)]
+    mistakes += [*_recipient_mistakes(policy), *_shared_recipients(policy), *_audit_mistakes(file)]
     found = [*rules.check(policy, LANGUAGES, PURPOSES), *_language_findings(policy)]
     mistakes += [
         f"{finding.place}: {finding.text} [{finding.rule}]; {finding.mend}" for finding in found if finding.refuses
@@ -111,7 +127,10 @@ def load(path: Path) -> Config:
     days, tombstones = file.backup.key_days, Path(file.backup.tombstones) if file.backup.tombstones else None
     places = _places(file.asterisk)
     tell = tuple(file.backup.tombstone_command)
-    return Config(path, places, vault, socket, secrets, policy, warnings, drop, command, days, tombstones, tell)
+    reserve, wait = file.vault.reserve_mib << 20, file.vault.quarantine_days
+    return Config(
+        path, places, vault, socket, secrets, policy, warnings, drop, command, days, tombstones, tell, reserve, wait
+    )
 
 
 def _places(asterisk: schema.Asterisk) -> AsteriskPlaces:
@@ -191,6 +210,18 @@ def _recipient_mistakes(policy: Policy) -> list[str]:
         except age.BadRecipient as error:
             mistakes.append(f"{where}: {error}; make all of them with or without: gdprcall keys new --post-quantum")
     return mistakes
+
+
+def _shared_recipients(policy: Policy) -> list[str]:
+    """Name each recipient that two controllers have: its identity would open the recordings of both."""
+    owner: dict[str, str] = {}
+    return [
+        f"controllers.{controller.id}.recipients[{place}]: is one of {owner[recipient]} as well, who could open "
+        f"everything of {controller.id}; make another pair with: gdprcall keys new"
+        for controller in policy.controllers.values()
+        for place, recipient in enumerate(controller.recipients)
+        if owner.setdefault(recipient, controller.id) != controller.id
+    ]
 
 
 def _audit_mistakes(file: schema.File) -> list[str]:
