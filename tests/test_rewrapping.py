@@ -3,9 +3,8 @@
 import hashlib
 import os
 import random
+import shutil
 import sqlite3
-import subprocess
-import sys
 from io import BytesIO
 from pathlib import Path
 
@@ -21,16 +20,19 @@ from gdprcall.vault.keys import Held, Slot
 from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.vault.rewrapping import Order, Replaced, Rewrap
 from tests import vaults
+from tests.deaths import Begin, Mortal
 from tests.vaults import ACME, Controller
 
 NEW = Controller("acme", seed=77)
 ORDER = Order("acme", NEW.recipients, "uid:0")
+BACK = Order("acme", ACME.recipients, "uid:0")
 A, B = vaults.recording_id(1), vaults.recording_id(2)
 SOUND = vaults.wav(seed=101)
 STEPS = ["headers staged", "rewrap noted", "headers replaced", "log cut", "staged forgotten"]
 
 
 def fill(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
     with vaults.opened(folder) as vault:
         vaults.sealed(vault, folder / "spool", 1)
         vaults.sealed(vault, folder / "spool", 2, segments=2)
@@ -298,7 +300,35 @@ def test_the_steps_come_in_the_order_that_survives_a_crash(tmp_path: Path) -> No
 @pytest.mark.parametrize("at", range(len(STEPS)))
 def test_ret_03_pulled_at_any_step_the_next_start_leaves_one_header_each(tmp_path: Path, at: int) -> None:
     fill(tmp_path)
-    wanted, old, left = saved(tmp_path), old_headers(tmp_path), at
+    wanted, old = saved(tmp_path), old_headers(tmp_path)
+    pull(tmp_path, wanted, at)
+    is_whole(tmp_path, wanted, old)
+
+
+def take(folder: Path, wanted: list[Rewrap], begin: Begin) -> None:
+    """Take new headers in a process that may die."""
+    with vaults.opened(folder) as vault:
+        begin()
+        rewrapping.rewrap(vault.stores, wanted, ORDER)
+
+
+def test_ret_03_the_same_when_the_process_is_killed_outright_before_any_write(tmp_path: Path) -> None:
+    fill(tmp_path / "model")
+    wanted, old = saved(tmp_path / "model"), old_headers(tmp_path / "model")
+    with Mortal() as mortal:
+        shutil.copytree(tmp_path / "model", tmp_path / "whole")
+        writes = mortal.writes(take, tmp_path / "whole", wanted)
+        assert writes >= 5
+        for at in range(writes):
+            folder = tmp_path / str(at)
+            shutil.copytree(tmp_path / "model", folder)
+            mortal.dies(take, folder, wanted, at=at)
+            is_whole(folder, wanted, old)
+
+
+def pull(folder: Path, wanted: list[Rewrap], at: int) -> None:
+    """Take new headers, and stop right after step number ``at``."""
+    left = at
 
     def step(_name: str) -> None:
         nonlocal left
@@ -307,39 +337,23 @@ def test_ret_03_pulled_at_any_step_the_next_start_leaves_one_header_each(tmp_pat
             raise PulledError
 
     with pytest.raises(PulledError):
-        run(tmp_path, wanted, step)
-    is_whole(tmp_path, wanted, old)
+        run(folder, wanted, step)
 
 
-@pytest.mark.parametrize("at", range(len(STEPS)))
-def test_ret_03_the_same_when_the_process_is_killed_outright(tmp_path: Path, at: int) -> None:
+def names_of_steps(folder: Path) -> list[str]:
+    """Return the steps of a rewrap, and those of settling one that was cut off."""
+    fill(folder)
+    seen: list[str] = []
+    pull(folder, saved(folder), 1)
+    with vaults.opened(folder, step=seen.append) as vault:
+        rewrapping.rewrap(vault.stores, [new_header(held, NEW, ACME.recipients) for held in vault.keys.held()], BACK)
+    return seen
+
+
+def test_ret_03_cut_off_and_then_pulled_while_it_settles_it_still_ends_whole(tmp_path: Path) -> None:
     fill(tmp_path)
     wanted, old = saved(tmp_path), old_headers(tmp_path)
-    kill(tmp_path, wanted, at)
-    is_whole(tmp_path, wanted, old)
-
-
-def kill(folder: Path, wanted: list[Rewrap], at: int) -> None:
-    """Take headers in a process that dies at a step: no file is closed, no log is moved."""
-    script = (
-        "import os\nfrom pathlib import Path\nfrom tests import test_rewrapping as t, vaults\n"
-        "from gdprcall.vault.rewrapping import Rewrap, rewrap\nfrom gdprcall.vault.keys import Slot\n"
-        f"wanted = [Rewrap(r, s, Slot(k), w, h) for r, s, k, w, h in "
-        f"{[(one.recording, one.segment, str(one.kind), one.was, one.header) for one in wanted]!r}]\n"
-        f"left = {at}\n"
-        "def step(name):\n"
-        "    global left\n"
-        "    left -= 1\n"
-        "    if left < 0: os._exit(9)\n"
-        f"t.run(Path({str(folder)!r}), wanted, step)\n"
-    )
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 9
-
-
-def test_ret_03_killed_and_then_pulled_while_it_settles_it_still_ends_whole(tmp_path: Path) -> None:
-    fill(tmp_path)
-    wanted, old = saved(tmp_path), old_headers(tmp_path)
-    kill(tmp_path, wanted, 1)  # staged and noted, nothing swapped
+    pull(tmp_path, wanted, 1)  # staged and noted, nothing swapped
     for at in (0, 2, 0):
         left = at
 
@@ -359,7 +373,7 @@ def test_ret_03_killed_and_then_pulled_while_it_settles_it_still_ends_whole(tmp_
 def test_ret_03_erased_after_a_crash_between_note_and_swap_nothing_of_it_is_left(tmp_path: Path) -> None:
     fill(tmp_path)
     wanted, old = saved(tmp_path), old_headers(tmp_path)
-    kill(tmp_path, wanted, 1)
+    pull(tmp_path, wanted, 1)
     with vaults.opened(tmp_path) as vault:
         assert vault.erase(A, reason="x", actor="x").complete
         assert vault.erase(B, reason="x", actor="x").complete
