@@ -10,6 +10,7 @@ from gdprcall.cli import options
 from gdprcall.cli.manual import man_page
 from gdprcall.cli.output import print_fields, print_json
 from gdprcall.cli.shared import Shared, example, shared
+from gdprcall.doctor import custody
 from gdprcall.errors import CheckFailed
 from gdprcall.policy.model import Line, Policy
 
@@ -31,14 +32,16 @@ def serve(state: Shared, format_: str) -> None:
 def check(state: Shared, json_: bool) -> None:
     """Read the configuration and name every mistake; say what each line will do."""
     policy = state.config.policy
+    warnings = [*state.config.warnings, *_custody(state)]
     if json_:
-        print_json({"lines": {line.id: _explain(policy, line) for line in policy.lines.values()}, "mistakes": []})
+        lines = {line.id: _explain(policy, line) for line in policy.lines.values()}
+        print_json({"lines": lines, "mistakes": [], "warnings": warnings})
         return
     for line in policy.lines.values():
         click.echo(f"{line.id}: {_explain(policy, line)}")
     if not policy.lines:
         click.echo("no lines: nothing is recorded")
-    for warning in state.config.warnings:
+    for warning in warnings:
         click.echo(f"warning: {warning}")
     click.echo(f"{state.path} is in order")
 
@@ -104,6 +107,11 @@ def completion(context: click.Context, shell: str) -> None:
 def manual(context: click.Context) -> None:
     """Print the manual page (roff)."""
     click.echo(man_page(context.find_root()), nl=False)
+
+
+def _custody(state: Shared) -> list[str]:
+    found = [finding for finding in custody.examine(state.config) if finding.grade != "ok"]
+    return [f"{finding.check}: {finding.text}; {finding.mend}" for finding in found]
 
 
 def _explain(policy: Policy, line: Line) -> str:

@@ -14,7 +14,7 @@ from types import TracebackType
 from gdprcall import age
 from gdprcall.errors import CheckFailed, GdprcallError, NotFound, Refused, VaultError
 from gdprcall.times import Clock, now_ms
-from gdprcall.vault import checks, erasing, sealing
+from gdprcall.vault import checks, erasing, rewrapping, sealing
 from gdprcall.vault.binding import NUMBER, binding_stanza, bound_header, check_header
 from gdprcall.vault.index import Index
 from gdprcall.vault.keys import Keys, Slot
@@ -265,6 +265,7 @@ def _begin(stores: Stores) -> None:
             raise
     stores.tombstones.begin()
     if stores.ledger.trusted():
+        rewrapping.settle(stores)
         _sweep(stores)
 
 

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 
 from gdprcall.times import DAY_MS
+from gdprcall.vault import holders
 from gdprcall.vault.ledger import Entry, Kind
 
 Body = Mapping[str, object]
@@ -137,6 +138,16 @@ def _keys_backed_up(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
     db.execute("INSERT OR IGNORE INTO key_backup VALUES (?, ?)", values)
 
 
+def _rewrapped(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
+    if body.get("slot") == "header":
+        values = (
+            _texts(body, ["header_sha256"])["header_sha256"],
+            entry.recording,
+            _numbers(body, ["segment"])["segment"],
+        )
+        db.execute("UPDATE segment SET header_sha256 = ? WHERE recording = ? AND segment = ?", values)
+
+
 # An entry that stands cannot be mended, so whatever its body lacks or holds, it must not stop the index for ever.
 def _texts(body: Body, names: list[str]) -> dict[str, object]:
     return {name: value if isinstance(value := body.get(name), str) else "" for name in names}
@@ -147,8 +158,8 @@ def _numbers(body: Body, names: list[str]) -> dict[str, object]:
     return {name: fits.get(name, 0) for name in names}
 
 
-_WITHOUT_RECORDING = frozenset({Kind.DECISION, Kind.KEYS_BACKED_UP})
-_TOLD_BY_BODY = frozenset({Kind.DECISION, Kind.SUBJECT, Kind.SEALED, Kind.QUARANTINED})
+_WITHOUT_RECORDING = frozenset({Kind.DECISION, Kind.KEYS_BACKED_UP, Kind.REWRAP_EXPORTED, *holders.CHANGES})
+_TOLD_BY_BODY = frozenset({Kind.DECISION, Kind.SUBJECT, Kind.SEALED, Kind.QUARANTINED, Kind.REWRAPPED})
 
 _CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
     Kind.DECISION: _decided,
@@ -163,4 +174,7 @@ _CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
     Kind.ERASURE_INTENDED: _erasure_intended,
     Kind.ERASED: _erased,
     Kind.KEYS_BACKED_UP: _keys_backed_up,
+    Kind.REWRAPPED: _rewrapped,
+    Kind.REWRAP_EXPORTED: _keys_backed_up,
+    **holders.CHANGES,
 }
