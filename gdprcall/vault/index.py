@@ -254,6 +254,10 @@ class Index:
         """Cut the write-ahead log, so that erased rows are in no file."""
         return self._store.truncate_log()
 
+    def shorten_log(self) -> None:
+        """Move the write-ahead log into the file if it is long; see ``Store.shorten_log``."""
+        self._store.shorten_log()
+
     def close(self) -> None:
         """Close the file."""
         self._store.close()

@@ -188,6 +188,10 @@ class Ledger:
         """Write a whole copy of what is durable; see ``Store.snapshot``."""
         self._store.snapshot(target)
 
+    def shorten_log(self) -> None:
+        """Move the write-ahead log into the file if it is long; see ``Store.shorten_log``."""
+        self._store.shorten_log()
+
     def close(self) -> None:
         """Write what waits, and close the file; later submits fail."""
         with self._gate:
