@@ -23,6 +23,7 @@ from gdprcall.vault.lock import exclusive, settle
 from gdprcall.vault.objects import Objects
 from gdprcall.vault.proof import Finding
 from gdprcall.vault.rows import DecisionRow, Export, Receipt, RecordingRow, SegmentFacts, SegmentRow, Wanted
+from gdprcall.vault.shortening import Shortening
 from gdprcall.vault.stores import Step, Stores
 from gdprcall.vault.tombstones import Tombstones
 
@@ -62,6 +63,7 @@ class Vault:
             opened.callback(keys.close)
             index = Index(folder / "index.db")
             opened.callback(index.close)
+            opened.callback(Shortening((ledger, keys, index)).close)
             objects, drop = Objects(folder / "objects"), tombstones or Tombstones()
             stores = Stores(ledger, keys, index, objects, clock, random, step, drop)
             _begin(stores)

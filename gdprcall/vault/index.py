@@ -123,19 +123,24 @@ class Index:
     def __init__(self, path: Path) -> None:
         # What a power cut takes of it is applied again from the ledger.
         self._store = Store(path, migrations, durable=False)
+        ((seq,),) = self._store.rows("SELECT seq FROM applied")
+        self._applied = int(str(seq))
 
     def applied(self) -> int:
         """Return the number of the last ledger entry that is in the index."""
-        ((seq,),) = self._store.rows("SELECT seq FROM applied")
-        return int(str(seq))
+        return self._applied
 
     def apply(self, entries: list[Entry]) -> None:
         """Bring entries in, in one transaction; those that are in already are passed over.
 
         Raises VaultError when one is missing between them: a projection with a hole would be believed.
         """
+        with self._store.lock:
+            self._apply(entries)
+
+    def _apply(self, entries: list[Entry]) -> None:
+        done = self._applied
         with self._store.transaction() as db:
-            ((done,),) = db.execute("SELECT seq FROM applied").fetchall()
             for entry in entries:
                 if entry.seq <= done:
                     continue
@@ -144,6 +149,7 @@ class Index:
                 done = entry.seq
                 project(db, entry)
             db.execute("UPDATE applied SET seq = ?", (done,))
+        self._applied = done
 
     def decisions(self, wanted: Wanted) -> list[DecisionRow]:
         """Return decisions, the newest first."""
@@ -269,6 +275,10 @@ class Index:
     def truncate_log(self) -> bool:
         """Cut the write-ahead log, so that erased rows are in no file."""
         return self._store.truncate_log()
+
+    def shorten_log(self) -> None:
+        """Move the write-ahead log into the file if it is long; see ``Store.shorten_log``."""
+        self._store.shorten_log()
 
     def close(self) -> None:
         """Close the file."""

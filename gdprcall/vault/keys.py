@@ -176,6 +176,10 @@ class Keys:
         """Overwrite all slots of many recordings in one transaction, with one cut and one search; see ``destroy``."""
         return self._destroy([(recording, None) for recording in recordings])
 
+    def shorten_log(self) -> None:
+        """Move the write-ahead log into the file if it is long; see ``Store.shorten_log``."""
+        self._store.shorten_log()
+
     def close(self) -> None:
         """Close the file."""
         self._store.close()

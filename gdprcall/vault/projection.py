@@ -102,12 +102,11 @@ def _sealed(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
         values,
     )
     db.execute(
-        """UPDATE recording SET started_at = (SELECT min(started_at) FROM segment WHERE recording = :recording),
-            expires_at = (SELECT max(expires_at) FROM segment WHERE recording = :recording)
+        """UPDATE recording SET (started_at, expires_at, state) =
+            (SELECT min(started_at), max(expires_at), min(state) FROM segment WHERE recording = :recording)
         WHERE id = :recording AND state <> 'erased'""",
         values,
     )
-    _settle(db, entry.recording, "state")
 
 
 def _settle(db: sqlite3.Connection, recording: str | None, otherwise: str) -> None:
