@@ -13,10 +13,11 @@ from pathlib import Path
 from babel import Locale, UnknownLocaleError
 from pydantic import ValidationError
 
-from gdprcall import age, schema
+from gdprcall import age, schema, terms
 from gdprcall.errors import ConfigError
 from gdprcall.policy import rules
-from gdprcall.policy.model import Basis, Controller, Keys, Line, Policy
+from gdprcall.policy.model import Policy
+from gdprcall.policy.profile import Profiles
 from gdprcall.prompts.texts import LANGUAGES, PURPOSES
 
 DEFAULT_PATH = Path("/etc/gdprcall/gdprcall.toml")
@@ -80,7 +81,8 @@ class Config:
 
     def pseudonym_key(self, controller: str) -> bytes:
         """Return the key under which a controller's callers are pseudonymised; raises ConfigError."""
-        name = f"pseudonym-key-{controller}"
+        known = self.policy.controllers.get(controller)
+        name = (known and known.pseudonym_key) or f"pseudonym-key-{controller}"
         key = self.secret(name)
         if len(key) < 32:
             raise ConfigError(f"the secret {name} is shorter than 32 characters", "write it with: openssl rand -hex 32")
@@ -96,7 +98,7 @@ def load(path: Path) -> Config:
     except ValidationError as error:
         mistakes += [schema.mistake(detail) for detail in error.errors()]
         raise _refused(path, mistakes) from None
-    policy = _policy(file)
+    policy = terms.policy(file, Profiles())
     mistakes += [*_recipient_mistakes(policy), *_audit_mistakes(file)]
     found = [*rules.check(policy, LANGUAGES, PURPOSES), *_language_findings(policy)]
     mistakes += [
@@ -151,29 +153,6 @@ def _refused(path: Path, mistakes: list[str]) -> ConfigError:
     count = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "1 mistake"
     return ConfigError(
         f"{path} has {count}:\n" + "\n".join(f"  {m}" for m in mistakes), "mend them and run: gdprcall check"
-    )
-
-
-def _policy(file: schema.File) -> Policy:
-    controllers = {
-        id_: Controller(id_, c.name, c.contact, c.country, c.notice_url, tuple(c.recipients), c.retention_days)
-        for id_, c in file.controllers.items()
-    }
-    return Policy(controllers, {id_: _line(id_, line, file) for id_, line in file.lines.items()})
-
-
-def _line(id_: str, line: schema.Line, file: schema.File) -> Line:
-    controller = file.controllers.get(line.controller)
-    return Line(
-        id=id_,
-        controller=line.controller,
-        purpose=line.purpose,
-        basis=Basis(line.basis) if line.basis in set(Basis) else line.basis,  # type: ignore[arg-type]  # rules refuses it
-        languages=tuple(line.languages),
-        retention_days=line.retention_days or (controller.retention_days if controller else 30),
-        keys=Keys(line.accept, line.refuse, line.withdraw),
-        attempts=line.attempts,
-        timeout_ms=line.timeout_seconds * 1000,
     )
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from gdprcall.policy.model import Basis, Line, Policy
 
-SUPPORTED = frozenset({Basis.CONSENT})
+SERVED_BASES = frozenset({Basis.CONSENT})
+"""What the dialogue can carry out today; a line on any other basis is refused, however lawful it is."""
 LONGEST_WITHDRAWAL = 2
 
 
@@ -53,7 +54,7 @@ def _basis(line: Line, place: str) -> Iterator[Finding]:
     if line.basis not in set(Basis):
         mend = f"write one of: {', '.join(Basis)} (Art. 6(1) GDPR)"
         yield Finding("BAS-01", f"{place}.basis", "refuse", "a line has exactly one lawful basis", mend)
-    elif line.basis not in SUPPORTED:
+    elif line.basis not in SERVED_BASES:
         text = "this release records on the basis of consent alone"
         yield Finding("BAS-01", f"{place}.basis", "refuse", text, 'write basis = "consent", or leave the line out')
 
