@@ -187,26 +187,26 @@ class File(Section):
     lines: dict[Id, Line] = {}
 
 
-def mistake(detail: ErrorDetails) -> str:
+def mistake(detail: ErrorDetails) -> tuple[str, str, str]:
     """Return one mistake in words: its place, what is wrong, and the mend."""
     place = ".".join(str(part) for part in detail["loc"] if part != "[key]")
+    last = detail["loc"][-1] if detail["loc"] else ""
     if detail["type"] == "extra_forbidden":
-        near = get_close_matches(str(detail["loc"][-1]), _names(detail["loc"]), 1)
-        return f"{place}: unknown key" + (f"; did you mean {near[0]}?" if near else "; remove it")
+        near = get_close_matches(str(last), _names(detail["loc"]), 1)
+        return place, "unknown key", f"did you mean {near[0]}?" if near else "remove it"
     if detail["type"] == "missing":
-        return f"{place}: is missing; add it"
-    if detail["loc"][-1] == "ari_url":
-        return f"{place}: must be http on this host, or https; for example http://127.0.0.1:8088/ari"
-    if detail["loc"][-1] == "agi_listen":
-        return (
-            f"{place}: must be a loopback address and a port, since AGI knows no password; for example 127.0.0.1:4573"
-        )
-    if detail["loc"][-1] == "checkpoint_folder":
-        return f"{place}: must be a whole path; for example /var/lib/gdprcall-checkpoints"
-    if detail["loc"][-1] == "[key]":
-        return f"{place}: a name has small letters, digits and _, and begins with a letter; rename it"
+        return place, "is missing", "add it"
+    if last == "ari_url":
+        return place, "must be http on this host, or https", "for example http://127.0.0.1:8088/ari"
+    if last == "agi_listen":
+        text = "must be a loopback address and a port, since AGI knows no password"
+        return place, text, "for example 127.0.0.1:4573"
+    if last == "checkpoint_folder":
+        return place, "must be a whole path", "for example /var/lib/gdprcall-checkpoints"
+    if last == "[key]":
+        return place, "a name has small letters, digits and _, and begins with a letter", "rename it"
     # The value itself is left out: it may be a secret in the wrong place.
-    return f"{place}: {detail['msg'][0].lower()}{detail['msg'][1:]}; correct it"
+    return place, f"{detail['msg'][0].lower()}{detail['msg'][1:]}", "correct it"
 
 
 def _names(location: tuple[int | str, ...]) -> list[str]:
@@ -219,5 +219,13 @@ def _names(location: tuple[int | str, ...]) -> list[str]:
         "controllers": Controller,
         "lines": Line,
     }
+    within: Mapping[str, type[BaseModel]] = {
+        "contract": Contract,
+        "assessment": Assessment,
+        "override": Override,
+        "agents": Agents,
+    }
     section = sections.get(str(location[0])) if len(location) > 1 else None
+    if len(location) > 3:
+        section = within.get(str(location[2]), section)
     return list(section.model_fields) if section else list(File.model_fields)

@@ -32,7 +32,8 @@ LAYERS: dict[str, set[str]] = {
     "prompts": {"errors", "policy"},
     "schema": set(),
     "terms": {"policy", "schema"},
-    "config": {"age", "errors", "policy", "prompts", "schema", "terms"},
+    "profiles": {"errors", "policy"},
+    "config": {"age", "errors", "policy", "profiles", "prompts", "schema", "terms"},
     "session": {"consent", "errors"},
     "simulate": {"consent", "errors", "policy", "session"},
     "calls": {"asterisk", "consent", "errors", "log"},
@@ -120,6 +121,7 @@ PURE_LIBRARY = {
     "json",
     "math",
     "re",
+    "textwrap",
     "typing",
 }
 REACHES_OUT = {"open", "print", "input", "exec", "eval", "breakpoint", "__import__"}

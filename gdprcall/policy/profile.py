@@ -103,3 +103,8 @@ class Profiles:
     def sectors(self) -> tuple[str, ...]:
         """The profiles that a line may name."""
         return tuple(sorted(profile.id for profile in self.by_id.values() if not profile.countries))
+
+    @property
+    def countries(self) -> tuple[Profile, ...]:
+        """The profiles of countries."""
+        return tuple(profile for profile in self.by_id.values() if profile.countries)
