@@ -200,6 +200,9 @@ def _toml(path: Path) -> dict[str, object]:
         raise ConfigError(f"the configuration {path} cannot be read: {error.strerror}", hint) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is no TOML: {error}", "mend that place and run: gdprcall check") from error
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits, or tables without end.
+        raise ConfigError(f"{path} is no TOML: {type(error).__name__}", "mend it and run: gdprcall check") from error
 
 
 def _written(place: str, text: str, mend: str) -> Finding:
