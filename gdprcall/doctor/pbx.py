@@ -157,7 +157,12 @@ async def _dialplan(link: Ami) -> Finding:
 
 async def demands(link: Ami, policy: Policy) -> Finding:
     """Say whether the dialplan that Asterisk has loaded says may and must as the policy does."""
-    steps = [{str(key): str(value) for key, value in answer.items()} for answer in await link.action("ShowDialPlan")]
+    try:
+        answers = await link.action("ShowDialPlan")
+    except PeerError as error:
+        text = f"Asterisk did not list its dialplan, which is therefore not compared: {error.message}"
+        return Finding("demands", WARN, text, "gdprcall check --dialplan /etc/asterisk/extensions.conf")
+    steps = [{str(key): str(value) for key, value in answer.items()} for answer in answers]
     found = [
         gosub
         for step in steps
