@@ -82,6 +82,10 @@ class Contract(Section):
     reference: Text
     date: datetime.date
     sha256: Sha256
+    sets_out: Annotated[
+        list[Literal["subject_matter", "duration", "nature_and_purpose", "data", "data_subjects", "rights_and_duties"]],
+        Field(max_length=6),
+    ]
     clauses: Annotated[list[Literal["a", "b", "c", "d", "e", "f", "g", "h"]], Field(max_length=8)]
 
 

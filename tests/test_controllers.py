@@ -35,7 +35,12 @@ authority = "BlnBDI"
 recipients = ["RECIPIENT1"]
 operator = "processor"
 pseudonym_key = "bank-2026"
-contract = {{ reference = "C-17", date = 2026-01-31, sha256 = "{SHA256}", clauses = ["a", "b", "c", "d", "e", "f", "g", "h"] }}
+[controllers.bank.contract]
+reference = "C-17"
+date = 2026-01-31
+sha256 = "{SHA256}"
+sets_out = ["subject_matter", "duration", "nature_and_purpose", "data", "data_subjects", "rights_and_duties"]
+clauses = ["a", "b", "c", "d", "e", "f", "g", "h"]
 
 [controllers.city]
 name = "City of Cork"
