@@ -6,6 +6,7 @@ import pytest
 
 from gdprcall import config
 from gdprcall.age import X25519Identity
+from gdprcall.mistakes import Mistaken
 from gdprcall.policy import rules
 from gdprcall.policy.explain import explain
 from gdprcall.policy.jurisdiction import rules_for
@@ -170,7 +171,7 @@ def test_until_they_are_served_the_daemon_refuses_the_other_bases_by_name(tmp_pa
         if basis not in rules.SERVED_BASES
     }
     if unserved:
-        with pytest.raises(config.Mistaken) as refused:
+        with pytest.raises(Mistaken) as refused:
             config.load(written(tmp_path))
         assert {finding.place for finding in refused.value.findings} == {f"lines.{line}.basis" for line in unserved}
 

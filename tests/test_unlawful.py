@@ -10,6 +10,7 @@ import pytest
 
 from gdprcall import config
 from gdprcall.errors import ConfigError
+from gdprcall.mistakes import Mistaken
 from gdprcall.policy import rules
 from gdprcall.policy.finding import ARTICLES
 from gdprcall.policy.model import Basis
@@ -54,7 +55,7 @@ def test_each_is_refused_for_what_it_says_and_nothing_else(path: Path, monkeypat
     if expected(path) == ["TOML"]:
         assert "is no TOML" in error.message
         return
-    assert isinstance(error, config.Mistaken)
+    assert isinstance(error, Mistaken)
     assert sorted(f"{finding.rule} {finding.place}" for finding in error.findings) == expected(path)
     for finding in error.findings:
         assert finding.mend
@@ -66,7 +67,7 @@ def test_each_is_refused_for_what_it_says_and_nothing_else(path: Path, monkeypat
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_each_is_refused_by_the_daemon_of_today_too(path: Path) -> None:
     error = refused(path)
-    if isinstance(error, config.Mistaken):
+    if isinstance(error, Mistaken):
         assert {*expected(path)} <= {f"{finding.rule} {finding.place}" for finding in error.findings}
 
 

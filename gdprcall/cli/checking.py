@@ -13,9 +13,10 @@ from gdprcall import dialplan
 from gdprcall.cli import options
 from gdprcall.cli.output import print_json
 from gdprcall.cli.shared import Shared, example, shared
-from gdprcall.config import Config, Mistaken, load
+from gdprcall.config import Config, load
 from gdprcall.dialplan import Reading
 from gdprcall.errors import CheckFailed, NotFound
+from gdprcall.mistakes import Mistaken
 from gdprcall.policy.changes import changes
 from gdprcall.policy.dialplan import compare
 from gdprcall.policy.explain import Explanation, explain, summary
