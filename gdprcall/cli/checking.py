@@ -38,6 +38,15 @@ class Seen:
     changes: Sequence[Finding]
     explained: Explanation | None
 
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """The warnings that matter: of the line that is explained, and of its controller; or all."""
+        if self.explained is None:
+            return self.config.warnings
+        line = self.config.policy.lines[self.explained.line]
+        places = (f"lines.{line.id}", f"controllers.{line.controller}")
+        return tuple(f for f in self.config.warnings if any(f"{f.place}.".startswith(f"{one}.") for one in places))
+
 
 @click.command(
     epilog=example(
@@ -83,9 +92,10 @@ def check(state: Shared, line: str | None, paths: tuple[Path, ...], before: Path
     else:
         for text in _text(seen):
             click.echo(text)
-    wrong = [finding for finding in (*seen.differences, *seen.changes) if finding.refuses]
-    if wrong:
-        raise CheckFailed(f"{state.path} cannot be used as it is: {wrong[0].text}", wrong[0].mend)
+    for what, findings in (("the dialplan disagrees with", seen.differences), ("no change can lead to", seen.changes)):
+        wrong = [finding for finding in findings if finding.refuses]
+        if wrong:
+            raise CheckFailed(f"{what} {state.path}: {wrong[0].place} {wrong[0].text}", wrong[0].mend)
 
 
 def _config(state: Shared, *, json_: bool) -> Config:
@@ -121,7 +131,7 @@ def _as_json(seen: Seen) -> dict[str, object]:
 
 
 def _text(seen: Seen) -> Iterator[str]:
-    policy, warnings = seen.config.policy, seen.config.warnings
+    policy, warnings = seen.config.policy, seen.warnings
     owners = {line.id: line.controller for line in policy.lines.values()}
     if seen.explained is not None:
         yield from _explained(seen.explained)
@@ -129,14 +139,17 @@ def _text(seen: Seen) -> Iterator[str]:
         yield from (f"{line.id}: {summary(policy.controller_of(line), line)}" for line in policy.lines.values())
     if not policy.lines:
         yield "no lines: nothing is recorded"
-    for heading, findings in (("", warnings), ("what changes", seen.changes)):
-        if findings:
-            yield f"\n{heading}{page(findings, owners)}\n"
+    if warnings:
+        yield page(warnings, owners)
+    if seen.changes:
+        yield f"\nwhat changes{page(seen.changes, owners)}"
     if seen.reading is not None:
         yield from _compared(seen.differences, seen.reading, owners)
     elif seen.explained is not None:
-        yield UNCOMPARED
-    yield f"{seen.config.path} is in order" + (f", with warnings: {len(warnings)}" if warnings else "")
+        yield f"\n{UNCOMPARED}"
+    if not any(finding.refuses for finding in (*seen.changes, *seen.differences)):
+        counted = f", with warnings: {len(warnings)}" if warnings else ""
+        yield f"{'' if not warnings else chr(10)}{seen.config.path} is in order{counted}"
 
 
 def _explained(explained: Explanation) -> Iterator[str]:
@@ -160,4 +173,4 @@ def _compared(differences: Sequence[Finding], reading: Reading, owners: Mapping[
     elif not differences:
         yield f"dialplan: agrees at {len(reading.found)} places" + (", as far as it was read" if reading.unread else "")
     if differences:
-        yield f"\nthe dialplan{page(differences, owners)}\n"
+        yield page(differences, owners, "the dialplan")
