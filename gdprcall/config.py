@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 
 from gdprcall import age, profiles, schema, terms
 from gdprcall.errors import ConfigError
-from gdprcall.mistakes import Mistaken, written
+from gdprcall.mistakes import Mistaken, without, written
 from gdprcall.policy import rules
 from gdprcall.policy.finding import Finding, refuse
 from gdprcall.policy.model import Policy
@@ -99,6 +100,7 @@ def load(path: Path) -> Config:
         file = schema.File.model_validate(data)
     except ValidationError as error:
         found += [written(*schema.mistake(detail)) for detail in error.errors()]
+        found += _of_the_rest(without(data, [detail["loc"] for detail in error.errors()]))
         raise Mistaken(path, found, data) from None
     policy = terms.policy(file, profiles.installed())
     today = datetime.now(UTC).date().isoformat()
@@ -108,6 +110,16 @@ def load(path: Path) -> Config:
     if mistakes:
         raise Mistaken(path, mistakes, data)
     return _config(path, file, policy, tuple(found))
+
+
+def _of_the_rest(data: Mapping[str, object]) -> list[Finding]:
+    """Return what the law has against the controllers and lines that are well written, beside others that are not."""
+    try:
+        file = schema.File.model_validate(data)
+    except ValidationError:
+        return []
+    policy = terms.policy(file, profiles.installed())
+    return [finding for finding in rules.check(policy, LANGUAGES, PURPOSES) if finding.refuses]
 
 
 def _config(path: Path, file: schema.File, policy: Policy, warnings: tuple[Finding, ...]) -> Config:

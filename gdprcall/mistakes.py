@@ -3,7 +3,7 @@
 It reads nothing; of the file it is given whatever was in it, and repeats no value.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gdprcall.errors import ConfigError
@@ -68,3 +68,19 @@ def _owners(data: Mapping[str, object]) -> dict[str, str]:
     known = data.get("controllers")
     known = known if isinstance(known, dict) else {}
     return {id_: name for id_, name in named.items() if isinstance(name, str) and name in known}
+
+
+def without(data: Mapping[str, object], places: Sequence[tuple[int | str, ...]]) -> dict[str, object]:
+    """Return a file without the tables that hold mistakes, and without the lines of controllers that do."""
+    rest: dict[str, object] = {key: dict(table) if isinstance(table, dict) else table for key, table in data.items()}
+    for place in places:
+        section, table = str(place[0]) if place else "", rest.get(str(place[0])) if place else None
+        if section in {"controllers", "lines"} and isinstance(table, dict) and len(place) > 1:
+            table.pop(place[1], None)
+        else:
+            rest.pop(section, None)
+    owners, lines = _owners(rest), rest.get("lines")
+    dropped = set(_owners(data)) - set(owners)
+    if isinstance(lines, dict):
+        rest["lines"] = {id_: line for id_, line in lines.items() if id_ not in dropped}
+    return rest
