@@ -59,6 +59,8 @@ class Config:
     key_days: int = 14
     tombstones: Path | None = None
     tombstone_command: tuple[str, ...] = ()
+    reserve_bytes: int = 64 << 20
+    quarantine_days: int = 7
 
     @property
     def prompts(self) -> Path:
@@ -90,6 +92,20 @@ class Config:
         if len(key) < 32:
             raise ConfigError(f"the secret {name} is shorter than 32 characters", "write it with: openssl rand -hex 32")
         return key
+
+    def pseudonym_keys(self) -> dict[str, bytes]:
+        """Return the key of each controller; raises ConfigError also for one that two have.
+
+        Under one key a caller of both would have one pseudonym, and either could be asked about the other's.
+        """
+        keys = {controller: self.pseudonym_key(controller) for controller in self.policy.controllers}
+        owner: dict[bytes, str] = {}
+        for controller, key in keys.items():
+            other = owner.setdefault(key, controller)
+            if other != controller:
+                hint = f"give {controller} its own before its first call: openssl rand -hex 32"
+                raise ConfigError(f"the controllers {other} and {controller} have the same pseudonym key", hint)
+        return keys
 
 
 def load(path: Path) -> Config:
@@ -136,6 +152,8 @@ def _config(path: Path, file: schema.File, policy: Policy, warnings: tuple[Findi
         key_days=file.backup.key_days,
         tombstones=Path(file.backup.tombstones) if file.backup.tombstones else None,
         tombstone_command=tuple(file.backup.tombstone_command),
+        reserve_bytes=file.vault.reserve_mib << 20,
+        quarantine_days=file.vault.quarantine_days,
     )
 
 
