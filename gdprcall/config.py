@@ -7,18 +7,21 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
 from pydantic import ValidationError
 
-from gdprcall import age, schema
+from gdprcall import age, policies, profiles, schema
 from gdprcall.errors import ConfigError
+from gdprcall.mistakes import Mistaken, without, written
 from gdprcall.policy import rules
-from gdprcall.policy.model import Basis, Controller, Keys, Line, Policy
+from gdprcall.policy.finding import Finding, refuse
+from gdprcall.policy.model import Policy
 from gdprcall.prompts.texts import LANGUAGES, PURPOSES
 
 DEFAULT_PATH = Path("/etc/gdprcall/gdprcall.toml")
@@ -55,7 +58,7 @@ class Config:
     socket: Path
     secrets: Path
     policy: Policy
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Finding, ...] = ()
     checkpoint_folder: Path | None = None
     checkpoint_command: tuple[str, ...] = ()
     key_days: int = 14
@@ -88,7 +91,8 @@ class Config:
 
     def pseudonym_key(self, controller: str) -> bytes:
         """Return the key under which a controller's callers are pseudonymised; raises ConfigError."""
-        name = f"pseudonym-key-{controller}"
+        known = self.policy.controllers.get(controller)
+        name = (known and known.pseudonym_key) or f"pseudonym-key-{controller}"
         key = self.secret(name)
         if len(key) < 32:
             raise ConfigError(f"the secret {name} is shorter than 32 characters", "write it with: openssl rand -hex 32")
@@ -112,30 +116,49 @@ class Config:
 def load(path: Path) -> Config:
     """Return the configuration at ``path``; raises ConfigError that names every mistake with its place and mend."""
     data = _toml(path)
-    mistakes = _identities_in(path)
+    found = _identities_in(path)
     try:
         file = schema.File.model_validate(data)
     except ValidationError as error:
-        mistakes += [schema.mistake(detail) for detail in error.errors()]
-        raise _refused(path, mistakes) from None
-    policy = _policy(file)
-    mistakes += [*_recipient_mistakes(policy), *_shared_recipients(policy), *_audit_mistakes(file)]
-    found = [*rules.check(policy, LANGUAGES, PURPOSES), *_language_findings(policy)]
-    mistakes += [
-        f"{finding.place}: {finding.text} [{finding.rule}]; {finding.mend}" for finding in found if finding.refuses
-    ]
+        found += [written(*schema.mistake(detail)) for detail in error.errors()]
+        found += _of_the_rest(without(data, [detail["loc"] for detail in error.errors()]))
+        raise Mistaken(path, found, data) from None
+    policy = policies.policy(file, profiles.installed())
+    today = datetime.now(UTC).date().isoformat()
+    found += [*_recipient_mistakes(policy), *_audit_mistakes(file)]
+    found += [*rules.check(policy, LANGUAGES, PURPOSES, today=today), *_language_findings(policy)]
+    mistakes = [finding for finding in found if finding.refuses]
     if mistakes:
-        raise _refused(path, mistakes)
-    warnings = tuple(f"{finding.place}: {finding.text} [{finding.rule}]" for finding in found if not finding.refuses)
-    vault, socket, secrets = Path(file.vault.folder), Path(file.vault.socket), Path(file.secrets.folder)
-    drop = Path(file.audit.checkpoint_folder) if file.audit.checkpoint_folder else None
-    command = tuple(file.audit.checkpoint_command)
-    days, tombstones = file.backup.key_days, Path(file.backup.tombstones) if file.backup.tombstones else None
-    places = _places(file.asterisk)
-    tell = tuple(file.backup.tombstone_command)
-    reserve, wait = file.vault.reserve_mib << 20, file.vault.quarantine_days
+        raise Mistaken(path, mistakes, data)
+    return _config(path, file, policy, tuple(found))
+
+
+def _of_the_rest(data: Mapping[str, object]) -> list[Finding]:
+    """Return what the law has against the controllers and lines that are well written, beside others that are not."""
+    try:
+        file = schema.File.model_validate(data)
+    except ValidationError:
+        return []
+    policy = policies.policy(file, profiles.installed())
+    return [finding for finding in rules.check(policy, LANGUAGES, PURPOSES) if finding.refuses]
+
+
+def _config(path: Path, file: schema.File, policy: Policy, warnings: tuple[Finding, ...]) -> Config:
     return Config(
-        path, places, vault, socket, secrets, policy, warnings, drop, command, days, tombstones, tell, reserve, wait
+        path=path,
+        asterisk=_places(file.asterisk),
+        vault=Path(file.vault.folder),
+        socket=Path(file.vault.socket),
+        secrets=Path(file.secrets.folder),
+        policy=policy,
+        warnings=warnings,
+        checkpoint_folder=Path(file.audit.checkpoint_folder) if file.audit.checkpoint_folder else None,
+        checkpoint_command=tuple(file.audit.checkpoint_command),
+        key_days=file.backup.key_days,
+        tombstones=Path(file.backup.tombstones) if file.backup.tombstones else None,
+        tombstone_command=tuple(file.backup.tombstone_command),
+        reserve_bytes=file.vault.reserve_mib << 20,
+        quarantine_days=file.vault.quarantine_days,
     )
 
 
@@ -187,39 +210,12 @@ def _toml(path: Path) -> dict[str, object]:
         raise ConfigError(f"the configuration {path} cannot be read: {error.strerror}", hint) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is no TOML: {error}", "mend that place and run: gdprcall check") from error
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits, or tables without end.
+        raise ConfigError(f"{path} is no TOML: {type(error).__name__}", "mend it and run: gdprcall check") from error
 
 
-def _refused(path: Path, mistakes: list[str]) -> ConfigError:
-    count = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "1 mistake"
-    return ConfigError(
-        f"{path} has {count}:\n" + "\n".join(f"  {m}" for m in mistakes), "mend them and run: gdprcall check"
-    )
-
-
-def _policy(file: schema.File) -> Policy:
-    controllers = {
-        id_: Controller(id_, c.name, c.contact, c.country, c.notice_url, tuple(c.recipients), c.retention_days)
-        for id_, c in file.controllers.items()
-    }
-    return Policy(controllers, {id_: _line(id_, line, file) for id_, line in file.lines.items()})
-
-
-def _line(id_: str, line: schema.Line, file: schema.File) -> Line:
-    controller = file.controllers.get(line.controller)
-    return Line(
-        id=id_,
-        controller=line.controller,
-        purpose=line.purpose,
-        basis=Basis(line.basis) if line.basis in set(Basis) else line.basis,  # type: ignore[arg-type]  # rules refuses it
-        languages=tuple(line.languages),
-        retention_days=line.retention_days or (controller.retention_days if controller else 30),
-        keys=Keys(line.accept, line.refuse, line.withdraw),
-        attempts=line.attempts,
-        timeout_ms=line.timeout_seconds * 1000,
-    )
-
-
-def _recipient_mistakes(policy: Policy) -> list[str]:
+def _recipient_mistakes(policy: Policy) -> list[Finding]:
     mistakes = []
     for controller in policy.controllers.values():
         where, parsed = f"controllers.{controller.id}.recipients", []
@@ -227,39 +223,39 @@ def _recipient_mistakes(policy: Policy) -> list[str]:
             try:
                 parsed.append(age.parse_recipient(recipient))
             except age.BadRecipient as error:
-                mistakes.append(f"{where}[{place}]: {error}; make a pair with: gdprcall keys new")
+                mistakes.append(
+                    refuse("SEC-01", f"{where}[{place}]", str(error), "make a pair with: gdprcall keys new")
+                )
         try:
             age.check_mix(parsed)
         except age.BadRecipient as error:
-            mistakes.append(f"{where}: {error}; make all of them with or without: gdprcall keys new --post-quantum")
+            mend = "make all of them with or without: gdprcall keys new --post-quantum"
+            mistakes.append(refuse("SEC-01", where, str(error), mend))
     return mistakes
 
 
-def _shared_recipients(policy: Policy) -> list[str]:
-    """Name each recipient that two controllers have: its identity would open the recordings of both."""
-    owner: dict[str, str] = {}
-    return [
-        f"controllers.{controller.id}.recipients[{place}]: is one of {owner[recipient]} as well, who could open "
-        f"everything of {controller.id}; make another pair with: gdprcall keys new"
-        for controller in policy.controllers.values()
-        for place, recipient in enumerate(controller.recipients)
-        if owner.setdefault(recipient, controller.id) != controller.id
-    ]
-
-
-def _audit_mistakes(file: schema.File) -> list[str]:
+def _audit_mistakes(file: schema.File) -> list[Finding]:
     drop, command = file.audit.checkpoint_folder, file.audit.checkpoint_command
     mistakes = [
-        f"audit.checkpoint_folder: lies in {place}; name a folder that leaves this host"
+        refuse("BAS-11", "audit.checkpoint_folder", f"lies in {place}", "name a folder that leaves this host")
         for place in (file.vault.folder, file.secrets.folder, file.asterisk.spool)
-        if drop and Path(drop).resolve().is_relative_to(Path(place).resolve())
+        if drop and _within(drop, place)
     ]
     if command and not Path(command[0]).is_absolute():
-        mistakes.append("audit.checkpoint_command: the program has no whole path; for example /usr/local/bin/send")
+        text = "the program has no whole path"
+        mistakes.append(refuse("BAS-11", "audit.checkpoint_command", text, "for example /usr/local/bin/send"))
     return mistakes
 
 
-def _language_findings(policy: Policy) -> list[rules.Finding]:
+def _within(folder: str, place: str) -> bool:
+    try:
+        return Path(folder).resolve().is_relative_to(Path(place).resolve())
+    except (OSError, ValueError):
+        # A path that no system can have is no good place either.
+        return True
+
+
+def _language_findings(policy: Policy) -> list[Finding]:
     found = []
     for line in policy.lines.values():
         for language in line.languages:
@@ -267,7 +263,7 @@ def _language_findings(policy: Policy) -> list[rules.Finding]:
                 Locale.parse(language, sep="-")
             except (ValueError, UnknownLocaleError):
                 place, text = f"lines.{line.id}.languages", f"{language!r} is no BCP 47 language"
-                found.append(rules.Finding("INF-03", place, "refuse", text, "write for example en, sv or de"))
+                found.append(refuse("INF-03", place, text, "write for example en, sv or de"))
     return found
 
 
@@ -281,10 +277,11 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _identities_in(path: Path) -> list[str]:
+def _identities_in(path: Path) -> list[Finding]:
     try:
         found = IDENTITY_MARK in path.read_bytes().upper()
     except OSError:
         return []
+    text = "holds an age identity (a private key)"
     mend = "move it to the controller's own machine; only the recipient age1… belongs here"
-    return [f"{path.name}: holds an age identity (a private key); {mend}"] if found else []
+    return [refuse("SEC-01", path.name, text, mend)] if found else []

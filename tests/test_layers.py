@@ -31,7 +31,11 @@ LAYERS: dict[str, set[str]] = {
     "checkpoints": {"auditing", "config", "errors", "log", "vault"},
     "prompts": {"errors", "policy"},
     "schema": set(),
-    "config": {"age", "errors", "policy", "prompts", "schema"},
+    "policies": {"policy", "schema"},
+    "profiles": {"errors", "policy"},
+    "dialplan": {"errors", "policy"},
+    "mistakes": {"errors", "policy"},
+    "config": {"age", "errors", "mistakes", "policies", "policy", "profiles", "prompts", "schema"},
     "session": {"consent", "errors"},
     "simulate": {"consent", "errors", "policy", "session"},
     "calls": {"asterisk", "consent", "errors", "log"},
@@ -44,7 +48,7 @@ LAYERS: dict[str, set[str]] = {
     "custody": {"age", "config", "errors", "policy", "times", "vault"},
     "operations": {"auditing", "config", "custody", "errors", "rights", "safekeeping", "times", "vault"},
     "api": {"errors", "log", "operations", "roles"},
-    "doctor": {"asterisk", "auditing", "config", "custody", "errors", "prompts", "times", "vault"},
+    "doctor": {"asterisk", "auditing", "config", "custody", "errors", "policy", "prompts", "times", "vault"},
     "reception": {
         *("asterisk", "calls", "consent", "errors", "evidence", "intake", "log", "policy", "prompts", "recorder"),
         *("session", "vault"),
@@ -75,6 +79,8 @@ LAYERS: dict[str, set[str]] = {
             "auditing",
             "config",
             "custody",
+            "dialplan",
+            "mistakes",
             "service",
             "doctor",
             "errors",
@@ -122,6 +128,7 @@ PURE_LIBRARY = {
     "json",
     "math",
     "re",
+    "textwrap",
     "typing",
 }
 REACHES_OUT = {"open", "print", "input", "exec", "eval", "breakpoint", "__import__"}
