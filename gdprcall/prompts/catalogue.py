@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gdprcall.policy.model import Line, Policy
-from gdprcall.prompts import slots, texts
+from gdprcall.policy.model import OBJECTED_TO, Line, Policy
+from gdprcall.prompts import texts
 from gdprcall.prompts.store import Prompt, assemble, is_laid_out, keep, lay_out, manifests, sound_path
 from gdprcall.prompts.synthesis import Synthesiser
 from gdprcall.prompts.texts import Kind
@@ -34,8 +34,8 @@ class Built:
 
 def kinds_of(line: Line) -> tuple[Kind, ...]:
     """Return what a line needs sounds for: its question first, then its full notice and its confirmation."""
-    notice = (Kind.NOTICE,) if slots.more(line) else ()
-    objection = (Kind.OBJECTED,) if line.basis in texts.OBJECTIONABLE else ()
+    notice = (Kind.NOTICE,) if line.keys.more else ()
+    objection = (Kind.OBJECTED,) if line.basis in OBJECTED_TO else ()
     return (Kind(line.basis), *notice, Kind.WITHDRAWN, *objection)
 
 

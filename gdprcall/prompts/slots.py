@@ -7,31 +7,42 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from babel import Locale
 from babel.dates import format_timedelta
+from babel.lists import format_list
 
 from gdprcall.policy.model import Controller, Line
 
 
 def fill(line: Line, controller: Controller, texts: Mapping[str, Any]) -> dict[str, str]:
     """Return the value of every slot; empty where the policy says nothing. Raises KeyError for an unknown purpose."""
+    locale = texts["locale"]
     return {
         "controller": controller.name,
+        "address": controller.address,
         "contact": spoken_address(controller.contact, texts),
+        "officer": spoken_address(controller.officer, texts),
+        "authority": spoken_address(controller.authority, texts),
+        "recipients": format_list(controller.disclosed_to, locale=locale),
+        "transfers": format_list([place_name(place, locale) for place in controller.transfers], locale=locale),
         "purpose": texts["purposes"][line.purpose],
-        "retention": retention(line.retention_days, texts["locale"]),
-        "notice": spoken_address(controller.notice_url, texts),
+        "retention": retention(line.retention_days, locale),
+        "notice": spoken_address(line.full_notice(controller), texts),
+        "law": line.law,
+        "interest": line.interest,
+        "special": line.art9_content,
+        "source": line.source,
         "accept": spoken_keys(line.keys.accept, texts),
         "refuse": spoken_keys(line.keys.refuse, texts),
         "withdraw": spoken_keys(line.keys.withdraw, texts),
-        "object": spoken_keys(line.keys.refuse, texts),
-        "more": spoken_keys(more(line), texts),
-        "law": "",
+        "object": spoken_keys(line.keys.object, texts),
+        "more": spoken_keys(line.keys.more, texts),
     }
 
 
-def more(line: Line) -> str:
-    """Return the key that plays the full notice; empty if the line has none."""
-    return ""
+def place_name(place: str, locale: str) -> str:
+    """Return the name of a country that is given by its ISO 3166 code; anything else as it is."""
+    return str(Locale.parse(locale).territories.get(place, place))
 
 
 def retention(days: int, locale: str) -> str:

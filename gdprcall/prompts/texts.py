@@ -14,10 +14,10 @@ from string import Formatter
 from typing import Any
 
 from gdprcall.errors import ConfigError
-from gdprcall.policy.model import Basis, Controller, Line
+from gdprcall.policy.model import OBJECTED_TO, Basis, Controller, Direction, Line, Purpose
 from gdprcall.prompts import slots
 
-PURPOSES = ("documentation", "emergency", "quality", "training")
+PURPOSES = tuple(Purpose)
 Texts = Mapping[str, Any]
 """What one language file holds."""
 
@@ -38,10 +38,11 @@ class Kind(StrEnum):
 
 QUESTIONS = tuple(Kind(basis) for basis in Basis)
 CONFIRMATIONS = (Kind.WITHDRAWN, Kind.OBJECTED)
-OBJECTIONABLE = (Basis.PUBLIC_TASK, Basis.LEGITIMATE_INTEREST)
-"""Where there is a right to object (Art. 21(1))."""
-
-NOTICE_PARTS = ("controller", "contact", "basis", "recipients", "retention", "rights", "duty", "complaint", "automated")
+NOTICE_PARTS = (
+    *("controller", "address", "contact", "officer", "basis", "source", "recipients", "nobody", "transfers", "staying"),
+    *("retention", "rights", "objection", "duty", "complaint", "authority", "automated"),
+)
+"""What Art. 13(1) and (2) demand, in the order in which it is said; some of it hangs on the policy."""
 
 
 class EmptySlot(ConfigError):
@@ -86,17 +87,13 @@ def words(line: Line, controller: Controller, language: str, kind: Kind | None =
 
     Raises KeyError for a language or purpose without a text, EmptySlot when the policy leaves one of its slots empty.
     """
-    texts = of(language)
     kind = kind or Kind(line.basis)
-    filled = _Filled(slots.fill(line, controller, texts), f"{line.id} ({language}, {kind})")
     if kind in CONFIRMATIONS:
         return confirmation(language, kind)
-    if kind is Kind.NOTICE:
-        parts = _notice(line, texts, filled)
-    else:
-        parts = _question(kind, texts, filled)
-        if slots.more(line):
-            parts.append(Part("more", filled.into(texts["more"]), must=False))
+    texts = of(language)
+    filled = _Filled(slots.fill(line, controller, texts), f"lines.{line.id} ({language}, {kind})")
+    said = notice(texts, line, controller) if kind is Kind.NOTICE else question(kind, texts, line)
+    parts = (Part(name, filled.into(text), must=name not in {"keys", "more"}) for name, text in said.items())
     return Words(language, texts["voice"], tuple(parts))
 
 
@@ -106,27 +103,40 @@ def confirmation(language: str, kind: Kind) -> Words:
     return Words(language, texts["voice"], (Part("mandatory", texts[kind]),))
 
 
-def templates(kind: Kind, texts: Texts, basis: Basis = Basis.CONSENT) -> dict[str, str]:
-    """Return the templates of a prompt by the names of its parts, in the order in which they are said."""
-    if kind in CONFIRMATIONS:
-        return {"mandatory": texts[kind]}
-    if kind is Kind.NOTICE:
-        notice = texts["notice"]
-        said = {name: notice[name][basis] if name in {"basis", "duty"} else notice[name] for name in NOTICE_PARTS}
-        return said | ({"objection": texts["objection"]} if basis in OBJECTIONABLE else {})
-    own = texts if kind is Kind.CONSENT else texts[kind]
-    said = {"mandatory": own["mandatory"]}
-    if str(kind) in OBJECTIONABLE:
+def question(kind: Kind, texts: Texts, line: Line) -> dict[str, str]:
+    """Return the templates of a question by the names of their parts, in the order in which they are said."""
+    basis, consent = Basis(kind), kind is Kind.CONSENT
+    said = {"mandatory": texts["mandatory"] if consent else texts["frame"].replace("{told}", texts["told"][basis])}
+    if line.direction is Direction.OUTBOUND:  # Art. 14(2)(f): the number was not got from who is called
+        said["source"] = texts["source"]
+    if consent and line.art9_content:
+        said["special"] = texts["special"]
+    if basis in OBJECTED_TO:
         said["objection"] = texts["objection"]
-    return said | ({"keys": own["keys"]} if "keys" in own else {})
+    if consent or basis in texts["answers"]:
+        said["keys"] = texts["keys"] if consent else texts["answers"][basis]
+    if line.keys.more:
+        said["more"] = texts["more"]
+    return said
 
 
-def _question(kind: Kind, texts: Texts, filled: "_Filled") -> list[Part]:
-    return [Part(name, filled.into(text), must=name != "keys") for name, text in templates(kind, texts).items()]
-
-
-def _notice(line: Line, texts: Texts, filled: "_Filled") -> list[Part]:
-    return [Part(name, filled.into(text)) for name, text in templates(Kind.NOTICE, texts, line.basis).items()]
+def notice(texts: Texts, line: Line, controller: Controller) -> dict[str, str]:
+    """Return the templates of the full notice (Art. 13(1), (2)) in the same way."""
+    objected = line.basis in OBJECTED_TO
+    hangs = {
+        "address": controller.address,
+        "officer": controller.officer,
+        "authority": controller.authority,
+        "source": line.direction is Direction.OUTBOUND,
+        "recipients": controller.disclosed_to,
+        "nobody": not controller.disclosed_to,
+        "transfers": controller.transfers,
+        "staying": not controller.transfers,
+        "objection": objected,
+    }
+    own = {"basis": texts["basis"][line.basis], "duty": texts["duty"]["objection" if objected else line.basis]}
+    said = {**texts["notice"], "objection": texts["objection"], "source": texts["source"], **own}
+    return {name: said[name] for name in NOTICE_PARTS if hangs.get(name, True)}
 
 
 class _Filled:
