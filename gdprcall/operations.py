@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gdprcall import auditing, safekeeping
+from gdprcall import auditing, promptkeeping, safekeeping
 from gdprcall.config import Config
 from gdprcall.errors import ConfigError, GdprcallError, NotFound, VaultError
 from gdprcall.rights import erasure, retention
@@ -193,12 +193,15 @@ OPERATIONS: Mapping[str, Operation] = {
     "audit/checkpoint": audit_checkpoint,
     "audit/prove": audit_prove,
     "audit/key": audit_key,
+    "prompts/purge": lambda context, params: promptkeeping.purge(
+        context.vault, context.config, dry_run=_flag(params, "dry_run"), live=context.live
+    ),
     "vault/backup": vault_backup,
     "vault/verify": lambda context, params: safekeeping.verify(
         context.vault, params, whole=context.live is None, progress=context.progress
     ),
 }
-CHANGING = frozenset({"recordings/erase", "retention/sweep", "vault/backup"})
+CHANGING = frozenset({"recordings/erase", "retention/sweep", "prompts/purge", "vault/backup"})
 
 
 def export(context: Context, recording: str, segment: int, purpose: str) -> Export:

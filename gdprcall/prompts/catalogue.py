@@ -65,15 +65,20 @@ class Catalogue:
             return None
         return prompt
 
+    def prompts(self) -> list[Prompt]:
+        """Return everything that may be played now."""
+        return list(self._prompts.values())
+
     def missing(self) -> list[tuple[str, str]]:
         """Return the lines and languages that cannot be asked now."""
-        return [(line, language) for line, language, kind in self._lacking() if kind in texts.QUESTIONS]
+        return [(line, language) for line, language, kind in self.lacking() if kind in texts.QUESTIONS]
 
     def silent(self) -> list[tuple[str, str, Kind]]:
         """Return what else a line is to say and cannot: its full notice, or a confirmation."""
-        return [one for one in self._lacking() if one[2] not in texts.QUESTIONS]
+        return [one for one in self.lacking() if one[2] not in texts.QUESTIONS]
 
-    def _lacking(self) -> Iterator[tuple[str, str, Kind]]:
+    def lacking(self) -> Iterator[tuple[str, str, Kind]]:
+        """Yield what a line is to say and cannot say now."""
         for line, language, kind in _wanted(self._policy):
             if self.find(line.id, language, kind) is None:
                 yield line.id, language, kind
@@ -94,6 +99,13 @@ class Catalogue:
         except OSError:
             return None
         return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def now_said(policy: Policy) -> Iterator[tuple[str, str]]:
+    """Yield the language and text of everything that a policy says now."""
+    for line, language, kind in _wanted(policy):
+        with suppress(texts.EmptySlot):
+            yield language, texts.words(line, policy.controller_of(line), language, kind).text
 
 
 @dataclass(frozen=True, slots=True)
