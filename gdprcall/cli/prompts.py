@@ -37,13 +37,13 @@ def list_(state: Shared, all_: bool, json_: bool) -> None:
     else:
         columns = {"line": "LINE", "language": "LANG", "kind": "KIND", "state": "STATE", "fit": "FIT"}
         columns |= {"seconds": "SECONDS", "engine": "BY", "used_by": "USED BY", "sha256": "SHA-256"}
-        print_rows(rows, columns, "no lines")
+        print_rows([row | {"used_by": ", ".join(row["used_by"])} for row in rows], columns, "no lines")
 
 
-def _rows(config: Config, *, all_: bool) -> list[dict[str, object]]:
+def _rows(config: Config, *, all_: bool) -> list[dict[str, Any]]:
     known = catalogue.Catalogue(config.policy, config.asterisk.sounds, config.prompts)
     approved = approvals.load(approvals.beside(config.path))
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for line in config.policy.lines.values():
         for language in line.languages:
             for kind in catalogue.kinds_of(line):

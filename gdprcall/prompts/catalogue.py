@@ -15,10 +15,7 @@ from gdprcall.prompts.synthesis import Synthesiser
 from gdprcall.prompts.texts import Kind
 from gdprcall.times import Clock, now_ms
 
-__all__ = ["Built", "Catalogue", "Kind", "Prompt", "build", "kinds_of", "sound_path"]
-
-CONFIRMATION = "withdrawn"
-"""The name by which the dialplan plays what is said after a withdrawal, and above in the same way after an objection."""
+__all__ = ["Built", "Catalogue", "Kind", "Prompt", "build", "kinds_of", "now_wanted", "sound_path"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +43,9 @@ class Catalogue:
         self._policy = policy
         self._sounds = sounds
         self._prompts: dict[tuple[str, str, Kind], Prompt] = {}
-        self._seen: dict[str, tuple[int, int, int]] = {}
+        self._seen: dict[tuple[str, str], tuple[int, int, int]] = {}
         kept = manifests(store)
-        for line, language, kind in _wanted(policy):
+        for line, language, kind in now_wanted(policy):
             with suppress(texts.EmptySlot):  # what cannot be said whole is not said
                 said = texts.words(line, policy.controller_of(line), language, kind).text
                 fit = (one for one in kept if (one.language, one.text) == (language, said) and self._whole(one))
@@ -61,7 +58,7 @@ class Catalogue:
         By default that is the question of the line's own basis; ``Kind.NOTICE`` is its full notice.
         """
         prompt = self._prompts.get((line, language, kind or Kind(self._policy.lines[line].basis)))
-        if prompt is None or self._signature(prompt) != self._seen[prompt.sha256]:
+        if prompt is None or self._signature(prompt) != self._seen[prompt.language, prompt.sha256]:
             return None
         return prompt
 
@@ -79,7 +76,7 @@ class Catalogue:
 
     def lacking(self) -> Iterator[tuple[str, str, Kind]]:
         """Yield what a line is to say and cannot say now."""
-        for line, language, kind in _wanted(self._policy):
+        for line, language, kind in now_wanted(self._policy):
             if self.find(line.id, language, kind) is None:
                 yield line.id, language, kind
 
@@ -87,10 +84,10 @@ class Catalogue:
         signature = self._signature(prompt)
         if signature is None:
             return False
-        if self._seen.get(prompt.sha256) != signature:
+        if self._seen.get((prompt.language, prompt.sha256)) != signature:
             if not is_laid_out(prompt, self._sounds):
                 return False
-            self._seen[prompt.sha256] = signature
+            self._seen[prompt.language, prompt.sha256] = signature
         return True
 
     def _signature(self, prompt: Prompt) -> tuple[int, int, int] | None:
@@ -103,7 +100,7 @@ class Catalogue:
 
 def now_said(policy: Policy) -> Iterator[tuple[str, str]]:
     """Yield the language and text of everything that a policy says now."""
-    for line, language, kind in _wanted(policy):
+    for line, language, kind in now_wanted(policy):
         with suppress(texts.EmptySlot):
             yield language, texts.words(line, policy.controller_of(line), language, kind).text
 
@@ -149,7 +146,7 @@ def build(
     written, and EmptySlot when there is nothing to say.
     """
     shop = Workshop(sounds, store, manifests(store), synthesiser, clock)
-    made, wanted, confirmed = [], list(_wanted(policy)), set[tuple[str, Kind]]()
+    made, wanted, confirmed = [], list(now_wanted(policy)), set[tuple[str, Kind]]()
     for done, (line, language, kind) in enumerate(wanted):
         progress(done, len(wanted))
         if (language, kind) in confirmed:
@@ -164,7 +161,8 @@ def build(
     return made
 
 
-def _wanted(policy: Policy) -> Iterator[tuple[Line, str, Kind]]:
+def now_wanted(policy: Policy) -> Iterator[tuple[Line, str, Kind]]:
+    """Yield everything that a policy says now: by which line, in which language, for what."""
     for line in policy.lines.values():
         for language in line.languages:
             for kind in kinds_of(line):
