@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gdprcall.cli.main import run
 from gdprcall.errors import ConfigError, GdprcallError, NotFound
 from gdprcall.prompts.microphone import BLOCK, RATE, Desk
 from tests.test_cli_exits import Shell, shell
@@ -44,7 +45,7 @@ class PyAudio:
 
     def __init__(self) -> None:
         os.write(2, b"ALSA lib: Unknown PCM cards.pcm.front\n")
-        self.heard: Iterator[bytes] = iter(lambda: hum(BLOCK / RATE, rate=RATE).samples.tobytes(), b"")
+        self.heard: Iterator[bytes] = iter(hum(BLOCK / RATE, rate=RATE).samples.tobytes, b"")
         self.played: list[bytes] = []
         self.opened: list[dict[str, Any]] = []
         self.closed = 0
@@ -132,17 +133,24 @@ def test_without_pyaudio_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
     assert "pip install 'gdprcall[audio]'" in caught.value.hint
 
 
-def test_who_gives_up_changes_nothing(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def record(shell: Shell, capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str]:
+    status = run(["--config", str(shell.config), "prompts", "record", "support", "en", *options])
+    return status, capsys.readouterr().err
+
+
+def test_who_gives_up_changes_nothing(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     answers = iter(["", "r", "", "q"])
     monkeypatch.setattr("click.prompt", lambda *_words, **_how: next(answers))
-    status, _, err = shell("prompts", "record", "support", "en", "--seconds", "12")
+    status, err = record(shell, capsys, "--seconds", "12")
     assert (status, "nothing was taken in" in err) == (1, True)
     assert err.count("part 1 of 3 (mandatory)") == 2
     assert not (shell.folder / "vault" / "prompts").exists()
     assert len(PyAudio.last.played) == 2
 
 
-def test_enter_ends_a_part(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_enter_ends_a_part(shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     answers = iter(["", "q"])
     monkeypatch.setattr("click.prompt", lambda *_words, **_how: next(answers))
     read, write = os.pipe()
@@ -150,7 +158,7 @@ def test_enter_ends_a_part(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr("sys.stdin", pressed)
         keyboard.write("\n")
         keyboard.flush()
-        status, _, err = shell("prompts", "record", "support", "en")
+        status, err = record(shell, capsys)
     assert status == 1
     assert "Enter ends" in err
     assert "nothing was taken in" in err

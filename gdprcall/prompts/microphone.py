@@ -94,7 +94,7 @@ def _index(device: Mapping[str, Any]) -> int:
 
 
 def _reason(error: OSError) -> str:
-    return str(error.args[-2] if len(error.args) > 2 else error.args[0] if error.args else error)
+    return next((said for said in error.args if isinstance(said, str)), "it did not say why")
 
 
 @contextmanager
