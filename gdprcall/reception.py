@@ -25,9 +25,6 @@ from gdprcall.session import Front, Session
 from gdprcall.vault import subjects
 from gdprcall.vault.archive import Vault
 
-RESERVE_BYTES = 64 * 1024 * 1024
-"""Free space in spool and vault below which nothing new is recorded."""
-
 
 class CallFront(Front[PlayablePrompt], Protocol):
     """A real call in the hands of a front end."""
@@ -56,6 +53,8 @@ class House:
     tasks: asyncio.TaskGroup
     spool: Path
     unfit: Callable[[], str]
+    reserve_bytes: int = 64 << 20
+    """Free space in spool and vault below which nothing new is recorded: what runs can still be written and sealed."""
 
 
 class Reception:
@@ -116,7 +115,7 @@ class Reception:
         if arrival.demand == Demand.MUST:
             self._log.warning("must_on_consent", line=line.id)
         session, live = self._session(arrival, front, facts, prompt)
-        unfit = self._house.unfit() or self._short_of_space() or ("" if prompt else "prompt_unfit")
+        unfit = self._house.unfit() or self.short_of_space() or ("" if prompt else "prompt_unfit")
         if unfit:
             if unfit == "prompt_unfit":
                 self._log.error("prompt_unfit", line=line.id, language=language)
@@ -182,12 +181,13 @@ class Reception:
             number=number,
         )
 
-    def _short_of_space(self) -> str:
+    def short_of_space(self) -> str:
+        """Return why there is no room for another recording, or nothing; nothing is ever removed to make some."""
         try:
             free = min(shutil.disk_usage(path).free for path in (self._house.spool, self._house.vault.folder))
         except OSError:
             return "no_spool"
-        return "no_space" if free < RESERVE_BYTES else ""
+        return "no_space" if free < self._house.reserve_bytes else ""
 
     def _finished(self, session: Session[PlayablePrompt], facts: CallFacts, took_ms: int) -> None:
         consent = session.consent

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gdprcall import __version__
-from gdprcall.cli import daemon, output
+from gdprcall.cli import output
 from gdprcall.cli.main import main
 from gdprcall.doctor.finding import FAIL, Finding
 from tests import vaults
@@ -50,7 +50,8 @@ def test_every_mistake_of_a_configuration_is_named_at_once(shell: Shell) -> None
     text = shell.config.read_text().replace('"consent"', '"contract"').replace('"SE"', '"Sweden"')
     shell.config.write_text(text)
     done = ran("--config", str(shell.config), "check", "--json")
-    assert (done.returncode, done.stdout) == (2, "")
+    assert done.returncode == 2
+    assert [mistake["place"] for mistake in json.loads(done.stdout)["mistakes"]] == ["controllers.acme.country"]
     assert "controllers.acme.country" in done.stderr
 
 
@@ -135,7 +136,7 @@ def test_doctor_prints_each_finding_with_its_mend_and_is_status_4_when_one_fails
     async def examine(_config: object) -> list[Finding]:
         return found
 
-    monkeypatch.setattr(daemon.examination, "examine", examine)
+    monkeypatch.setattr("gdprcall.doctor.examine", examine)
     status, out, err = shell("doctor")
     assert status == 4
     assert out.splitlines() == ["FAIL  spool: is not there", "      mend: mount it"]

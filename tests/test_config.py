@@ -122,6 +122,31 @@ def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     assert "mistakes" in message
 
 
+def test_a_line_that_is_well_written_is_judged_though_another_is_not(tmp_path: Path) -> None:
+    other = """
+[lines.sales]
+controller = "acme"
+purpose = "quality"
+basis = "consent"
+languages = ["en"]
+must = true
+[lines.lost]
+controller = "beta"
+purpose = "quality"
+basis = "consent"
+languages = ["en"]
+must = true
+[controllers.beta]
+name = 7
+"""
+    message = refused(tmp_path, GOOD + 'attempts = "many"\n' + other)
+    assert "lines.support.attempts" in message
+    assert "lines.sales.must" in message
+    assert "controllers.beta.name" in message
+    # Its controller is not known, so neither is what it owes.
+    assert "lines.lost" not in message
+
+
 def test_toml_that_does_not_parse_is_named_with_its_line(tmp_path: Path) -> None:
     assert "line 2" in refused(tmp_path, "[controllers]\nx = \n")
 
@@ -236,6 +261,15 @@ def test_where_checkpoints_go_is_checked_before_anything_runs(tmp_path: Path, li
     with pytest.raises(ConfigError) as caught:
         config.load(path)
     assert said in caught.value.message
+
+
+def test_reserve_and_quarantine_have_defaults_and_are_taken_as_written(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "")
+    assert (loaded.reserve_bytes, loaded.quarantine_days) == (64 << 20, 7)
+    loaded = load(tmp_path, "[vault]\nreserve_mib = 500\nquarantine_days = 2\n")
+    assert (loaded.reserve_bytes, loaded.quarantine_days) == (500 << 20, 2)
+    for wrong in ("reserve_mib = 0", "quarantine_days = 0", "quarantine_days = 4000", 'reserve_mib = "64"'):
+        assert f"vault.{wrong.split()[0]}: " in refused(tmp_path, f"[vault]\n{wrong}\n")
 
 
 def test_checkpoints_go_where_the_configuration_says(tmp_path: Path) -> None:

@@ -90,12 +90,12 @@ def test_bas_03_the_same_purpose_on_two_bases_warns_that_a_no_must_hold_on_both(
     assert found(SUPPORT, replace(SUPPORT, id="sales")) == []
 
 
-def test_sec_09_two_controllers_with_one_pseudonym_key_are_refused_and_with_one_recipient_warned() -> None:
+def test_sec_09_two_controllers_with_one_pseudonym_key_or_one_recipient_are_refused() -> None:
     other = replace(ACME, id="beta", pseudonym_key="pseudonym-key-acme")
     both = Policy({"acme": ACME, "beta": other}, {})
     assert [(f.rule, f.place, f.severity) for f in rules.check(both, set(), set())] == [
         ("SEC-09", "controllers.beta.pseudonym_key", "refuse"),
-        ("SEC-09", "controllers.beta.recipients", "warn"),
+        ("SEC-09", "controllers.beta.recipients[0]", "refuse"),
     ]
 
 

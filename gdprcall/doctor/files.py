@@ -54,6 +54,10 @@ def secrets(config: Config) -> Iterator[Finding]:
             yield Finding(f"secret pseudonym-key-{controller}", OK, "is there, and only its owner can read it")
         except ConfigError as error:
             yield Finding(f"secret pseudonym-key-{controller}", FAIL, error.message, error.hint)
+    try:
+        config.pseudonym_keys()
+    except ConfigError as error:
+        yield Finding("pseudonym keys", FAIL, error.message, error.hint)
 
 
 def _password(config: Config, name: str) -> Finding:
@@ -90,7 +94,7 @@ def vault(config: Config) -> Iterator[Finding]:
         yield Finding("vault owner", FAIL, text, f"chown -R --reference={folder} {folder}; use its user for commands")
     else:
         yield Finding("vault owner", OK, "everything belongs to one user")
-    yield _free("vault space", folder)
+    yield _free("vault space", folder, config.reserve_bytes)
 
 
 def spool(config: Config) -> Iterator[Finding]:
@@ -111,7 +115,7 @@ def spool(config: Config) -> Iterator[Finding]:
         )
     yield from _memory(folder)
     yield from _contents(folder, user)
-    yield _free("spool space", folder)
+    yield _free("spool space", folder, config.reserve_bytes)
 
 
 def _spool_modes(folder: Path, user: User) -> Finding:
@@ -179,13 +183,17 @@ def _status(path: Path) -> os.stat_result | None:
         return None
 
 
-def _free(check: str, folder: Path) -> Finding:
+def _free(check: str, folder: Path, reserve: int) -> Finding:
+    """Return whether there is room: warned of before the reserve is touched, below which nothing new is recorded."""
     status = os.statvfs(folder)
-    free = status.f_bavail * status.f_frsize
-    text = f"{free >> 20} MiB free"
-    if free < LEAST_FREE_BYTES:
-        return Finding(check, WARN, text, f"make room: have {LEAST_FREE_BYTES >> 20} MiB or more")
-    return Finding(check, OK, text)
+    free, least = status.f_bavail * status.f_frsize, max(LEAST_FREE_BYTES, 4 * reserve)
+    text, mend = (
+        f"{free >> 20} MiB free, {reserve >> 20} of them in reserve",
+        f"make room: have {least >> 20} MiB or more",
+    )
+    if free < reserve:
+        return Finding(check, FAIL, f"{free >> 20} MiB free, less than the reserve: nothing new is recorded", mend)
+    return Finding(check, WARN, text, mend) if free < least else Finding(check, OK, text)
 
 
 def prompts(config: Config) -> Iterator[Finding]:
