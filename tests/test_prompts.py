@@ -11,7 +11,7 @@ from gdprcall.errors import ConfigError, GdprcallError
 from gdprcall.policy.model import Basis, Keys, Policy
 from gdprcall.prompts import catalogue, store, synthesis, texts
 from gdprcall.prompts.catalogue import Kind
-from tests.voices import ACME, POLICY, SUPPORT, Tones, built, on
+from tests.voices import ACME, FINISHED, POLICY, SUPPORT, Tones, built, on
 
 BIN = Path(__file__).parents[1] / ".pbx" / "bin"
 
@@ -204,7 +204,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_the_confirmations_are_built_in_each_language_and_kept_by_content(tmp_path: Path) -> None:
     line = on(Basis.PUBLIC_TASK)
     known = built(tmp_path, Policy({"acme": ACME}, {"support": line}))
-    for language in texts.FINISHED:
+    for language in FINISHED:
         for kind in texts.CONFIRMATIONS:
             prompt = known.find("support", language, kind)
             assert prompt is not None
@@ -283,7 +283,7 @@ class Remembering(synthesis.EspeakNg):
 
 
 @pytest.mark.pbx
-@pytest.mark.parametrize("language", texts.FINISHED)
+@pytest.mark.parametrize("language", FINISHED)
 def test_each_finished_language_can_be_heard_on_every_basis(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str
 ) -> None:

@@ -11,8 +11,9 @@ from gdprcall.policy.model import Basis, Controller, Line, Policy, Purpose
 from gdprcall.prompts import catalogue, synthesis, texts
 from gdprcall.prompts.studio import Sound
 
+FINISHED = tuple(language for language in texts.LANGUAGES if not texts.is_draft(language))
 ACME = Controller("acme", "Acme Telecom", "privacy@acme.example", "SE", "https://acme.example/calls", ("age1",))
-SUPPORT = Line("support", "acme", "quality", Basis.CONSENT, texts.FINISHED, 30)
+SUPPORT = Line("support", "acme", "quality", Basis.CONSENT, FINISHED, 30)
 POLICY = Policy({"acme": ACME}, {"support": SUPPORT})
 PURPOSE = {
     Basis.CONTRACT: Purpose.CONTRACT_PROOF,
