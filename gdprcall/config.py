@@ -15,7 +15,7 @@ from pathlib import Path
 from babel import Locale, UnknownLocaleError
 from pydantic import ValidationError
 
-from gdprcall import age, profiles, schema, terms
+from gdprcall import age, policies, profiles, schema
 from gdprcall.errors import ConfigError
 from gdprcall.mistakes import Mistaken, without, written
 from gdprcall.policy import rules
@@ -122,7 +122,7 @@ def load(path: Path, *, drafts: bool = False) -> Config:
         found += [written(*schema.mistake(detail)) for detail in error.errors()]
         found += _of_the_rest(without(data, [detail["loc"] for detail in error.errors()]))
         raise Mistaken(path, found, data) from None
-    policy = terms.policy(file, profiles.installed())
+    policy = policies.policy(file, profiles.installed())
     today = datetime.now(UTC).date().isoformat()
     found += [*_recipient_mistakes(policy), *_audit_mistakes(file)]
     found += [*rules.check(policy, LANGUAGES, PURPOSES, today=today), *_language_findings(policy)]
@@ -139,7 +139,7 @@ def _of_the_rest(data: Mapping[str, object]) -> list[Finding]:
         file = schema.File.model_validate(data)
     except ValidationError:
         return []
-    policy = terms.policy(file, profiles.installed())
+    policy = policies.policy(file, profiles.installed())
     return [finding for finding in rules.check(policy, LANGUAGES, PURPOSES) if finding.refuses]
 
 
