@@ -195,9 +195,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "audit/checkpoint": audit_checkpoint,
     "audit/prove": audit_prove,
     "audit/key": audit_key,
-    "prompts/purge": lambda context, params: promptkeeping.purge(
-        context.vault, context.config, dry_run=_flag(params, "dry_run"), live=context.live
-    ),
+    "prompts/purge": promptkeeping.purge,
     "vault/backup": vault_backup,
     "vault/verify": lambda context, params: safekeeping.verify(
         context.vault, params, whole=context.live is None, progress=context.progress

@@ -4,18 +4,31 @@ A prompt that any entry names is never removed, however old it is: it is a part 
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
 
 from gdprcall.config import Config
-from gdprcall.errors import GdprcallError, Refused
+from gdprcall.errors import ConfigError, GdprcallError, Refused
 from gdprcall.prompts.catalogue import Catalogue, now_said
 from gdprcall.prompts.store import Prompt, manifests, remove
 from gdprcall.vault.archive import Vault
 
 
-def purge(
-    vault: Vault, config: Config, *, dry_run: bool, live: Callable[[], Mapping[str, object]] | None
-) -> list[dict[str, object]]:
+class Held(Protocol):
+    """What an operation works on."""
+
+    @property
+    def vault(self) -> Vault: ...
+    @property
+    def config(self) -> Config: ...
+    @property
+    def live(self) -> Callable[[], Mapping[str, object]] | None: ...
+
+
+def purge(context: Held, params: Mapping[str, object]) -> list[dict[str, object]]:
     """Remove the prompts that nothing refers to, or with ``dry_run`` only name them; raises Refused in doubt."""
+    vault, config, live, dry_run = context.vault, context.config, context.live, params.get("dry_run", False)
+    if not isinstance(dry_run, bool):
+        raise ConfigError("dry_run is neither true nor false", "give dry_run as true or false")
     if not vault.ledger.trusted():
         raise Refused("the ledger is damaged, and with it what it refers to", "run: gdprcall audit verify")
     if not dry_run and live is not None and live().get("asking"):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gdprcall import operations
-from gdprcall.errors import Refused
+from gdprcall.errors import ConfigError, Refused
 from gdprcall.prompts import catalogue, store
 from gdprcall.prompts.store import Prompt
 from gdprcall.vault.ledger import Fact, Kind
@@ -81,6 +81,11 @@ def test_nothing_goes_while_callers_are_asked(tmp_path: Path) -> None:
         with pytest.raises(Refused, match="being asked"):
             ask(context, "prompts/purge")
         assert (context.config.prompts / f"{gone[0].sha256}.wav").exists()
+
+
+def test_whether_something_goes_is_never_guessed(tmp_path: Path) -> None:
+    with opened(tmp_path) as vault, pytest.raises(ConfigError, match="neither true nor false"):
+        ask(asked(vault, tmp_path), "prompts/purge", dry_run="no")
 
 
 def test_nothing_goes_while_the_ledger_is_in_doubt(tmp_path: Path) -> None:
