@@ -17,11 +17,16 @@ class Held(Protocol):
     """What an operation works on."""
 
     @property
-    def vault(self) -> Vault: ...
+    def vault(self) -> Vault:
+        """Where the proofs are."""
+
     @property
-    def config(self) -> Config: ...
+    def config(self) -> Config:
+        """Where the prompts are, and what is said today."""
+
     @property
-    def live(self) -> Callable[[], Mapping[str, object]] | None: ...
+    def live(self) -> Callable[[], Mapping[str, object]] | None:
+        """What the daemon tells of itself, if it is the one that is asked."""
 
 
 def purge(context: Held, params: Mapping[str, object]) -> list[dict[str, object]]:
