@@ -22,6 +22,7 @@ from gdprcall.mistakes import Mistaken, without, written
 from gdprcall.policy import rules
 from gdprcall.policy.finding import Finding, refuse
 from gdprcall.policy.model import Policy
+from gdprcall.prompts import approvals
 from gdprcall.prompts.texts import LANGUAGES, PURPOSES
 
 DEFAULT_PATH = Path("/etc/gdprcall/gdprcall.toml")
@@ -113,8 +114,11 @@ class Config:
         return keys
 
 
-def load(path: Path) -> Config:
-    """Return the configuration at ``path``; raises ConfigError that names every mistake with its place and mend."""
+def load(path: Path, *, drafts: bool = False) -> Config:
+    """Return the configuration at ``path``; raises ConfigError that names every mistake with its place and mend.
+
+    With ``drafts`` a line may speak a language whose texts nobody has approved: for looking at them, never for calls.
+    """
     data = _toml(path)
     found = _identities_in(path)
     try:
@@ -127,6 +131,7 @@ def load(path: Path) -> Config:
     today = datetime.now(UTC).date().isoformat()
     found += [*_recipient_mistakes(policy), *_audit_mistakes(file)]
     found += [*rules.check(policy, LANGUAGES, PURPOSES, today=today), *_language_findings(policy)]
+    found += [] if drafts else approvals.findings(policy, approvals.load(approvals.beside(path)))
     mistakes = [finding for finding in found if finding.refuses]
     if mistakes:
         raise Mistaken(path, mistakes, data)

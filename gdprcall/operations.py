@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gdprcall import auditing, safekeeping
+from gdprcall import auditing, promptkeeping, safekeeping
 from gdprcall.config import Config
 from gdprcall.custody import asked as custody
 from gdprcall.errors import ConfigError, GdprcallError, NotFound, VaultError
@@ -196,6 +196,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "audit/checkpoint": audit_checkpoint,
     "audit/prove": audit_prove,
     "audit/key": audit_key,
+    "prompts/purge": promptkeeping.purge,
     "vault/backup": vault_backup,
     "vault/verify": lambda context, params: safekeeping.verify(
         context.vault, params, whole=context.live is None, progress=context.progress
@@ -204,7 +205,7 @@ OPERATIONS: Mapping[str, Operation] = {
     name: lambda context, params, asked=asked: asked(context.vault, context.config, params, context.actor)
     for name, asked in custody.OPERATIONS.items()
 }
-CHANGING = frozenset({"recordings/erase", "retention/sweep", "vault/backup"}) | custody.CHANGING
+CHANGING = frozenset({"recordings/erase", "retention/sweep", "prompts/purge", "vault/backup"}) | custody.CHANGING
 
 
 def export(context: Context, recording: str, segment: int, purpose: str) -> Export:

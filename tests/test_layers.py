@@ -29,7 +29,7 @@ LAYERS: dict[str, set[str]] = {
     "handout": {"errors", "vault"},
     "auditing": {"config", "errors", "handout", "vault"},
     "checkpoints": {"auditing", "config", "errors", "log", "vault"},
-    "prompts": {"errors", "policy"},
+    "prompts": {"errors", "policy", "times"},
     "schema": set(),
     "policies": {"policy", "schema"},
     "profiles": {"errors", "policy"},
@@ -46,7 +46,10 @@ LAYERS: dict[str, set[str]] = {
     "rights": {"errors", "vault"},
     "safekeeping": {"config", "errors", "handout", "vault"},
     "custody": {"age", "config", "errors", "policy", "times", "vault"},
-    "operations": {"auditing", "config", "custody", "errors", "rights", "safekeeping", "times", "vault"},
+    "promptkeeping": {"config", "errors", "prompts", "vault"},
+    "operations": {
+        *("auditing", "config", "custody", "errors", "promptkeeping", "rights", "safekeeping", "times", "vault"),
+    },
     "api": {"errors", "log", "operations", "roles"},
     "doctor": {"asterisk", "auditing", "config", "custody", "errors", "policy", "prompts", "times", "vault"},
     "reception": {
@@ -82,6 +85,7 @@ LAYERS: dict[str, set[str]] = {
             "dialplan",
             "mistakes",
             "service",
+            "times",
             "doctor",
             "errors",
             "log",
@@ -101,11 +105,12 @@ LAYERS: dict[str, set[str]] = {
 LIBRARIES: dict[str, set[str]] = {
     "aiohttp": {"api", "asterisk.ari"},
     "asyncinotify": {"asterisk.spool"},
-    "babel": {"config", "prompts.texts"},
+    "babel": {"config", "prompts.lint", "prompts.slots"},
     "click": {"cli"},
     "cryptography": {"age", "vault.note"},
     "panoramisk": {"asterisk.amilink"},
     "phonenumbers": {"vault.subjects"},
+    "pyaudio": {"prompts.microphone"},
     "pydantic": {"config", "schema"},
     "pydantic_core": {"schema"},
     "rich": {"cli"},
@@ -208,7 +213,8 @@ def test_a_library_is_known_only_where_the_table_says(module: str) -> None:
 def test_the_libraries_that_are_imported_are_the_ones_that_are_installed_with_us() -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    required = set(re.findall(r"^([a-z-]+)", setup["options"]["install_requires"], re.MULTILINE))
+    said = setup["options"]["install_requires"] + setup["options.extras_require"]["audio"]
+    required = set(re.findall(r"^([a-z-]+)", said, re.MULTILINE))
     third = {name for name in LIBRARIES if name not in sys.stdlib_module_names}
     # pydantic brings its core along
     assert {name.replace("_", "-") for name in third - {"pydantic_core"}} == required

@@ -16,7 +16,7 @@ from gdprcall.asterisk.spool import Spool
 from gdprcall.config import Config, refuse_identities
 from gdprcall.doctor.finding import FAIL, OK, WARN, Finding
 from gdprcall.errors import ConfigError, PeerError
-from gdprcall.prompts.catalogue import CONFIRMATION, Catalogue, sound_path
+from gdprcall.prompts.catalogue import Catalogue, Kind, now_wanted, sound_path
 
 USER = "gdprcall"
 STALE_SECONDS = 60
@@ -25,6 +25,7 @@ SHORTEST_PASSWORD = 16
 SAMPLE_PASSWORD = b"CHANGE-ME"
 MOUNTS = Path("/proc/mounts")
 SWAPS = Path("/proc/swaps")
+ANSWERS = {Kind.WITHDRAWN: "a withdrawal", Kind.OBJECTED: "an objection"}
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -200,11 +201,13 @@ def prompts(config: Config) -> Iterator[Finding]:
     if not config.policy.lines:
         yield Finding("prompts", WARN, "no line is configured: nothing is recorded", "add one under [lines]")
         return
-    missing = Catalogue(config.policy, config.asterisk.sounds, config.prompts).missing()
-    languages = sorted({language for line in config.policy.lines.values() for language in line.languages})
-    silent = [name for name in languages if not sound_path(config.asterisk.sounds, name, CONFIRMATION).is_file()]
-    wrong = [f"{line} ({language})" for line, language in missing]
-    wrong += [f"the answer to a withdrawal ({language})" for language in silent]
+    catalogue = Catalogue(config.policy, config.asterisk.sounds, config.prompts)
+    wrong = [f"{line} ({language})" for line, language in catalogue.missing()]
+    wrong += [f"the full notice of {line} ({tag})" for line, tag, kind in catalogue.silent() if kind is Kind.NOTICE]
+    # The dialplan plays the answers by name, with the daemon dead too.
+    answers = sorted({(tag, kind) for _, tag, kind in now_wanted(config.policy) if kind in ANSWERS})
+    silent = [one for one in answers if not sound_path(config.asterisk.sounds, *one).is_file()]
+    wrong += [f"the answer to {ANSWERS[kind]} ({tag})" for tag, kind in silent]
     if wrong:
         yield Finding("prompts", FAIL, f"cannot be played: {', '.join(wrong)}", "gdprcall prompts build")
     else:
