@@ -14,6 +14,7 @@ from gdprcall.cli import options
 from gdprcall.cli.output import print_fields, print_json, print_rows, progress
 from gdprcall.cli.shared import Shared, example, shared
 from gdprcall.errors import CheckFailed, GdprcallError, NotFound, Refused
+from gdprcall.vault import wav
 from gdprcall.vault.binding import NUMBER, bound_to
 from gdprcall.vault.objects import sync_folder
 
@@ -94,6 +95,7 @@ def export(state: Shared, id_: str, segment: int | None, output: str, purpose: s
     "open",
     epilog=example(
         "gdprcall recordings open 9b1d….1.age --identity acme.identity",
+        "gdprcall recordings open 9b1d….1.age --identity acme.identity --salvage",
         "age -d -i acme.identity 9b1d….1.age > call.wav",
     ),
 )
@@ -101,19 +103,23 @@ def export(state: Shared, id_: str, segment: int | None, output: str, purpose: s
 @click.option("-i", "--identity", required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: the name with .wav.")
 @click.option("--recording", "wanted", metavar="ID", help="The recording it must be; default: as the file is named.")
+@click.option(
+    "--salvage", is_flag=True, help="Open what was never finished: all that was sealed of it, without its ends."
+)
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
-def open_(file: Path, identity: Path, output: Path | None, wanted: str | None, force: bool) -> None:
+def open_(file: Path, identity: Path, output: Path | None, wanted: str | None, salvage: bool, force: bool) -> None:
     """Turn an export into WAV, where the controller's identity is: not on the PBX.
 
     A file that is sealed as another recording than its name says is refused.
     """
+    read = _salvage if salvage else age.decrypt_payload
     target = output or file.with_suffix(".wav")
     try:
         identities = _identities(identity)
         with file.open("rb") as source:
             file_key, header = age.open_header(age.read_header(source), identities)
             _check_binding(header, file, wanted)
-            _write_whole(target, lambda sink: age.decrypt_payload(file_key, source, sink), force=force)
+            _write_whole(target, lambda sink: read(file_key, source, sink), force=force)
     except age.NoMatch as error:
         raise GdprcallError("this identity does not open it", "it was sealed to another recipient") from error
     except age.AgeError as error:
@@ -171,6 +177,15 @@ def _identities(path: Path) -> list[age.X25519Identity | age.HybridIdentity]:
         raise GdprcallError(f"{path} is no identity file", "it begins with AGE-SECRET-KEY-1") from error
     except age.BadIdentity as error:
         raise GdprcallError(f"{path} is no identity file: {error}", "it begins with AGE-SECRET-KEY-1") from error
+
+
+def _salvage(file_key: bytes, source: BinaryIO, sink: BinaryIO) -> None:
+    sink.write(bytes(wav.HEADER_BYTES))
+    size = age.salvage_payload(file_key, source, sink)
+    if not size:
+        raise CheckFailed("nothing between its first and its last four seconds opens", "open it without --salvage")
+    sink.seek(0)
+    sink.write(wav.header_of(size))
 
 
 def _check_binding(header: age.Header, file: Path, wanted: str | None) -> None:
