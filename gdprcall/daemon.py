@@ -58,8 +58,8 @@ class Daemon:
         self._calls = Calls(self._ami, self._unattended_withdrawal)
         self._follower = Follower(vault, Ground(places.spool, settings.memory, settings.progressive), self._recipients)
         known = (self._spool.files, self._recipients, self, self._live_recordings, self._sole_controller)
-        told = {"follow": self._follower.follow, "leave": self._follower.leave}
-        self._intake = Intake(Work(vault, *known, quarantine_days=settings.quarantine_days, **told))
+        days, following = settings.quarantine_days, self._follower
+        self._intake = Intake(Work(vault, *known, quarantine_days=days, follow=following.follow, leave=following.leave))
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""

@@ -67,3 +67,10 @@ def in_memory() -> Iterator[Path]:
     """Yield an empty folder in memory."""
     with tempfile.TemporaryDirectory(prefix="gdprcall-", dir="/dev/shm") as folder:
         yield Path(folder)
+
+
+@contextmanager
+def on_disk() -> Iterator[Path]:
+    """Yield an empty folder that is not in memory: in the checkout, which tests otherwise leave alone."""
+    with tempfile.TemporaryDirectory(prefix=".disk-", dir=Path(__file__).parent.parent) as folder:
+        yield Path(folder)

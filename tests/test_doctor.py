@@ -252,7 +252,7 @@ def test_sec_01_whether_a_call_can_be_sealed_while_it_goes_on_is_told(
     in_memory = replace(config, memory=Path("/dev/shm/gdprcall-none"))
     assert one(files.sealing(in_memory), "sealing").grade is OK
     assert "while the call goes on" in one(files.sealing(in_memory), "sealing").text
-    on_disk = one(files.sealing(replace(config, memory=config.vault)), "sealing")
+    on_disk = one(files.sealing(replace(config, memory=Path("/proc/keys"))), "sealing")
     assert (on_disk.grade, on_disk.mend) == (WARN, "name a folder in memory: sealing.memory")
     off = one(files.sealing(replace(config, progressive=False)), "sealing")
     assert (off.grade, "at the end" in off.text) == (OK, True)

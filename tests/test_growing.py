@@ -20,7 +20,7 @@ from gdprcall.vault.memory import Kept, Memory
 from gdprcall.vault.punching import hole
 from gdprcall.vault.wav import NotAWav
 from tests import vaults
-from tests.recorders import BUFFER, MixMonitor, in_memory, plaintext
+from tests.recorders import BUFFER, MixMonitor, in_memory, on_disk, plaintext
 from tests.vaults import ACME, recording_id, wav
 
 REC = recording_id()
@@ -181,7 +181,7 @@ def test_without_a_place_for_keys_nothing_is_sealed_in_mid_call(tmp_path: Path) 
 
 
 def test_a_place_for_keys_that_is_not_in_memory_takes_none(tmp_path: Path) -> None:
-    with vaults.opened(tmp_path, memory=tmp_path / "keys") as vault:
+    with on_disk() as disk, vaults.opened(tmp_path, memory=disk / "keys") as vault:
         vault.note(vaults.decision(REC))
         path = vaults.spooled(tmp_path / "spool", REC, data=wav(20))
         with pytest.raises(VaultError, match="not in memory"):

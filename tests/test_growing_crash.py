@@ -3,7 +3,7 @@
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -72,21 +72,85 @@ def is_sealed_once(folder: Path, memory: Path, whole: bytes) -> None:
         assert list(vault.verify()) == []
 
 
-def steps(tmp_path: Path) -> int:
+def begin_and_lose_the_key(folder: Path, memory: Path) -> None:
+    recorder = granted(folder, memory)
+    recorder.close()
+    with vaults.opened(folder, memory=memory / "keys") as vault:
+        advance(vault, memory)
+    for file in (memory / "keys").iterdir():
+        file.unlink()
+
+
+def begin_and_lose_the_memory(folder: Path, memory: Path) -> None:
+    begin_and_lose_the_key(folder, memory)
+    spooled(memory).unlink()
+
+
+def put_away(vault: Vault, _memory: Path) -> None:
+    vault.put_away(vaults.facts(REC))
+
+
+CASES: dict[str, tuple[Callable[[Path, Path], object], Callable[[Vault, Path], None]]] = {
+    "sealed in mid-call": (lambda folder, memory: granted(folder, memory).close(), sealed_in_call),
+    "the key was lost": (begin_and_lose_the_key, seal),
+    "the memory was lost": (begin_and_lose_the_memory, put_away),
+}
+
+
+def names_of_steps(folder: Path, case: str) -> list[str]:
+    """Run a case to its end and return the steps that it passed."""
     seen: list[str] = []
+    prepare, work = CASES[case]
     with in_memory() as memory:
         (memory / "spool").mkdir()
-        granted(tmp_path, memory).close()
-        with vaults.opened(tmp_path, step=seen.append, memory=memory / "keys") as vault:
-            sealed_in_call(vault, memory)
-    assert len(seen) > 10
-    return len(seen)
+        prepare(folder, memory)
+        with vaults.opened(folder, step=seen.append, memory=memory / "keys") as vault:
+            seen.clear()
+            work(vault, memory)
+    return seen
+
+
+@pytest.mark.parametrize("case", ["the key was lost", "the memory was lost"])
+def test_what_was_lost_is_put_away_whatever_step_that_is_stopped_at(tmp_path: Path, case: str) -> None:
+    prepare, work = CASES[case]
+    whole = header_and_sound()
+    for at in range(len(names_of_steps(tmp_path / "model", case))):
+        left = -1
+
+        def step(_name: str) -> None:
+            nonlocal left
+            if left == 0:
+                raise PulledError
+            left -= 1
+
+        with in_memory() as memory:
+            (memory / "spool").mkdir()
+            prepare(tmp_path / str(at), memory)
+            with vaults.opened(tmp_path / str(at), step=step, memory=memory / "keys") as vault:
+                left = at
+                with pytest.raises(PulledError):
+                    work(vault, memory)
+            with vaults.opened(tmp_path / str(at), memory=memory / "keys") as vault:
+                if spooled(memory).exists() or vault.left_growing():
+                    work(vault, memory)
+                parts = sorted(row.segment for row in vault.segments(REC))
+                assert salvaged(vaults.whole(vault, REC, 1)) == whole[CHUNK : 3 * CHUNK]
+                if case == "the key was lost":
+                    rest = ACME.opens(vaults.whole(vault, REC, 1 + REST))
+                    assert rest[44:] == whole[44:CHUNK] + whole[3 * CHUNK :]
+                assert parts == ([1, 1 + REST] if case == "the key was lost" else [1])
+                assert vault.left_growing() == set()
+                assert list(vault.verify()) == []
+
+
+def header_and_sound() -> bytes:
+    return wav(SECONDS, 5)
 
 
 def test_ret_03_whatever_step_it_is_killed_at_the_next_daemon_seals_all_of_it_once(
     tmp_path: Path, memory: Path
 ) -> None:
-    for at in range(steps(tmp_path / "model")):
+    for at in range(len(names_of_steps(tmp_path / "model", "sealed in mid-call"))):
         folder = tmp_path / str(at)
         recorder = granted(folder, memory)
         recorder.close()

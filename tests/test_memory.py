@@ -71,10 +71,11 @@ def test_what_is_damaged_is_no_key(memory: Memory, content: bytes) -> None:
     assert memory.read(REC, 1) is None
 
 
-def test_no_key_is_written_to_a_disk(tmp_path: Path) -> None:
-    with pytest.raises(VaultError, match="not in memory"):
-        Memory(tmp_path / "keys").keep(REC, 1, KEPT)
-    assert not list((tmp_path / "keys").iterdir())
+def test_no_key_is_written_to_a_disk() -> None:
+    with recorders.on_disk() as disk:
+        with pytest.raises(VaultError, match="not in memory"):
+            Memory(disk / "keys").keep(REC, 1, KEPT)
+        assert not list((disk / "keys").iterdir())
     with pytest.raises(VaultError, match="cannot be used"):
         Memory(Path("/dev/shm/not/there")).keep(REC, 1, KEPT)
 

@@ -1,6 +1,7 @@
 """Holes in files: punched, found again, and told where none can be."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,9 @@ PAGE = 65_536
 
 
 @pytest.fixture(params=["memory", "disk"])
-def folder(request: pytest.FixtureRequest, tmp_path: Path) -> object:
-    if request.param == "disk":
-        yield tmp_path
-    else:
-        with recorders.in_memory() as made:
-            yield made
+def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+    with (recorders.on_disk if request.param == "disk" else recorders.in_memory)() as made:
+        yield made
 
 
 def test_what_is_punched_reads_as_zeros_takes_no_room_and_leaves_the_size(folder: Path) -> None:
@@ -58,8 +56,9 @@ def test_it_is_known_where_holes_can_be_punched_and_nothing_is_left_of_the_trial
     assert not punches(Path("/proc"))
 
 
-def test_it_is_known_what_is_memory(tmp_path: Path) -> None:
+def test_it_is_known_what_is_memory() -> None:
     assert in_memory(Path("/dev/shm"))
     assert in_memory(Path("/dev/shm/not/there/yet"))
     assert not in_memory(Path("/proc"))
-    assert not in_memory(tmp_path)
+    with recorders.on_disk() as disk:
+        assert not in_memory(disk)
