@@ -63,6 +63,8 @@ class Config:
     tombstone_command: tuple[str, ...] = ()
     reserve_bytes: int = 64 << 20
     quarantine_days: int = 7
+    memory: Path = Path("/run/gdprcall/sealing")
+    progressive: bool = True
 
     @property
     def prompts(self) -> Path:
@@ -134,8 +136,10 @@ def load(path: Path) -> Config:
     places = _places(file.asterisk)
     tell = tuple(file.backup.tombstone_command)
     reserve, wait = file.vault.reserve_mib << 20, file.vault.quarantine_days
+    memory, on = Path(file.sealing.memory), file.sealing.progressive
     return Config(
-        path, places, vault, socket, secrets, policy, warnings, drop, command, days, tombstones, tell, reserve, wait
+        *(path, places, vault, socket, secrets, policy, warnings, drop, command, days, tombstones, tell),
+        *(reserve, wait, memory, on),
     )
 
 
