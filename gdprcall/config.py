@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from babel import Locale, UnknownLocaleError
 from pydantic import ValidationError
 
-from gdprcall import age, policies, profiles, schema
+from gdprcall import access, policies, profiles, schema, values
 from gdprcall.errors import ConfigError
 from gdprcall.mistakes import Mistaken, without, written
 from gdprcall.policy import rules
@@ -24,6 +23,7 @@ from gdprcall.policy.finding import Finding, refuse
 from gdprcall.policy.model import Policy
 from gdprcall.prompts import approvals
 from gdprcall.prompts.texts import LANGUAGES, PURPOSES
+from gdprcall.roles import Access
 
 DEFAULT_PATH = Path("/etc/gdprcall/gdprcall.toml")
 IDENTITY_MARK = b"AGE-SECRET-KEY-"
@@ -67,6 +67,10 @@ class Config:
     tombstone_command: tuple[str, ...] = ()
     reserve_bytes: int = 64 << 20
     quarantine_days: int = 7
+    memory: Path = Path("/run/gdprcall/sealing")
+    progressive: bool = True
+    location: str = ""
+    access: tuple[Access, ...] = ()
 
     @property
     def prompts(self) -> Path:
@@ -129,8 +133,8 @@ def load(path: Path, *, drafts: bool = False) -> Config:
         raise Mistaken(path, found, data) from None
     policy = policies.policy(file, profiles.installed())
     today = datetime.now(UTC).date().isoformat()
-    found += [*_recipient_mistakes(policy), *_audit_mistakes(file)]
-    found += [*rules.check(policy, LANGUAGES, PURPOSES, today=today), *_language_findings(policy)]
+    found += [*values.findings(file, policy), *access.mistakes(file.access, file.controllers)]
+    found += rules.check(policy, LANGUAGES, PURPOSES, today=today)
     found += [] if drafts else approvals.findings(policy, approvals.load(approvals.beside(path)))
     mistakes = [finding for finding in found if finding.refuses]
     if mistakes:
@@ -164,6 +168,10 @@ def _config(path: Path, file: schema.File, policy: Policy, warnings: tuple[Findi
         tombstone_command=tuple(file.backup.tombstone_command),
         reserve_bytes=file.vault.reserve_mib << 20,
         quarantine_days=file.vault.quarantine_days,
+        location=file.vault.location,
+        memory=Path(file.sealing.memory),
+        progressive=file.sealing.progressive,
+        access=access.rows(file.access),
     )
 
 
@@ -218,58 +226,6 @@ def _toml(path: Path) -> dict[str, object]:
     except (ValueError, RecursionError) as error:
         # A number of thousands of digits, or tables without end.
         raise ConfigError(f"{path} is no TOML: {type(error).__name__}", "mend it and run: gdprcall check") from error
-
-
-def _recipient_mistakes(policy: Policy) -> list[Finding]:
-    mistakes = []
-    for controller in policy.controllers.values():
-        where, parsed = f"controllers.{controller.id}.recipients", []
-        for place, recipient in enumerate(controller.recipients):
-            try:
-                parsed.append(age.parse_recipient(recipient))
-            except age.BadRecipient as error:
-                mistakes.append(
-                    refuse("SEC-01", f"{where}[{place}]", str(error), "make a pair with: gdprcall keys new")
-                )
-        try:
-            age.check_mix(parsed)
-        except age.BadRecipient as error:
-            mend = "make all of them with or without: gdprcall keys new --post-quantum"
-            mistakes.append(refuse("SEC-01", where, str(error), mend))
-    return mistakes
-
-
-def _audit_mistakes(file: schema.File) -> list[Finding]:
-    drop, command = file.audit.checkpoint_folder, file.audit.checkpoint_command
-    mistakes = [
-        refuse("BAS-11", "audit.checkpoint_folder", f"lies in {place}", "name a folder that leaves this host")
-        for place in (file.vault.folder, file.secrets.folder, file.asterisk.spool)
-        if drop and _within(drop, place)
-    ]
-    if command and not Path(command[0]).is_absolute():
-        text = "the program has no whole path"
-        mistakes.append(refuse("BAS-11", "audit.checkpoint_command", text, "for example /usr/local/bin/send"))
-    return mistakes
-
-
-def _within(folder: str, place: str) -> bool:
-    try:
-        return Path(folder).resolve().is_relative_to(Path(place).resolve())
-    except (OSError, ValueError):
-        # A path that no system can have is no good place either.
-        return True
-
-
-def _language_findings(policy: Policy) -> list[Finding]:
-    found = []
-    for line in policy.lines.values():
-        for language in line.languages:
-            try:
-                Locale.parse(language, sep="-")
-            except (ValueError, UnknownLocaleError):
-                place, text = f"lines.{line.id}.languages", f"{language!r} is no BCP 47 language"
-                found.append(refuse("INF-03", place, text, "write for example en, sv or de"))
-    return found
 
 
 def _content(path: Path) -> bytes:

@@ -19,6 +19,7 @@ from gdprcall.checkpoints import Checkpoints, tell
 from gdprcall.config import Config
 from gdprcall.consent.dialogue import Event, PartyJoined, Withdrawn
 from gdprcall.errors import GdprcallError, PeerError
+from gdprcall.follower import Follower, Ground
 from gdprcall.fronts import Fronts
 from gdprcall.intake import SWEEP_SECONDS, Intake
 from gdprcall.log import get_logger
@@ -26,7 +27,7 @@ from gdprcall.operations import Context
 from gdprcall.policy.model import Controller
 from gdprcall.reception import House, Reception
 from gdprcall.systemd import notify, watchdog_seconds
-from gdprcall.terms import holding, note_recipients
+from gdprcall.terms import holding, note_terms
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.work import Work
@@ -51,19 +52,20 @@ class Daemon:
         self._reloading = asyncio.Lock()
         self._log = get_logger()
         self._started = time.monotonic()
-        places = settings.asterisk
-        secret = settings.secret("ami-password").decode()
+        places, secret = settings.asterisk, settings.secret("ami-password").decode()
         self._ami = Ami(
             places.ami_host, places.ami_port, places.ami_user, secret, on_event=self._ami_event, on_up=self._ami_up
         )
         self._calls = Calls(self._ami, self._unattended_withdrawal)
+        self._follower = Follower(vault, Ground(places.spool, settings.memory, settings.progressive), self._recipients)
         known = (self._spool.files, self._recipients, self, self._live_recordings, self._sole_controller)
-        self._intake = Intake(Work(vault, *known, quarantine_days=settings.quarantine_days))
+        days, following = settings.quarantine_days, self._follower
+        self._intake = Intake(Work(vault, *known, quarantine_days=days, follow=following.follow, leave=following.leave))
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
         self._note(Kind.DAEMON_STARTED, {"version": __version__})
-        await asyncio.to_thread(note_recipients, self._vault, self._settings)
+        await asyncio.to_thread(note_terms, self._vault, self._settings)
         await self._finish_erasures()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -90,7 +92,7 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
         context = Context(self._vault, self._settings, self.live, alarm=tell, now=lambda: self._settings)
         parts = [self._watch_spool(), self._intake.run(), self._look_after(), self._tell_systemd()]
-        parts += [Checkpoints(self._vault, self._settings).run()]
+        parts += [self._follower.run(), Checkpoints(self._vault, self._settings).run()]
         parts += [self._ami.run(), *self._fronts.parts(), serve_api(context, self._settings.socket)]
         for part in parts:
             tasks.create_task(part)
@@ -116,6 +118,7 @@ class Daemon:
             "asking": self._reception.asking,
             "recording": len(self._calls) - self._reception.asking,
             "waiting_files": self._intake.waiting,
+            "sealing_in_call": self._follower.count,
             "last_seal_ms": self._intake.last_seal_ms,
             "last_sweep_ms": self._intake.last_sweep_ms,
             "tasks": len(asyncio.all_tasks(self._loop)),
@@ -275,14 +278,14 @@ class Daemon:
             try:
                 settings = config.load(self._settings.path)
                 terms = holding(settings)
-                await asyncio.to_thread(note_recipients, self._vault, settings)
+                await asyncio.to_thread(note_terms, self._vault, settings)
             except GdprcallError as error:
                 # A policy that cannot be read permits nothing; the old one is not fallen back to.
                 self._reception.terms = None
                 self._log.error("reload_refused", hint=error.hint)
             else:
-                # Places, links and reserves are those of the start.
-                self._settings, self._reception.terms = replace(self._settings, policy=settings.policy), terms
+                self._settings = replace(self._settings, policy=settings.policy, access=settings.access)  # places stay
+                self._reception.terms = terms
                 self._log.info("reloaded")
 
     async def _drain(self) -> None:

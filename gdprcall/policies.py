@@ -49,6 +49,8 @@ def controller(id_: str, section: schema.Controller) -> Controller:
         notice_url=section.notice_url,
         recipients=tuple(section.recipients),
         retention_days=section.retention_days,
+        proof_days=section.proof_days,
+        refusal_days=section.refusal_days,
         address=section.address,
         officer=section.officer,
         authority=section.authority,

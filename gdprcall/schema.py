@@ -24,6 +24,7 @@ LOOPBACK = r"127(\.([1-9]?\d|1\d\d|2[0-4]\d|25[0-5])){3}|\[::1\]"
 PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
 Port = Annotated[int, Field(ge=1, le=65535)]
 Days = Annotated[int, Field(ge=1, le=3653)]
+Name = Annotated[str, Field(max_length=256)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Place = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[^\x00]+$")]
 Words = Annotated[str, Field(max_length=500)]
@@ -55,6 +56,14 @@ class Vault(Section):
     socket: Place = "/run/gdprcall/api.sock"
     reserve_mib: Annotated[int, Field(ge=1, le=1 << 20)] = 64
     quarantine_days: Days = 7
+    location: Annotated[str, Field(max_length=200)] = ""
+
+
+class Sealing(Section):
+    """Whether a recording is sealed while its call goes on, and where in memory the keys of running calls are."""
+
+    progressive: bool = True
+    memory: Annotated[str, Field(pattern=r"^/.", max_length=4096)] = "/run/gdprcall/sealing"
 
 
 class Secrets(Section):
@@ -135,6 +144,8 @@ class Controller(Section):
     disclosed_to: Annotated[list[Text], Field(max_length=100)] = []
     transfers: Annotated[list[Text], Field(max_length=100)] = []
     pseudonym_key: Secret = ""
+    proof_days: Days = 1096
+    refusal_days: Annotated[int, Field(ge=1, le=366)] = 30
 
 
 class Line(Section):
@@ -182,14 +193,25 @@ class Line(Section):
     profiles: Annotated[list[Text], Field(max_length=20)] = []
 
 
+class Access(Section):
+    """The role of a user or of a group of this host."""
+
+    user: Name = ""
+    group: Name = ""
+    role: Literal["operator", "officer", "reviewer", "auditor"]
+    controller: Id | None = None
+
+
 class File(Section):
     """The whole file."""
 
     asterisk: Asterisk = Asterisk()
     vault: Vault = Vault()
+    sealing: Sealing = Sealing()
     secrets: Secrets = Secrets()
     audit: Audit = Audit()
     backup: Backup = Backup()
+    access: Annotated[list[Access], Field(max_length=200)] = []
     controllers: dict[Id, Controller] = {}
     lines: dict[Id, Line] = {}
 
@@ -212,6 +234,8 @@ def mistake(detail: ErrorDetails) -> tuple[str, str, str]:
         return place, text, "for example 127.0.0.1:4573"
     if last == "checkpoint_folder":
         return place, "must be a whole path", "for example /var/lib/gdprcall-checkpoints"
+    if last == "memory":
+        return place, "must be a whole path in memory", "for example /run/gdprcall/sealing"
     if last == "[key]":
         return place, "a name has small letters, digits and _, and begins with a letter", "rename it"
     # The value itself is left out: it may be a secret in the wrong place.
@@ -222,9 +246,11 @@ def _names(location: tuple[int | str, ...]) -> list[str]:
     sections: Mapping[str, type[BaseModel]] = {
         "asterisk": Asterisk,
         "vault": Vault,
+        "sealing": Sealing,
         "secrets": Secrets,
         "audit": Audit,
         "backup": Backup,
+        "access": Access,
         "controllers": Controller,
         "lines": Line,
     }

@@ -201,7 +201,7 @@ def test_what_does_not_fit_is_refused_by_name_and_the_others_are_taken(vault: Va
     ]:
         assert refusal(vault, one) == problem
     assert "not for the recipients" in refusal(vault, first, Order("acme", (hybrid, hybrid), "x"))
-    assert refusal(vault, first, Order("beta", NEW.recipients, "x")) == "it is no recording of this controller"
+    assert refusal(vault, first, Order("beta", NEW.recipients, "x")) == "there is no such header any more"
     done = rewrapping.rewrap(vault.stores, [one_only, *wanted[1:]], ORDER)
     assert (done.taken, len(done.refused)) == (4, 1)
     vault.close()
@@ -390,7 +390,7 @@ def test_a_staged_header_is_destroyed_with_its_recording(tmp_path: Path, vault: 
     assert not any(needle in on_disk(tmp_path) for needle in wrapped(staged.header))
 
 
-def test_fcl_what_the_ledger_does_not_take_is_not_swapped(vault: Vault) -> None:
+def test_fcl_06_what_the_ledger_does_not_take_is_not_swapped(vault: Vault) -> None:
     before = list(vault.keys.held())
     wanted = new_headers(vault)
     vault.ledger.distrust("a test says so")
@@ -402,7 +402,7 @@ def test_fcl_what_the_ledger_does_not_take_is_not_swapped(vault: Vault) -> None:
     vault.close()
 
 
-def test_fcl_a_program_that_reads_keys_db_is_named_and_the_rest_is_done_next_time(
+def test_rgt_08_a_program_that_reads_keys_db_is_named_and_the_rest_is_done_next_time(
     tmp_path: Path, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keys_module, "CHECKPOINT_TRIES", 1)

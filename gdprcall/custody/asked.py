@@ -4,6 +4,7 @@ It prints nothing and opens nothing.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from gdprcall.config import Config
@@ -17,10 +18,11 @@ Asked = Callable[[Vault, Config, Params, str], object]
 Kind = TypeVar("Kind")
 
 
-def list_(vault: Vault, config: Config, _params: Params, _actor: str) -> object:
-    """Return every configured recipient, its role, and what it proved."""
+def list_(vault: Vault, config: Config, params: Params, _actor: str) -> object:
+    """Return every configured recipient, or those of one controller, its role, and what it proved."""
     vault.catch_up()
-    return [one.as_json() for one in recipients.standing(config.policy, vault.index.recipients())]
+    found = recipients.standing(config.policy, vault.index.recipients())
+    return [one.as_json() for one in found if params.get("controller") in {None, one.controller}]
 
 
 def challenge(vault: Vault, config: Config, params: Params, _actor: str) -> object:
@@ -77,6 +79,21 @@ OPERATIONS: Mapping[str, Asked] = {
     "keys/take": take,
 }
 CHANGING = frozenset(OPERATIONS) - {"keys/list", "keys/headers"}
+
+
+def of_controller(config: Config, params: Params, controller: str | None) -> Params:
+    """Return what is asked by who answers for one controller, None for all: about its own keys alone.
+
+    Raises NotFound for another one, as for one that never was.
+    """
+    if controller is None:
+        return params
+    own = {id_: one for id_, one in config.policy.controllers.items() if id_ == controller}
+    head = params.get("head")
+    for name in (params.get("controller"), head.get("controller") if isinstance(head, Mapping) else None):
+        if isinstance(name, str):
+            recipients.named(replace(config.policy, controllers=own), name)
+    return {"controller": controller, **params}
 
 
 def _purpose(params: Params) -> Purpose:

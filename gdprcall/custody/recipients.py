@@ -152,9 +152,10 @@ def rotate(
     _parsed(to)
     if tuple(to) == known.recipients:
         raise Refused(f"these are the recipients of {controller} already", "see: gdprcall keys list")
+    # First, so that nobody hears of a key that he does not hold whether it is somebody's.
+    require_enrolled(vault, controller, to)
     if any(set(to) & set(other.recipients) for other in policy.controllers.values() if other.id != controller):
         raise Refused("one of them is a recipient of another controller", "each controller has identities of its own")
-    require_enrolled(vault, controller, to)
     told = {"from": [fingerprint(one) for one in known.recipients], "to": [fingerprint(one) for one in to]}
     if not dry_run:
         note_changes(vault, policy)  # whoever they were until now can then open what their headers travel with

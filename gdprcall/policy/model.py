@@ -168,6 +168,8 @@ class Controller:
     disclosed_to: tuple[str, ...] = ()
     transfers: tuple[str, ...] = ()
     pseudonym_key: str = ""
+    proof_days: int = 1096
+    refusal_days: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +256,10 @@ class Policy:
         It covers every field, those that are not written too: a program that knows a new field hashes anew.
         """
         return _sha256(self.controller_of(line), line)
+
+    def canonical(self, line: Line) -> str:
+        """Return the one text of a line and its controller that ``sha256`` is the hash of."""
+        return canonical(self.controller_of(line), line)
 
 
 @lru_cache(maxsize=1024)  # asked at every call, of the same few lines

@@ -16,6 +16,7 @@ from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.vault.stores import Stores
 
 AT_ONCE = 500
+GONE = "there is no such header any more"
 """How many are replaced together: sealing and erasing have their turn between two such groups."""
 
 SHAPES = {age.X25519Recipient: ("X25519", 43), age.HybridRecipient: ("mlkem768x25519", 1494)}
@@ -145,7 +146,7 @@ def _weighed(
             old = data if data and one.kind is Slot.HEADER else header_of(data or b"")
             problem = _problem(stores, one, order, data, old)
         except age.HeaderError:
-            old, problem = b"", "its header is damaged" if data else "there is no such header any more"
+            old, problem = b"", "its header is damaged" if data else GONE
         if problem:
             done.refused.append((one.name, problem))
         elif old == one.header:
@@ -158,7 +159,7 @@ def _problem(stores: Stores, one: Rewrap, order: Order, data: bytes | None, old:
     """Return why a new header is not taken, or nothing; raises HeaderError for a damaged old one."""
     claim = stores.index.claim(one.recording)
     if claim is None or claim[0] != order.controller:
-        return "it is no recording of this controller"
+        return GONE  # another's is not there, like one that never was
     if not claim[1]:
         return "the recording was withdrawn or erased"
     if one.kind is Slot.HEADER:

@@ -50,6 +50,17 @@ class Stores:
                 held.enter_context(self._locks[place])
             yield
 
+    @contextmanager
+    def holding_now(self, recording: str) -> Iterator[bool]:
+        """The same for one recording, without waiting: whether nobody else has it."""
+        lock = self._locks[hash(recording) % STRIPES]
+        got = lock.acquire(blocking=False)
+        try:
+            yield got
+        finally:
+            if got:
+                lock.release()
+
     def catch_up(self) -> None:
         """Bring the index to the end of the ledger; raises VaultError."""
         # Two threads may do this at once: the index takes each entry once, whoever brings it.
@@ -69,7 +80,11 @@ class Stores:
         row = self.index.recording(id_)
         if row is not None:
             return row
-        if any(entry.kind in SEALS | {Kind.DECISION} for entry in self.ledger.entries(recording=id_)):
+        entries = list(self.ledger.entries(recording=id_))
+        told = [entry.body for entry in entries if entry.kind is Kind.DECISION]
+        if told and not any(told) and any(entry.kind is Kind.ERASED for entry in entries):
+            raise NotFound(f"recording {id_} was erased, and its consent need no longer be proven", "nothing is left")
+        if any(entry.kind in SEALS | {Kind.DECISION} for entry in entries):
             hint = "stop gdprcall and remove index.db: it is made anew from the ledger"
             raise VaultError("the index has lost a recording that the ledger knows", hint)
         raise NotFound(f"there is no recording {id_}", "see: gdprcall recordings list")
