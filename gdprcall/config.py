@@ -7,21 +7,56 @@ import os
 import re
 import stat
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
 from pydantic import ValidationError
 
-from gdprcall import age, schema
+from gdprcall import age, profiles, schema, terms
 from gdprcall.errors import ConfigError
 from gdprcall.policy import rules
-from gdprcall.policy.model import Basis, Controller, Keys, Line, Policy
+from gdprcall.policy.finding import Finding, refuse
+from gdprcall.policy.model import Policy
+from gdprcall.policy.page import page
 from gdprcall.prompts.texts import LANGUAGES, PURPOSES
 
 DEFAULT_PATH = Path("/etc/gdprcall/gdprcall.toml")
 IDENTITY_MARK = b"AGE-SECRET-KEY-"
 LARGEST_SECRET = 4096
+# Whose requirement a key is, for values that are not even of its kind.
+WRITTEN = {
+    "basis": "BAS-01",
+    "purpose": "BAS-02",
+    "law": "BAS-05",
+    "member_state": "BAS-05",
+    "min_retention_days": "BAS-05",
+    "assessment": "BAS-08",
+    "override": "BAS-08",
+    "country": "BAS-09",
+    "regime": "BAS-09",
+    "sample_rate": "BAS-10",
+    "accept": "CON-05",
+    "refuse": "CON-05",
+    "on_refuse": "CON-05",
+    "withdraw": "CON-07",
+    "art9_condition": "CON-11",
+    "operator": "DOC-03",
+    "contract": "DOC-03",
+    "name": "INF-01",
+    "contact": "INF-01",
+    "notice_url": "INF-01",
+    "more": "INF-02",
+    "languages": "INF-03",
+    "object": "INF-04",
+    "source": "INF-06",
+    "agents": "PTY-01",
+    "retention_days": "RET-01",
+    "recipients": "SEC-01",
+    "pseudonym_key": "SEC-03",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +84,7 @@ class Config:
     socket: Path
     secrets: Path
     policy: Policy
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Finding, ...] = ()
     checkpoint_folder: Path | None = None
     checkpoint_command: tuple[str, ...] = ()
     key_days: int = 14
@@ -80,38 +115,58 @@ class Config:
 
     def pseudonym_key(self, controller: str) -> bytes:
         """Return the key under which a controller's callers are pseudonymised; raises ConfigError."""
-        name = f"pseudonym-key-{controller}"
+        known = self.policy.controllers.get(controller)
+        name = (known and known.pseudonym_key) or f"pseudonym-key-{controller}"
         key = self.secret(name)
         if len(key) < 32:
             raise ConfigError(f"the secret {name} is shorter than 32 characters", "write it with: openssl rand -hex 32")
         return key
 
 
+class Mistaken(ConfigError):
+    """A configuration with mistakes; the message is a page of them, by controller and line."""
+
+    def __init__(self, path: Path, findings: list[Finding], data: Mapping[str, object]) -> None:
+        count = f"{len(findings)} mistakes" if len(findings) > 1 else "1 mistake"
+        message = f"{path} has {count}:\n{page(findings, _owners(data))}"
+        super().__init__(message, "mend them and run: gdprcall check")
+        self.findings = findings
+
+
 def load(path: Path) -> Config:
     """Return the configuration at ``path``; raises ConfigError that names every mistake with its place and mend."""
     data = _toml(path)
-    mistakes = _identities_in(path)
+    found = _identities_in(path)
     try:
         file = schema.File.model_validate(data)
     except ValidationError as error:
-        mistakes += [schema.mistake(detail) for detail in error.errors()]
-        raise _refused(path, mistakes) from None
-    policy = _policy(file)
-    mistakes += [*_recipient_mistakes(policy), *_audit_mistakes(file)]
-    found = [*rules.check(policy, LANGUAGES, PURPOSES), *_language_findings(policy)]
-    mistakes += [
-        f"{finding.place}: {finding.text} [{finding.rule}]; {finding.mend}" for finding in found if finding.refuses
-    ]
+        found += [_written(*schema.mistake(detail)) for detail in error.errors()]
+        raise Mistaken(path, found, data) from None
+    policy = terms.policy(file, profiles.installed())
+    today = datetime.now(UTC).date().isoformat()
+    found += [*_recipient_mistakes(policy), *_audit_mistakes(file)]
+    found += [*rules.check(policy, LANGUAGES, PURPOSES, today=today), *_language_findings(policy)]
+    mistakes = [finding for finding in found if finding.refuses]
     if mistakes:
-        raise _refused(path, mistakes)
-    warnings = tuple(f"{finding.place}: {finding.text} [{finding.rule}]" for finding in found if not finding.refuses)
-    vault, socket, secrets = Path(file.vault.folder), Path(file.vault.socket), Path(file.secrets.folder)
-    drop = Path(file.audit.checkpoint_folder) if file.audit.checkpoint_folder else None
-    command = tuple(file.audit.checkpoint_command)
-    days, tombstones = file.backup.key_days, Path(file.backup.tombstones) if file.backup.tombstones else None
-    places = _places(file.asterisk)
-    tell = tuple(file.backup.tombstone_command)
-    return Config(path, places, vault, socket, secrets, policy, warnings, drop, command, days, tombstones, tell)
+        raise Mistaken(path, mistakes, data)
+    return _config(path, file, policy, tuple(found))
+
+
+def _config(path: Path, file: schema.File, policy: Policy, warnings: tuple[Finding, ...]) -> Config:
+    return Config(
+        path=path,
+        asterisk=_places(file.asterisk),
+        vault=Path(file.vault.folder),
+        socket=Path(file.vault.socket),
+        secrets=Path(file.secrets.folder),
+        policy=policy,
+        warnings=warnings,
+        checkpoint_folder=Path(file.audit.checkpoint_folder) if file.audit.checkpoint_folder else None,
+        checkpoint_command=tuple(file.audit.checkpoint_command),
+        key_days=file.backup.key_days,
+        tombstones=Path(file.backup.tombstones) if file.backup.tombstones else None,
+        tombstone_command=tuple(file.backup.tombstone_command),
+    )
 
 
 def _places(asterisk: schema.Asterisk) -> AsteriskPlaces:
@@ -147,37 +202,24 @@ def _toml(path: Path) -> dict[str, object]:
         raise ConfigError(f"{path} is no TOML: {error}", "mend that place and run: gdprcall check") from error
 
 
-def _refused(path: Path, mistakes: list[str]) -> ConfigError:
-    count = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "1 mistake"
-    return ConfigError(
-        f"{path} has {count}:\n" + "\n".join(f"  {m}" for m in mistakes), "mend them and run: gdprcall check"
-    )
+def _written(place: str, text: str, mend: str) -> Finding:
+    """Return what was written wrongly, with the requirement that the place has, if it has one."""
+    parts = place.split(".")
+    key = parts[2].split("[")[0] if len(parts) > 2 and parts[0] in {"controllers", "lines"} else ""
+    return refuse(WRITTEN.get(key, ""), place, text, mend)
 
 
-def _policy(file: schema.File) -> Policy:
-    controllers = {
-        id_: Controller(id_, c.name, c.contact, c.country, c.notice_url, tuple(c.recipients), c.retention_days)
-        for id_, c in file.controllers.items()
-    }
-    return Policy(controllers, {id_: _line(id_, line, file) for id_, line in file.lines.items()})
+def _owners(data: Mapping[str, object]) -> dict[str, str]:
+    """Return the controller of each line as far as it can be read out of a file that may hold anything."""
+    lines = data.get("lines")
+    tables = lines.items() if isinstance(lines, dict) else ()
+    named = {str(id_): table.get("controller") for id_, table in tables if isinstance(table, dict)}
+    known = data.get("controllers")
+    known = known if isinstance(known, dict) else {}
+    return {id_: name for id_, name in named.items() if isinstance(name, str) and name in known}
 
 
-def _line(id_: str, line: schema.Line, file: schema.File) -> Line:
-    controller = file.controllers.get(line.controller)
-    return Line(
-        id=id_,
-        controller=line.controller,
-        purpose=line.purpose,
-        basis=Basis(line.basis) if line.basis in set(Basis) else line.basis,  # type: ignore[arg-type]  # rules refuses it
-        languages=tuple(line.languages),
-        retention_days=line.retention_days or (controller.retention_days if controller else 30),
-        keys=Keys(line.accept, line.refuse, line.withdraw),
-        attempts=line.attempts,
-        timeout_ms=line.timeout_seconds * 1000,
-    )
-
-
-def _recipient_mistakes(policy: Policy) -> list[str]:
+def _recipient_mistakes(policy: Policy) -> list[Finding]:
     mistakes = []
     for controller in policy.controllers.values():
         where, parsed = f"controllers.{controller.id}.recipients", []
@@ -185,27 +227,39 @@ def _recipient_mistakes(policy: Policy) -> list[str]:
             try:
                 parsed.append(age.parse_recipient(recipient))
             except age.BadRecipient as error:
-                mistakes.append(f"{where}[{place}]: {error}; make a pair with: gdprcall keys new")
+                mistakes.append(
+                    refuse("SEC-01", f"{where}[{place}]", str(error), "make a pair with: gdprcall keys new")
+                )
         try:
             age.check_mix(parsed)
         except age.BadRecipient as error:
-            mistakes.append(f"{where}: {error}; make all of them with or without: gdprcall keys new --post-quantum")
+            mend = "make all of them with or without: gdprcall keys new --post-quantum"
+            mistakes.append(refuse("SEC-01", where, str(error), mend))
     return mistakes
 
 
-def _audit_mistakes(file: schema.File) -> list[str]:
+def _audit_mistakes(file: schema.File) -> list[Finding]:
     drop, command = file.audit.checkpoint_folder, file.audit.checkpoint_command
     mistakes = [
-        f"audit.checkpoint_folder: lies in {place}; name a folder that leaves this host"
+        refuse("BAS-11", "audit.checkpoint_folder", f"lies in {place}", "name a folder that leaves this host")
         for place in (file.vault.folder, file.secrets.folder, file.asterisk.spool)
-        if drop and Path(drop).resolve().is_relative_to(Path(place).resolve())
+        if drop and _within(drop, place)
     ]
     if command and not Path(command[0]).is_absolute():
-        mistakes.append("audit.checkpoint_command: the program has no whole path; for example /usr/local/bin/send")
+        text = "the program has no whole path"
+        mistakes.append(refuse("BAS-11", "audit.checkpoint_command", text, "for example /usr/local/bin/send"))
     return mistakes
 
 
-def _language_findings(policy: Policy) -> list[rules.Finding]:
+def _within(folder: str, place: str) -> bool:
+    try:
+        return Path(folder).resolve().is_relative_to(Path(place).resolve())
+    except (OSError, ValueError):
+        # A path that no system can have is no good place either.
+        return True
+
+
+def _language_findings(policy: Policy) -> list[Finding]:
     found = []
     for line in policy.lines.values():
         for language in line.languages:
@@ -213,7 +267,7 @@ def _language_findings(policy: Policy) -> list[rules.Finding]:
                 Locale.parse(language, sep="-")
             except (ValueError, UnknownLocaleError):
                 place, text = f"lines.{line.id}.languages", f"{language!r} is no BCP 47 language"
-                found.append(rules.Finding("INF-03", place, "refuse", text, "write for example en, sv or de"))
+                found.append(refuse("INF-03", place, text, "write for example en, sv or de"))
     return found
 
 
@@ -227,10 +281,11 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _identities_in(path: Path) -> list[str]:
+def _identities_in(path: Path) -> list[Finding]:
     try:
         found = IDENTITY_MARK in path.read_bytes().upper()
     except OSError:
         return []
+    text = "holds an age identity (a private key)"
     mend = "move it to the controller's own machine; only the recipient age1… belongs here"
-    return [f"{path.name}: holds an age identity (a private key); {mend}"] if found else []
+    return [refuse("SEC-01", path.name, text, mend)] if found else []

@@ -3,6 +3,7 @@
 It reads no file and knows no meaning; config.py gives the values theirs.
 """
 
+import datetime
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Annotated, Literal
@@ -24,6 +25,10 @@ PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
 Port = Annotated[int, Field(ge=1, le=65535)]
 Days = Annotated[int, Field(ge=1, le=3653)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
+Words = Annotated[str, Field(max_length=500)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+Secret = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9_.-]{0,79})?$")]
 
 
 class Asterisk(Section):
@@ -70,19 +75,63 @@ class Backup(Section):
     tombstone_command: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=32)] = []
 
 
+class Contract(Section):
+    """The processor's contract with a controller (Art. 28(3))."""
+
+    reference: Text
+    date: datetime.date
+    sha256: Sha256
+    clauses: Annotated[list[Literal["a", "b", "c", "d", "e", "f", "g", "h"]], Field(max_length=8)]
+
+
+class Assessment(Section):
+    """The weighing of a legitimate interest (Art. 6(1)(f))."""
+
+    id: Text
+    date: datetime.date
+    sha256: Sha256
+    review_by: datetime.date
+
+
+class Override(Section):
+    """Written advice that consent is not needed in these countries."""
+
+    reference: Text
+    sha256: Sha256
+    countries: Annotated[list[Country], Field(min_length=1, max_length=40)]
+
+
+class Agents(Section):
+    """Why agents are recorded, and what they were told."""
+
+    basis: Literal["legitimate_interest", "employment_contract", "legal_obligation", "works_agreement", "consent"]
+    notice: Words = ""
+    acknowledged_on: datetime.date | None = None
+
+
 class Controller(Section):
     """A company that has calls recorded."""
 
     name: Text
     contact: Text
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    country: Country
     notice_url: Text
     recipients: Annotated[list[str], Field(min_length=1)]
     retention_days: Days = 30
+    address: Words = ""
+    officer: Words = ""
+    authority: Words = ""
+    regime: Literal["EU_GDPR", "UK_GDPR"] | None = None
+    operator: Literal["controller", "processor"] = "controller"
+    contract: Contract | None = None
+    public_authority: bool = False
+    disclosed_to: Annotated[list[Text], Field(max_length=100)] = []
+    transfers: Annotated[list[Text], Field(max_length=100)] = []
+    pseudonym_key: Secret = ""
 
 
 class Line(Section):
-    """What callers of a line are asked."""
+    """What callers of a line are asked or told, and why."""
 
     controller: Text
     purpose: Text
@@ -91,9 +140,39 @@ class Line(Section):
     accept: Digit = "1"
     refuse: Digit = "2"
     withdraw: Text = "*9"
+    object: Digit | Literal[""] = "9"
+    more: Digit | Literal[""] | None = None
+    pause: Annotated[str, Field(pattern=r"^[0-9*#]{0,4}$")] = ""
     attempts: Annotated[int, Field(ge=1, le=5)] = 2
     timeout_seconds: Annotated[int, Field(ge=1, le=60)] = 5
     retention_days: Days | None = None
+    version: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    approved_by: Words = ""
+    direction: Literal["inbound", "outbound"] = "inbound"
+    must: bool = False
+    on_refuse: Literal["same_service", "route", "hang_up"] | None = None
+    min_retention_days: Annotated[int, Field(ge=0, le=3653)] = 0
+    retention_reason: Words = ""
+    full_notice_url: Words = ""
+    law: Words = ""
+    member_state: Annotated[str, Field(pattern=r"^([A-Z]{2})?$")] = ""
+    interest: Words = ""
+    assessment: Assessment | None = None
+    override: Override | None = None
+    no_other_proof_reason: Words = ""
+    autostart: bool = False
+    emergency: bool = False
+    emergency_reason: Words = ""
+    notice_deferred: bool = False
+    sample_rate: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 1.0
+    art9: bool = False
+    art9_condition: Literal["", "a", "b", "c", "d", "e", "f", "g", "h", "i", "j"] = ""
+    art9_content: Words = ""
+    minors: bool = False
+    source: Words = ""
+    charged: bool = False
+    agents: Agents | None = None
+    profiles: Annotated[list[Text], Field(max_length=20)] = []
 
 
 class File(Section):
@@ -108,26 +187,26 @@ class File(Section):
     lines: dict[Id, Line] = {}
 
 
-def mistake(detail: ErrorDetails) -> str:
+def mistake(detail: ErrorDetails) -> tuple[str, str, str]:
     """Return one mistake in words: its place, what is wrong, and the mend."""
     place = ".".join(str(part) for part in detail["loc"] if part != "[key]")
+    last = detail["loc"][-1] if detail["loc"] else ""
     if detail["type"] == "extra_forbidden":
-        near = get_close_matches(str(detail["loc"][-1]), _names(detail["loc"]), 1)
-        return f"{place}: unknown key" + (f"; did you mean {near[0]}?" if near else "; remove it")
+        near = get_close_matches(str(last), _names(detail["loc"]), 1)
+        return place, "unknown key", f"did you mean {near[0]}?" if near else "remove it"
     if detail["type"] == "missing":
-        return f"{place}: is missing; add it"
-    if detail["loc"][-1] == "ari_url":
-        return f"{place}: must be http on this host, or https; for example http://127.0.0.1:8088/ari"
-    if detail["loc"][-1] == "agi_listen":
-        return (
-            f"{place}: must be a loopback address and a port, since AGI knows no password; for example 127.0.0.1:4573"
-        )
-    if detail["loc"][-1] == "checkpoint_folder":
-        return f"{place}: must be a whole path; for example /var/lib/gdprcall-checkpoints"
-    if detail["loc"][-1] == "[key]":
-        return f"{place}: a name has small letters, digits and _, and begins with a letter; rename it"
+        return place, "is missing", "add it"
+    if last == "ari_url":
+        return place, "must be http on this host, or https", "for example http://127.0.0.1:8088/ari"
+    if last == "agi_listen":
+        text = "must be a loopback address and a port, since AGI knows no password"
+        return place, text, "for example 127.0.0.1:4573"
+    if last == "checkpoint_folder":
+        return place, "must be a whole path", "for example /var/lib/gdprcall-checkpoints"
+    if last == "[key]":
+        return place, "a name has small letters, digits and _, and begins with a letter", "rename it"
     # The value itself is left out: it may be a secret in the wrong place.
-    return f"{place}: {detail['msg'][0].lower()}{detail['msg'][1:]}; correct it"
+    return place, f"{detail['msg'][0].lower()}{detail['msg'][1:]}", "correct it"
 
 
 def _names(location: tuple[int | str, ...]) -> list[str]:
@@ -140,5 +219,13 @@ def _names(location: tuple[int | str, ...]) -> list[str]:
         "controllers": Controller,
         "lines": Line,
     }
+    within: Mapping[str, type[BaseModel]] = {
+        "contract": Contract,
+        "assessment": Assessment,
+        "override": Override,
+        "agents": Agents,
+    }
     section = sections.get(str(location[0])) if len(location) > 1 else None
+    if len(location) > 3:
+        section = within.get(str(location[2]), section)
     return list(section.model_fields) if section else list(File.model_fields)

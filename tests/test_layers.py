@@ -31,7 +31,9 @@ LAYERS: dict[str, set[str]] = {
     "checkpoints": {"auditing", "config", "errors", "log", "vault"},
     "prompts": {"errors", "policy"},
     "schema": set(),
-    "config": {"age", "errors", "policy", "prompts", "schema"},
+    "terms": {"policy", "schema"},
+    "profiles": {"errors", "policy"},
+    "config": {"age", "errors", "policy", "profiles", "prompts", "schema", "terms"},
     "session": {"consent", "errors"},
     "simulate": {"consent", "errors", "policy", "session"},
     "calls": {"asterisk", "consent", "errors", "log"},
@@ -119,6 +121,7 @@ PURE_LIBRARY = {
     "json",
     "math",
     "re",
+    "textwrap",
     "typing",
 }
 REACHES_OUT = {"open", "print", "input", "exec", "eval", "breakpoint", "__import__"}

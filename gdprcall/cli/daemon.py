@@ -39,7 +39,7 @@ def check(state: Shared, json_: bool) -> None:
     if not policy.lines:
         click.echo("no lines: nothing is recorded")
     for warning in state.config.warnings:
-        click.echo(f"warning: {warning}")
+        click.echo(f"warning: {warning.place}: {warning.text} [{warning.rule}]")
     click.echo(f"{state.path} is in order")
 
 

@@ -6,9 +6,11 @@ Values only: no file is read here, nothing is looked up, and no default records 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import lru_cache
+
+from gdprcall.policy.profile import Profiles
 
 
 class Basis(StrEnum):
@@ -22,6 +24,21 @@ class Basis(StrEnum):
     LEGITIMATE_INTEREST = "legitimate_interest"
 
 
+OBJECTED_TO = frozenset({Basis.LEGITIMATE_INTEREST, Basis.PUBLIC_TASK})
+"""The bases that a caller may object to (Art. 21(1))."""
+
+
+class Purpose(StrEnum):
+    """What recordings are made for; a purpose that is not here is none (Art. 5(1)(b))."""
+
+    QUALITY = "quality"
+    TRAINING = "training"
+    DOCUMENTATION = "documentation"
+    CONTRACT_PROOF = "contract_proof"
+    REGULATED_SERVICE = "regulated_service"
+    EMERGENCY = "emergency"
+
+
 class Demand(StrEnum):
     """What the dialplan says of a line: it may be recorded, or it must not be served unrecorded."""
 
@@ -29,18 +46,106 @@ class Demand(StrEnum):
     MUST = "must"
 
 
+class Regime(StrEnum):
+    """Whose General Data Protection Regulation a controller is under."""
+
+    EU_GDPR = "EU_GDPR"
+    UK_GDPR = "UK_GDPR"
+
+
+class Role(StrEnum):
+    """What the operator of this installation is to a controller: itself, or a processor (Art. 4(7), 4(8))."""
+
+    CONTROLLER = "controller"
+    PROCESSOR = "processor"
+
+
+class Direction(StrEnum):
+    """Who called whom."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class OnRefuse(StrEnum):
+    """What a caller meets who says no."""
+
+    SAME_SERVICE = "same_service"
+    ROUTE = "route"
+    HANG_UP = "hang_up"
+
+
+class AgentBasis(StrEnum):
+    """On what basis the voices of agents are recorded; consent is one in name only, so it warns."""
+
+    LEGITIMATE_INTEREST = "legitimate_interest"
+    EMPLOYMENT_CONTRACT = "employment_contract"
+    LEGAL_OBLIGATION = "legal_obligation"
+    WORKS_AGREEMENT = "works_agreement"
+    CONSENT = "consent"
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The telephone keys of a line: one digit each, and the code that withdraws in mid-call."""
+    """The telephone keys of a line: one digit each, and the code that withdraws in mid-call; empty is none.
+
+    ``object`` says no where nobody was asked (Art. 21), ``more`` plays the full notice, ``pause`` is the agent's code
+    around a payment.
+    """
 
     accept: str = "1"
     refuse: str = "2"
     withdraw: str = "*9"
+    object: str = "9"
+    more: str = "0"
+    pause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """The processor's contract with a controller (Art. 28(3)): which, from when, the signed file, the clauses it has."""
+
+    reference: str
+    date: str
+    sha256: str
+    clauses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The written weighing of a legitimate interest: interest, necessity, balance (Art. 6(1)(f))."""
+
+    id: str
+    date: str
+    sha256: str
+    review_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Written legal advice that in these countries another basis than consent will do."""
+
+    reference: str
+    sha256: str
+    countries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Agents:
+    """On what basis agents are recorded, which notice they were given, and when they acknowledged it."""
+
+    basis: AgentBasis | None = None
+    notice: str = ""
+    acknowledged_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Controller:
-    """A client company in the sense of Art. 4(7), with the public keys its recordings are sealed to."""
+    """A client company in the sense of Art. 4(7), with the public keys its recordings are sealed to.
+
+    ``officer`` is the data-protection officer's contact; ``disclosed_to`` names who else gets recordings; the
+    pseudonym key is the name of a secret, ``pseudonym-key-<id>`` unless it says otherwise.
+    """
 
     id: str
     name: str
@@ -49,11 +154,24 @@ class Controller:
     notice_url: str
     recipients: tuple[str, ...]
     retention_days: int = 30
+    address: str = ""
+    officer: str = ""
+    authority: str = ""
+    regime: Regime = Regime.EU_GDPR
+    operator: Role = Role.CONTROLLER
+    contract: Contract | None = None
+    public_authority: bool = False
+    disclosed_to: tuple[str, ...] = ()
+    transfers: tuple[str, ...] = ()
+    pseudonym_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One purpose of one controller on one entrance of the PBX, with exactly one lawful basis (Art. 6)."""
+    """One purpose of one controller on one entrance of the PBX, with exactly one lawful basis (Art. 6).
+
+    What a basis needs beyond that has a field here; rules.py says which basis needs which.
+    """
 
     id: str
     controller: str
@@ -64,12 +182,54 @@ class Line:
     keys: Keys = Keys()
     attempts: int = 2
     timeout_ms: int = 5_000
+    version: int = 1
+    approved_by: str = ""
+    direction: Direction = Direction.INBOUND
+    must: bool = False
+    on_refuse: OnRefuse = OnRefuse.SAME_SERVICE
+    min_retention_days: int = 0
+    retention_reason: str = ""
+    full_notice_url: str = ""
+    # legal obligation and public task: which law, of which Member State (or "EU")
+    law: str = ""
+    member_state: str = ""
+    # legitimate interest
+    interest: str = ""
+    assessment: Assessment | None = None
+    override: Override | None = None
+    # contract: begun by the agent when the contract is made, never by the answer
+    no_other_proof_reason: str = ""
+    autostart: bool = False
+    # vital interest: why, and the notice may come later
+    emergency: bool = False
+    emergency_reason: str = ""
+    notice_deferred: bool = False
+    # which calls: a part of them, those with special categories of data (Art. 9), those of children
+    sample_rate: float = 1.0
+    art9: bool = False
+    art9_condition: str = ""
+    art9_content: str = ""
+    minors: bool = False
+    # outbound: where the number is from (Art. 14); and a call whose seconds the caller pays for
+    source: str = ""
+    charged: bool = False
+    agents: Agents = Agents()
+    profiles: tuple[str, ...] = ()
+
+    @property
+    def demand(self) -> Demand:
+        """What the dialplan is expected to say of this line."""
+        return Demand.MUST if self.must else Demand.MAY
 
     def language_for(self, wanted: str) -> str:
         """Return ``wanted`` (or its primary subtag) if the line speaks it, else the line's first language."""
         spoken = {language.lower(): language for language in self.languages}
         tag = wanted.replace("_", "-").lower()
         return spoken.get(tag) or spoken.get(tag.split("-")[0]) or self.languages[0]
+
+    def full_notice(self, controller: Controller) -> str:
+        """Return where the whole notice of Art. 13 is: the line's own, else its controller's."""
+        return self.full_notice_url or controller.notice_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +238,26 @@ class Policy:
 
     controllers: Mapping[str, Controller]
     lines: Mapping[str, Line]
+    profiles: Profiles = field(default_factory=Profiles)
 
     def controller_of(self, line: Line) -> Controller:
         """Return the controller of ``line``; the configuration has made sure that there is one."""
         return self.controllers[line.controller]
 
     def sha256(self, line: Line) -> str:
-        """Return the hash of the canonical form of a line and its controller, kept with each decision."""
+        """Return the hash of the canonical form of a line and its controller, kept with each decision.
+
+        It covers every field, those that are not written too: a program that knows a new field hashes anew.
+        """
         return _sha256(self.controller_of(line), line)
 
 
 @lru_cache(maxsize=1024)  # asked at every call, of the same few lines
 def _sha256(controller: Controller, line: Line) -> str:
+    return hashlib.sha256(canonical(controller, line).encode()).hexdigest()
+
+
+def canonical(controller: Controller, line: Line) -> str:
+    """Return the one text of a line and its controller that is hashed: JSON, sorted, without blanks, in ASCII."""
     form = {"controller": asdict(controller), "line": asdict(line)}
-    text = json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

@@ -1,0 +1,102 @@
+"""What callers hear and press: keys, slots, special data, and words that a notice must not have."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gdprcall.policy.asking import hedged
+from gdprcall.policy.model import Basis, Controller, Direction, Keys, Purpose
+from gdprcall.prompts import texts
+from tests.policies import ACME, LAWFUL, SUPPORT, found, of
+
+C, LI = Basis.CONSENT, Basis.LEGITIMATE_INTEREST
+SPECIAL = {"art9": True, "art9_condition": "a", "art9_content": "your health"}
+BROKEN: list[tuple[str, Basis, dict[str, Any], str, str]] = [
+    ("CON-05", C, {"keys": Keys(accept="2")}, "refuse", "refuse"),
+    ("INF-04", LI, {"keys": Keys(object="1")}, "object", "refuse"),
+    ("INF-02", C, {"keys": Keys(more="1")}, "more", "refuse"),
+    ("INF-02", C, {"keys": Keys(more="2")}, "more", "refuse"),
+    ("INF-02", LI, {"keys": Keys(more="9")}, "more", "refuse"),
+    ("INF-02", C, {"keys": Keys(more="")}, "more", "warn"),
+    ("CON-07", C, {"keys": Keys(withdraw="")}, "withdraw", "refuse"),
+    ("CON-07", C, {"keys": Keys(withdraw="*99")}, "withdraw", "refuse"),
+    ("CON-07", C, {"keys": Keys(withdraw="9A")}, "withdraw", "refuse"),
+    ("CON-07", C, {"keys": Keys(pause="*9")}, "pause", "refuse"),
+    ("CON-07", C, {"keys": Keys(pause="*91")}, "pause", "refuse"),
+    ("CON-07", C, {"keys": Keys(pause="*")}, "pause", "refuse"),
+    ("CON-10", C, {"minors": True}, "minors", "warn"),
+    ("CON-10", LI, {"minors": True}, "minors", "warn"),
+    ("CON-11", C, {"art9": True}, "art9_condition", "refuse"),
+    ("CON-11", LI, {"art9": True}, "art9_condition", "refuse"),
+    ("CON-11", C, SPECIAL | {"art9": False}, "art9", "refuse"),
+    ("CON-11", C, SPECIAL | {"art9_content": ""}, "art9_content", "refuse"),
+    ("CON-11", LI, SPECIAL, "art9_condition", "refuse"),
+    ("INF-01", LI, {"interest": "to settle\ncomplaints"}, "interest", "refuse"),
+    ("INF-05", C, {"notice_deferred": True}, "notice_deferred", "refuse"),
+    ("INF-05", LI, {"notice_deferred": True}, "notice_deferred", "refuse"),
+    ("INF-06", C, {"direction": Direction.OUTBOUND}, "source", "refuse"),
+    ("INF-06", LI, {"direction": Direction.OUTBOUND, "source": " "}, "source", "refuse"),
+    ("INF-08", C, {"charged": True}, "charged", "refuse"),
+    ("INF-08", LI, {"interest": "calls may be recorded for complaints"}, "interest", "refuse"),
+]
+
+
+@pytest.mark.parametrize(("rule", "basis", "changes", "field", "severity"), BROKEN)
+def test_each_rule_on_keys_and_words_is_named(
+    rule: str, basis: Basis, changes: dict[str, Any], field: str, severity: str
+) -> None:
+    assert (rule, f"lines.support.{field}", severity) in found(of(basis, **changes))
+    assert {name for name, _, _ in found(of(basis, **changes))} <= {rule, "INF-01"}
+
+
+def test_con_11_special_data_with_its_condition_is_lawful() -> None:
+    assert found(of(C, **SPECIAL)) == []
+    assert found(of(LI, art9=True, art9_condition="f")) == []
+
+
+def test_inf_04_an_objection_key_may_be_any_other_and_none_is_needed_where_nobody_objects() -> None:
+    assert found(of(LI, keys=Keys(object="2"))) == []
+    assert found(of(C, keys=Keys(object=""))) == []
+    assert found(of(C, keys=Keys(object="1"))) == []
+
+
+def test_inf_06_who_is_called_hears_where_the_number_is_from() -> None:
+    assert found(of(C, direction=Direction.OUTBOUND, source="the form that you sent us")) == []
+
+
+@pytest.mark.parametrize("field", ["name", "contact", "notice_url"])
+@pytest.mark.parametrize("text", [" ", "\t", "Acme\x07"])
+def test_inf_01_a_slot_that_cannot_be_spoken_is_refused(field: str, text: str) -> None:
+    broken = replace(ACME, **{field: text})
+    assert found(SUPPORT, controller=broken) == [("INF-01", f"controllers.acme.{field}", "refuse")]
+
+
+def test_inf_02_what_the_full_notice_lacks_is_told_once() -> None:
+    bare = Controller("acme", "Acme", "privacy@acme.example", "AT", "https://acme.example", ("age1",))
+    assert found(SUPPORT, controller=bare) == [("INF-02", "controllers.acme", "warn")]
+    assert found(SUPPORT, controller=replace(ACME, public_authority=True)) == [("INF-02", "controllers.acme", "warn")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "This call may be recorded.",
+        "Calls might be recorded for training",
+        "we may record",
+        "Das Gespräch kann zu Schulungszwecken aufgezeichnet werden.",
+        "Samtalet kan komma att spelas in.",
+        "Samtalet kan spelas in.",
+        "L'appel peut être enregistré.",
+        "La llamada puede ser grabada.",
+    ],
+)
+def test_inf_08_a_text_that_hedges_is_known_for_one(text: str) -> None:
+    assert hedged(text)
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("purpose", texts.PURPOSES)
+def test_inf_08_no_prompt_of_ours_hedges(language: str, purpose: str) -> None:
+    assert purpose in set(Purpose)
+    assert not hedged(texts.words(replace(LAWFUL[C], purpose=purpose), ACME, language).text)
