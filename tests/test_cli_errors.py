@@ -158,12 +158,13 @@ def programs(folder: Path) -> str:
 def test_prompts_are_built_once_and_then_found(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", programs(tmp_path / "bin"))
     assert json.loads(shell("prompts", "list", "--json")[1])[0]["fit"] is False
-    (built,) = json.loads(shell("prompts", "build", "--json")[1])
+    built, notice = json.loads(shell("prompts", "build", "--json")[1])
+    assert notice["kind"] == "notice"
     assert (built["line"], built["language"], built["new"]) == ("support", "en", True)
     status, out, _ = shell("prompts", "build")
     assert status == 0
     assert out.splitlines()[1].split("\t")[:3] == ["support", "en", "no"]
-    (listed,) = json.loads(shell("prompts", "list", "--json")[1])
+    listed, *_ = json.loads(shell("prompts", "list", "--json")[1])
     assert (listed["fit"], listed["sha256"]) == (True, built["sha256"])
 
 

@@ -29,7 +29,7 @@ LAYERS: dict[str, set[str]] = {
     "handout": {"errors", "vault"},
     "auditing": {"config", "errors", "handout", "vault"},
     "checkpoints": {"auditing", "config", "errors", "log", "vault"},
-    "prompts": {"errors", "policy"},
+    "prompts": {"errors", "policy", "times"},
     "schema": set(),
     "terms": {"policy", "schema"},
     "profiles": {"errors", "policy"},
@@ -94,7 +94,7 @@ LAYERS: dict[str, set[str]] = {
 LIBRARIES: dict[str, set[str]] = {
     "aiohttp": {"api", "asterisk.ari"},
     "asyncinotify": {"asterisk.spool"},
-    "babel": {"config", "prompts.texts"},
+    "babel": {"config", "prompts.slots"},
     "click": {"cli"},
     "cryptography": {"age", "vault.note"},
     "panoramisk": {"asterisk.amilink"},

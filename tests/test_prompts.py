@@ -11,7 +11,7 @@ import pytest
 
 from gdprcall.errors import ConfigError, GdprcallError
 from gdprcall.policy.model import Basis, Controller, Line, Policy
-from gdprcall.prompts import catalogue, synthesis, texts
+from gdprcall.prompts import catalogue, store, synthesis, texts
 
 ACME = Controller("acme", "Acme Telecom", "privacy@acme.example", "SE", "https://acme.example/calls", ("age1",))
 SUPPORT = Line("support", "acme", "quality", Basis.CONSENT, texts.LANGUAGES, 30)
@@ -99,7 +99,8 @@ def test_con_03_the_mandatory_part_is_as_long_as_its_words(tmp_path: Path) -> No
     assert prompt is not None
     said = texts.words(SUPPORT, ACME, "en")
     assert prompt.mandatory_ms == 200 * len(said.mandatory.split())
-    assert prompt.total_ms == prompt.mandatory_ms + catalogue.PAUSE_MS + 200 * len(said.keys.split())
+    pauses = 2 * store.PAUSE_MS  # before the keys, and before the key that tells more
+    assert prompt.total_ms == prompt.mandatory_ms + pauses + 200 * len(said.keys.split())
 
 
 def test_building_again_builds_nothing_new(tmp_path: Path) -> None:

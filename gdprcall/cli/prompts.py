@@ -50,7 +50,13 @@ def build(state: Shared, speed: int, json_: bool) -> None:
     config = state.config
     made = catalogue.build(config.policy, config.asterisk.sounds, config.prompts, EspeakNg(speed))
     rows = [
-        {"line": one.line, "language": one.language, "new": one.new, "seconds": one.prompt.total_ms / 1000}
+        {
+            "line": one.line,
+            "language": one.language,
+            "kind": one.kind,
+            "new": one.new,
+            "seconds": one.prompt.total_ms / 1000,
+        }
         | {"sha256": one.prompt.sha256}
         for one in made
     ]

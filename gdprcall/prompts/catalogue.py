@@ -1,50 +1,42 @@
-"""Which sound says a line's prompt in a language: built once, named by its content, and checked before each call.
+"""Which sound says what a line says in a language: built once, named by its content, and checked before each call.
 
 A sound that is missing, changed, or says something else than the policy of today is not played.
 """
 
-import hashlib
-import json
-import os
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from gdprcall.errors import GdprcallError
-from gdprcall.policy.model import Policy
+from gdprcall.policy.model import OBJECTED_TO, Line, Policy
 from gdprcall.prompts import texts
-from gdprcall.prompts.synthesis import Synthesiser, wav
+from gdprcall.prompts.store import Prompt, assemble, is_laid_out, keep, lay_out, manifests, sound_path
+from gdprcall.prompts.synthesis import Synthesiser
+from gdprcall.prompts.texts import Kind
+from gdprcall.times import Clock, now_ms
 
-FOLDER = "gdprcall"
+__all__ = ["Built", "Catalogue", "Kind", "Prompt", "build", "kinds_of", "sound_path"]
+
 CONFIRMATION = "withdrawn"
-PAUSE_MS = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """One built prompt; ``mandatory_ms`` of ``total_ms`` must be heard before an accept key counts."""
-
-    sha256: str
-    sha256_16k: str
-    language: str
-    text: str
-    engine: str
-    mandatory_ms: int
-    total_ms: int
-
-    @property
-    def media(self) -> str:
-        """How Asterisk is asked to play it."""
-        return f"sound:{FOLDER}/{self.sha256}"
+"""The name by which the dialplan plays what is said after a withdrawal, and above in the same way after an objection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build did for one line and language."""
+    """What a build did for one line, language and kind."""
 
     line: str
     language: str
     prompt: Prompt
     new: bool
+    kind: Kind = Kind.CONSENT
+
+
+def kinds_of(line: Line) -> tuple[Kind, ...]:
+    """Return what a line needs sounds for: its question first, then its full notice and its confirmation."""
+    notice = (Kind.NOTICE,) if line.keys.more else ()
+    objection = (Kind.OBJECTED,) if line.basis in OBJECTED_TO else ()
+    return (Kind(line.basis), *notice, Kind.WITHDRAWN, *objection)
 
 
 class Catalogue:
@@ -53,34 +45,47 @@ class Catalogue:
     def __init__(self, policy: Policy, sounds: Path, store: Path) -> None:
         self._policy = policy
         self._sounds = sounds
-        built = {(prompt.language, prompt.text): prompt for prompt in _manifests(store)}
-        self._prompts: dict[tuple[str, str], Prompt] = {}
+        self._prompts: dict[tuple[str, str, Kind], Prompt] = {}
         self._seen: dict[str, tuple[int, int, int]] = {}
-        for line in policy.lines.values():
-            for language in line.languages:
-                said = texts.words(line, policy.controller_of(line), language)
-                prompt = built.get((language, said.text))
-                if prompt is not None and self._whole(prompt):
-                    self._prompts[line.id, language] = prompt
+        kept = manifests(store)
+        for line, language, kind in _wanted(policy):
+            with suppress(texts.EmptySlot):  # what cannot be said whole is not said
+                said = texts.words(line, policy.controller_of(line), language, kind).text
+                fit = (one for one in kept if (one.language, one.text) == (language, said) and self._whole(one))
+                if (prompt := next(fit, None)) is not None:
+                    self._prompts[line.id, language, kind] = prompt
 
-    def find(self, line: str, language: str) -> Prompt | None:
-        """Return the prompt of a line in a language; None if there is none that may be played now."""
-        prompt = self._prompts.get((line, language))
+    def find(self, line: str, language: str, kind: Kind | None = None) -> Prompt | None:
+        """Return a prompt of a line in a language; None if there is none that may be played now.
+
+        By default that is the question of the line's own basis; ``Kind.NOTICE`` is its full notice.
+        """
+        prompt = self._prompts.get((line, language, kind or Kind(self._policy.lines[line].basis)))
         if prompt is None or self._signature(prompt) != self._seen[prompt.sha256]:
             return None
         return prompt
 
     def missing(self) -> list[tuple[str, str]]:
         """Return the lines and languages that cannot be asked now."""
-        pairs = [(line.id, language) for line in self._policy.lines.values() for language in line.languages]
-        return [pair for pair in pairs if self.find(*pair) is None]
+        return [(line, language) for line, language, kind in self._lacking() if kind in texts.QUESTIONS]
+
+    def silent(self) -> list[tuple[str, str, Kind]]:
+        """Return what else a line is to say and cannot: its full notice, or a confirmation."""
+        return [one for one in self._lacking() if one[2] not in texts.QUESTIONS]
+
+    def _lacking(self) -> Iterator[tuple[str, str, Kind]]:
+        for line, language, kind in _wanted(self._policy):
+            if self.find(line.id, language, kind) is None:
+                yield line.id, language, kind
 
     def _whole(self, prompt: Prompt) -> bool:
-        place = sound_path(self._sounds, prompt.language, prompt.sha256)
         signature = self._signature(prompt)
-        if signature is None or hashlib.sha256(place.read_bytes()).hexdigest() != prompt.sha256:
+        if signature is None:
             return False
-        self._seen[prompt.sha256] = signature
+        if self._seen.get(prompt.sha256) != signature:
+            if not is_laid_out(prompt, self._sounds):
+                return False
+            self._seen[prompt.sha256] = signature
         return True
 
     def _signature(self, prompt: Prompt) -> tuple[int, int, int] | None:
@@ -91,89 +96,64 @@ class Catalogue:
         return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def build(policy: Policy, sounds: Path, store: Path, synthesiser: Synthesiser) -> list[Built]:
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Where sounds are put, what is kept already, and who speaks what is not."""
+
+    sounds: Path
+    store: Path
+    kept: list[Prompt]
+    synthesiser: Synthesiser
+    clock: Clock
+
+    def make(self, said: texts.Words, kind: Kind) -> tuple[Prompt, bool]:
+        """Return the prompt that says ``said``, playable, and whether anything had to be done for it."""
+        known = [one for one in self.kept if (one.language, one.text) == (said.language, said.text)]
+        for prompt in known:
+            if is_laid_out(prompt, self.sounds):
+                return prompt, False
+        for prompt in known:
+            if lay_out(prompt, self.sounds, self.store):
+                return prompt, True
+        spoken = [self.synthesiser.speak(part.text, said.voice) for part in said.parts]
+        prompt, wavs = assemble(said, kind, spoken, self.synthesiser.name, self.clock())
+        keep(prompt, wavs, self.sounds, self.store)
+        self.kept.append(prompt)
+        return prompt, True
+
+
+def build(
+    policy: Policy,
+    sounds: Path,
+    store: Path,
+    synthesiser: Synthesiser,
+    *,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+    clock: Clock = now_ms,
+) -> list[Built]:
     """Speak what the policy says and nobody spoke yet, and put it where Asterisk and the evidence find it.
 
-    Raises GdprcallError when something cannot be spoken or written.
+    Returns what the lines say; confirmations are made as well. Raises GdprcallError when something cannot be spoken or
+    written, and EmptySlot when there is nothing to say.
     """
-    known = {(prompt.language, prompt.text): prompt for prompt in _manifests(store)}
-    made = []
-    for line in policy.lines.values():
-        for language in line.languages:
-            said = texts.words(line, policy.controller_of(line), language)
-            prompt = known.get((language, said.text))
-            new = prompt is None or not sound_path(sounds, language, prompt.sha256).exists()
-            if prompt is None or new:
-                prompt = _make(said, sounds, store, synthesiser)
-                known[language, said.text] = prompt
-            made.append(Built(line.id, language, prompt, new))
-    for language in sorted({language for line in policy.lines.values() for language in line.languages}):
-        _confirm(language, sounds, synthesiser)
+    shop = Workshop(sounds, store, manifests(store), synthesiser, clock)
+    made, wanted, confirmed = [], list(_wanted(policy)), set[tuple[str, Kind]]()
+    for done, (line, language, kind) in enumerate(wanted):
+        progress(done, len(wanted))
+        if (language, kind) in confirmed:
+            continue
+        prompt, new = shop.make(texts.words(line, policy.controller_of(line), language, kind), kind)
+        if kind in texts.CONFIRMATIONS:
+            confirmed.add((language, kind))
+            if not is_laid_out(prompt, sounds, kind):
+                lay_out(prompt, sounds, store, kind)
+        else:
+            made.append(Built(line.id, language, prompt, new, kind))
     return made
 
 
-def sound_path(sounds: Path, language: str, name: str) -> Path:
-    """Return where Asterisk looks for one of our sounds in a language, at 8 kHz."""
-    return sounds / language / FOLDER / f"{name}.wav"
-
-
-def _make(said: texts.Words, sounds: Path, store: Path, synthesiser: Synthesiser) -> Prompt:
-    first, second = synthesiser.speak(said.mandatory, said.voice), synthesiser.speak(said.keys, said.voice)
-    joined = {}
-    for rate, samples in first.samples.items():
-        joined[rate] = wav(samples + bytes(2 * rate * PAUSE_MS // 1000) + second.samples[rate], rate)
-    prompt = Prompt(
-        sha256=hashlib.sha256(joined[8000]).hexdigest(),
-        sha256_16k=hashlib.sha256(joined[16000]).hexdigest(),
-        language=said.language,
-        text=said.text,
-        engine=synthesiser.name,
-        mandatory_ms=len(first.samples[8000]) // 16,
-        total_ms=(len(joined[8000]) - 44) // 16,
-    )
-    place = sound_path(sounds, said.language, prompt.sha256)
-    manifest = json.dumps(asdict(prompt), indent=1, sort_keys=True, ensure_ascii=False).encode()
-    for folder, name, data in [
-        (store, f"{prompt.sha256}.wav", joined[8000]),
-        (store, f"{prompt.sha256}.wav16", joined[16000]),
-        (store, f"{prompt.sha256}.json", manifest),
-        (place.parent, f"{prompt.sha256}.wav16", joined[16000]),
-        (place.parent, place.name, joined[8000]),
-    ]:
-        _write(folder / name, data)
-    return prompt
-
-
-def _confirm(language: str, sounds: Path, synthesiser: Synthesiser) -> None:
-    place = sound_path(sounds, language, CONFIRMATION)
-    if place.exists():
-        return
-    said = texts.withdrawn(language)
-    spoken = synthesiser.speak(said.mandatory, said.voice)
-    _write(place.with_suffix(".wav16"), wav(spoken.samples[16000], 16000))
-    _write(place, wav(spoken.samples[8000], 8000))
-
-
-def _manifests(store: Path) -> list[Prompt]:
-    found = []
-    for path in sorted(store.glob("*.json")) if store.is_dir() else []:
-        try:
-            found.append(Prompt(**json.loads(path.read_text(encoding="utf-8"))))
-        except (OSError, ValueError, TypeError):
-            continue  # a manifest that cannot be read is no evidence: its prompt counts as not built
-    return found
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, readable by Asterisk."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.chmod(0o644)
-        partial.rename(path)
-    except OSError as error:
-        raise GdprcallError(f"{path} cannot be written: {error.strerror}", "check the folder's owner") from error
+def _wanted(policy: Policy) -> Iterator[tuple[Line, str, Kind]]:
+    for line in policy.lines.values():
+        for language in line.languages:
+            for kind in kinds_of(line):
+                yield line, language, kind

@@ -48,6 +48,7 @@ controller = "acme"
 purpose = "quality"
 basis = "consent"
 languages = ["en", "sv", "de"]
+more = ""
 timeout_seconds = {timeout}
 
 [lines.once]
@@ -55,6 +56,7 @@ controller = "acme"
 purpose = "quality"
 basis = "consent"
 languages = ["en"]
+more = ""
 attempts = 1
 timeout_seconds = {timeout}
 
@@ -63,6 +65,7 @@ controller = "acme"
 purpose = "training"
 basis = "consent"
 languages = ["en"]
+more = ""
 timeout_seconds = {timeout}
 """
 READY_SECONDS = 20
