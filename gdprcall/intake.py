@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from gdprcall.errors import GdprcallError, NotFound, PeerError, Refused, VaultError
 from gdprcall.log import get_logger
+from gdprcall.policy.model import OBJECTED_TO
 from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.vault.rows import RecordingRow, SegmentFacts
 from gdprcall.vault.wav import EMPTY_WAV_BYTES, EmptyWav, NotAWav
@@ -249,7 +250,8 @@ class Intake:
             await self._forget(recording)
             return
         if not row.withdrawn:
-            await self._note(Kind.WITHDRAWN, row, {"method": method, "reason": "withdrawn"})
+            reason = "objected" if row.basis in OBJECTED_TO else "withdrawn"
+            await self._note(Kind.WITHDRAWN, row, {"method": method, "reason": reason})
         await self._erase(recording)
 
     async def _erase(self, recording: str) -> None:

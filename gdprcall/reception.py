@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from gdprcall import question
 from gdprcall.asterisk.arrival import Arrival, PlayablePrompt, question_seconds
 from gdprcall.calls import Calls, LiveCall
-from gdprcall.consent.dialogue import Ask, Ended, Event, Failed, State, Terms
+from gdprcall.consent.dialogue import Ask, Ended, Event, Failed, State
 from gdprcall.errors import GdprcallError
 from gdprcall.evidence import CallFacts, LedgerEvidence
 from gdprcall.intake import Intake
 from gdprcall.log import get_logger
-from gdprcall.policy.model import Demand, Line, Policy
-from gdprcall.prompts.catalogue import Catalogue, Prompt
+from gdprcall.policy.model import Basis, Demand, Line, Policy
+from gdprcall.prompts.catalogue import Catalogue, Kind, Prompt
 from gdprcall.recorder import CallRecorder
 from gdprcall.session import Front, Session
 from gdprcall.vault import subjects
@@ -58,12 +59,26 @@ class House:
     unfit: Callable[[], str]
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a caller can be told now: the question of the line, and its full notice; None is nothing."""
+
+    prompt: Prompt | None
+    notice: Prompt | None
+
+
+def playable(prompt: Prompt | None, language: str) -> PlayablePrompt:
+    """Return a prompt as a front end plays it; one that is not there is silence, and is never played."""
+    return PlayablePrompt(prompt.media if prompt else "", language, prompt.total_ms if prompt else 0)
+
+
 class Reception:
     """The front desk: one task per asked call."""
 
     def __init__(self, house: House) -> None:
         self.terms: Holding | None = None
         self.draining = False
+        self._seed = secrets.token_hex(16)
         self._house = house
         self._sessions: set[Session[PlayablePrompt]] = set()
         self._log = get_logger()
@@ -71,7 +86,7 @@ class Reception:
     @property
     def asking(self) -> int:
         """How many calls are being asked now."""
-        open_states = {State.NEW, State.ASKING, State.NOTING}
+        open_states = {State.NEW, State.ASKING, State.EXPLAINING, State.NOTING}
         return sum(session.consent.state in open_states for session in self._sessions)
 
     def claim(self, arrival: Arrival) -> int | None:
@@ -111,12 +126,13 @@ class Reception:
         begun = asyncio.get_running_loop().time()
         line = self.terms.policy.lines[arrival.line]
         language = line.language_for(arrival.language)
-        prompt = self.terms.catalogue.find(line.id, language)
-        facts = self._facts(self.terms, arrival, line, language, prompt)
-        if arrival.demand == Demand.MUST:
-            self._log.warning("must_on_consent", line=line.id)
-        session, live = self._session(arrival, front, facts, prompt)
-        unfit = self._house.unfit() or self._short_of_space() or ("" if prompt else "prompt_unfit")
+        said = Said(
+            self.terms.catalogue.find(line.id, language), self.terms.catalogue.find(line.id, language, Kind.NOTICE)
+        )
+        facts = self._facts(self.terms, arrival, line, language, said)
+        self._look_at_demand(arrival, line)
+        session, live = self._session(arrival, front, facts, said)
+        unfit = self._unfit(session, said)
         if unfit:
             if unfit == "prompt_unfit":
                 self._log.error("prompt_unfit", line=line.id, language=language)
@@ -133,23 +149,36 @@ class Reception:
                 self._house.calls.drop(facts.recording)
         self._finished(session, facts, round((asyncio.get_running_loop().time() - begun) * 1000))
 
+    def _look_at_demand(self, arrival: Arrival, line: Line) -> None:
+        must = arrival.demand == Demand.MUST
+        if must and line.basis is not Basis.LEGAL_OBLIGATION:
+            self._log.warning("must_on_consent", line=line.id)
+        elif not must and line.basis is Basis.LEGAL_OBLIGATION:
+            self._log.error("may_on_obligation", line=line.id)
+
+    def _unfit(self, session: Session[PlayablePrompt], said: Said) -> str:
+        """Return why a call cannot be recorded, if so; what is not drawn or not told first needs no prompt."""
+        terms = session.consent.terms
+        silent = terms.deferred or not terms.sampled
+        return self._house.unfit() or self._short_of_space() or ("" if said.prompt or silent else "prompt_unfit")
+
     def _session(
-        self, arrival: Arrival, front: CallFront, facts: CallFacts, prompt: Prompt | None
+        self, arrival: Arrival, front: CallFront, facts: CallFacts, said: Said
     ) -> tuple[Session[PlayablePrompt], LiveCall]:
         house = self._house
         recorder = CallRecorder(facts, house.vault, house.intake, house.calls, house.tasks)
         session = Session(
-            Terms(
+            question.terms(
+                facts.line,
                 prompt=facts.prompt_sha256,
                 mandatory_ms=facts.mandatory_ms,
-                accept=facts.line.keys.accept,
-                refuse=facts.line.keys.refuse,
-                attempts=facts.line.attempts,
-                timeout_ms=facts.line.timeout_ms,
                 must=arrival.demand == Demand.MUST,
+                notice=facts.notice_sha256,
+                sampled=question.is_drawn(facts.line.sample_rate, self._seed, facts.uniqueid),
             ),
             recording=facts.recording,
-            prompt=PlayablePrompt(prompt.media if prompt else "", facts.language, prompt.total_ms if prompt else 0),
+            prompt=playable(said.prompt, facts.language),
+            notice=playable(said.notice, facts.language) if said.notice else None,
             front=WatchedFront(front, recorder),
             evidence=LedgerEvidence(self._house.vault, facts),
             recorder=recorder,
@@ -163,7 +192,7 @@ class Reception:
         recorder.live = live
         return session, live
 
-    def _facts(self, terms: Holding, arrival: Arrival, line: Line, language: str, prompt: Prompt | None) -> CallFacts:
+    def _facts(self, terms: Holding, arrival: Arrival, line: Line, language: str, said: Said) -> CallFacts:
         controller = terms.policy.controller_of(line)
         number = subjects.e164(arrival.number, controller.country)
         return CallFacts(
@@ -176,8 +205,10 @@ class Reception:
             policy_sha256=terms.policy.sha256(line),
             language=language,
             front=arrival.front,
-            prompt_sha256=prompt.sha256 if prompt else "",
-            mandatory_ms=prompt.mandatory_ms if prompt else 0,
+            prompt_sha256=said.prompt.sha256 if said.prompt else "",
+            notice_sha256=said.notice.sha256 if said.notice else "",
+            mandatory_ms=said.prompt.mandatory_ms if said.prompt else 0,
+            sample_seed=self._seed if line.sample_rate < 1 else "",
             subject=subjects.pseudonym(terms.pseudonym_keys[controller.id], number) if number else None,
             number=number,
         )
@@ -198,10 +229,10 @@ class Reception:
             controller=facts.controller.id,
             line=facts.line.id,
             language=facts.language,
-            outcome=str(consent.outcome),
+            outcome=str(consent.outcome or "not_drawn"),
             reason=session.failure,
             heard_ms=consent.heard_ms,
-            attempts=consent.asked,
+            attempts=consent.tries,
             recording=facts.recording if session.recorded else None,
             ms=took_ms,
         )
@@ -230,10 +261,14 @@ class WatchedFront:
         """Satisfy ``session.Front``."""
         await self._front.quiet()
 
-    async def record(self, recording: str) -> None:
+    async def record(self, recording: str, *, withdrawable: bool = True) -> None:
         """Give the verdict, and expect a file."""
         self._recorder.expect_file()
-        await self._front.record(recording)
+        await self._front.record(recording, withdrawable=withdrawable)
+
+    async def hold(self) -> None:
+        """Satisfy ``session.Front``."""
+        await self._front.hold()
 
     async def release(self) -> None:
         """Satisfy ``session.Front``."""

@@ -171,25 +171,30 @@ class Session(Generic[P]):
                 await asyncio.gather(self._evidence.note(self.consent, command), self._front.quiet())
                 self._begins = self._begins or begins
                 self.feed(Noted(outcome))
-            case Record(withdrawable):
-                # Set before the request: when its answer is lost, Asterisk may be recording.
-                self._recorded = True
-                await self._front.record(self.recording, withdrawable=withdrawable)
-            case Hold():
-                await self._front.hold()
-            case Begin():
-                self._recorded = True
-                await self._recorder.begin()
             case Stop(reason):
                 await self._recorder.stop(reason)
             case Erase():
                 await self._recorder.erase()
+            case _:
+                await self._give(command)
+
+    async def _give(self, verdict: Record | Hold | Begin | Route | Release) -> None:
+        match verdict:
+            case Record(withdrawable):
+                # Set before the request: when its answer is lost, Asterisk may be recording.
+                self._recorded = True
+                await self._front.record(self.recording, withdrawable=withdrawable)
+            case Begin():
+                self._recorded = True
+                await self._recorder.begin()
+            case Hold():
+                await self._front.hold()
             case Route():
                 await self._front.route()
             case Release():
                 await self._front.release()
             case _:
-                assert_never(command)
+                assert_never(verdict)
 
     def _sound_of(self, ask: Ask) -> P:
         return self._notice if self._notice is not None and ask.prompt == self.consent.terms.notice else self._prompt

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
 
+from gdprcall import question
 from gdprcall.consent.dialogue import (
     Ask,
-    Basis,
     Consent,
     ContractBegun,
     ContractEnded,
@@ -230,14 +230,7 @@ def run(policy: Policy, line_id: str, keys: str) -> list[str]:
             "the keys hold something no telephone has",
             "write digits, * and #, . for silence, h for hangup; the agent: c contract, e its end, y spoken yes, m minor",
         )
-    terms = Terms(
-        prompt=line_id,
-        mandatory_ms=1,
-        accept=line.keys.accept,
-        refuse=line.keys.refuse,
-        attempts=line.attempts,
-        timeout_ms=line.timeout_ms,
-    )
+    terms = question.terms(line, prompt=line_id, mandatory_ms=1, must=False, notice="notice" if line.keys.more else "")
     simulation = Simulation(terms, TypedCaller(keys, line.keys.withdraw, heard_ms=1))
     consent = asyncio.run(simulation.run())
     return [*simulation.lines, f"= {consent.state} {consent.outcome}"]

@@ -12,6 +12,12 @@ from gdprcall.consent import dialogue as d
 FOLDER = Path(__file__).parent / "dialogues"
 KEYS = {"accept": "1", "refuse": "2", "wrong": "7", "more": "0"}
 
+BY_AGENT: dict[str, d.Event] = {
+    "contract-begun": d.ContractBegun(),
+    "contract-ended": d.ContractEnded(),
+    "spoken-yes": d.SpokenYes(),
+}
+
 
 @dataclass(frozen=True)
 class Line:
@@ -85,14 +91,10 @@ def event(text: str) -> d.Event:
             return d.Noted(d.Outcome(outcome))
         case ["withdrawn", method]:
             return d.Withdrawn(method)
+        case [word] if word in BY_AGENT:
+            return BY_AGENT[word]
         case ["minor", method]:
             return d.MinorSuspected(method)
-        case ["contract-begun"]:
-            return d.ContractBegun()
-        case ["contract-ended"]:
-            return d.ContractEnded()
-        case ["spoken-yes"]:
-            return d.SpokenYes()
         case ["party-joined", why]:
             return d.PartyJoined(why)
         case ["failed", reason]:

@@ -24,7 +24,7 @@ from tests.vaults import ACME, NUMBER, SUBJECT, Clock, opened, recording_id
 
 REC = recording_id(1)
 TERMS = Terms("prompt", 4000, "1", "2", 2, 5000)
-ASKED = Consent(TERMS, asked=1, heard_ms=4500)
+ASKED = Consent(TERMS, asked=1, tries=1, heard_ms=4500)
 GRANTED = Note(Outcome.GRANTED)
 LINE = Line("support", "acme", "quality", Basis.CONSENT, ("en",), 14)
 CONTROLLER = Controller("acme", "Acme", "privacy@acme.example", "DE", "acme.example", ACME.recipients)

@@ -35,11 +35,12 @@ LAYERS: dict[str, set[str]] = {
     "profiles": {"errors", "policy"},
     "config": {"age", "errors", "policy", "profiles", "prompts", "schema", "terms"},
     "session": {"consent", "errors"},
-    "simulate": {"consent", "errors", "policy", "session"},
+    "question": {"consent", "policy"},
+    "simulate": {"consent", "errors", "policy", "question", "session"},
     "calls": {"asterisk", "consent", "errors", "log"},
     "evidence": {"consent", "errors", "log", "policy", "vault"},
     "work": {"policy", "times", "vault"},
-    "intake": {"errors", "log", "vault", "work"},
+    "intake": {"errors", "log", "policy", "vault", "work"},
     "recorder": {"calls", "errors", "evidence", "intake", "log", "vault"},
     "rights": {"errors", "vault"},
     "safekeeping": {"config", "errors", "handout", "vault"},
@@ -48,7 +49,7 @@ LAYERS: dict[str, set[str]] = {
     "doctor": {"asterisk", "auditing", "config", "errors", "prompts"},
     "reception": {
         *("asterisk", "calls", "consent", "errors", "evidence", "intake", "log", "policy", "prompts", "recorder"),
-        *("session", "vault"),
+        *("question", "session", "vault"),
     },
     "fronts": {"asterisk", "config", "reception"},
     "daemon": {

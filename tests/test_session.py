@@ -61,11 +61,19 @@ class Telephone:
     async def quiet(self) -> None:
         self.quieted += 1
 
-    async def record(self, recording: str) -> None:
+    async def record(self, recording: str, *, withdrawable: bool = True) -> None:
         # What stands in the ledger when Asterisk hears of it.
         entries = (entry for entry in self._vault.ledger.entries() if entry.kind is Kind.DECISION)
         self.durable = [str((entry.body or {})["outcome"]) for entry in entries]
-        self._hear(f"record {recording}", "record")
+        self._hear(f"record {recording}" + ("" if withdrawable else " for good"), "record")
+
+    async def hold(self) -> None:
+        self._hear("hold", "hold")
+
+    async def begin(self) -> None:
+        entries = (entry for entry in self._vault.ledger.entries() if entry.kind is Kind.DECISION)
+        self.durable = [str((entry.body or {})["outcome"]) for entry in entries]
+        self._hear("begin", "begin")
 
     async def release(self) -> None:
         self._hear("release", "release")
