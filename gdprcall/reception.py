@@ -103,7 +103,7 @@ class Reception:
     def arrive(self, arrival: Arrival, front: CallFront) -> None:
         """Serve a claimed call in a task of its own."""
         if self._refusal(arrival):
-            self._house.tasks.create_task(front.release())
+            self._house.tasks.create_task(self._give_up(arrival, front))
         else:
             self._house.tasks.create_task(self._serve_contained(arrival, front))
 
@@ -119,7 +119,13 @@ class Reception:
             await self._serve(arrival, front)
         except Exception:  # noqa: BLE001 # the top of one call: it goes on unrecorded, and so do the others as before
             self._log.error("internal_error", uniqueid=arrival.channel, exc_info=True)
-            await front.release()
+            await self._give_up(arrival, front)
+
+    async def _give_up(self, arrival: Arrival, front: CallFront) -> None:
+        """Give a call back that cannot be asked; what a law requires to be recorded is not served unrecorded."""
+        line = self.terms.policy.lines.get(arrival.line) if self.terms else None
+        bound = line is not None and line.basis is Basis.LEGAL_OBLIGATION
+        await (front.route() if bound else front.release())
 
     async def _serve(self, arrival: Arrival, front: CallFront) -> None:
         assert self.terms is not None

@@ -480,52 +480,55 @@ def on(desk: Desk, line: Line, folder: Path, *, built: bool = True) -> None:
     desk.reception.terms = Holding(policy, prompts, {"acme": KEY})
 
 
-async def test_rgt_14_the_objection_key_of_the_line_records_nothing(desk: Desk, tmp_path: Path) -> None:
-    on(desk, INTEREST, tmp_path)
-    await desk.asked()
-    desk.press("9")
-    assert (await desk.noted(Kind.DECISION))["outcome"] == "objected"
-    assert desk.verdicts() == ["norec"]
+async def test_rgt_14_the_objection_key_of_the_line_records_nothing(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        on(desk, INTEREST, tmp_path)
+        await desk.asked()
+        desk.press("9")
+        assert (await desk.noted(Kind.DECISION))["outcome"] == "objected"
+        assert desk.verdicts() == ["norec"]
 
 
-async def test_inf_03_a_duty_without_a_prompt_is_routed(desk: Desk, tmp_path: Path, logged: list[EventDict]) -> None:
-    on(desk, DUTY, tmp_path, built=False)
-    desk.arrives(demand="must")
-    assert (await desk.noted(Kind.DECISION))["outcome"] == "prompt_error"
-    assert desk.verdicts() == ["route"]
-    assert "prompt_unfit" in {line["event"] for line in logged}
+async def test_inf_03_a_duty_without_a_prompt_is_routed(tmp_path: Path, logged: list[EventDict]) -> None:
+    async with open_desk(tmp_path) as desk:
+        on(desk, DUTY, tmp_path, built=False)
+        desk.arrives(demand="must")
+        assert (await desk.noted(Kind.DECISION))["outcome"] == "prompt_error"
+        assert desk.verdicts() == ["route"]
+        assert "prompt_unfit" in {line["event"] for line in logged}
 
 
 async def test_bas_05_a_duty_that_the_dialplan_calls_may_is_told_of_and_never_served_unrecorded(
-    desk: Desk, tmp_path: Path, logged: list[EventDict]
+    tmp_path: Path, logged: list[EventDict]
 ) -> None:
-    on(desk, DUTY, tmp_path)
-    await desk.asked()
-    desk.press("2")
-    assert (await desk.noted(Kind.DECISION))["outcome"] == "routed"
-    assert desk.verdicts() == ["route"]
-    assert "may_on_obligation" in {line["event"] for line in logged}
+    async with open_desk(tmp_path) as desk:
+        on(desk, DUTY, tmp_path)
+        await desk.asked()
+        desk.press("2")
+        assert (await desk.noted(Kind.DECISION))["outcome"] == "routed"
+        assert desk.verdicts() == ["route"]
+        assert "may_on_obligation" in {line["event"] for line in logged}
 
 
 @pytest.mark.parametrize(("deferred", "reason"), [(True, "notice_deferred"), (False, "notice_failed")])
-async def test_bas_06_an_emergency_without_a_prompt_is_recorded(
-    desk: Desk, tmp_path: Path, deferred: bool, reason: str
-) -> None:
-    on(desk, replace(RESCUE, notice_deferred=deferred), tmp_path, built=False)
-    desk.arrives()
-    body = await desk.noted(Kind.DECISION)
-    assert (body["outcome"], body["reason"]) == ("informed", reason)
-    await until(lambda: bool(desk.verdicts()))
-    assert [verdict[:4] for verdict in desk.verdicts()] == ["keep"]
+async def test_bas_06_an_emergency_without_a_prompt_is_recorded(tmp_path: Path, deferred: bool, reason: str) -> None:
+    async with open_desk(tmp_path) as desk:
+        on(desk, replace(RESCUE, notice_deferred=deferred), tmp_path, built=False)
+        desk.arrives()
+        body = await desk.noted(Kind.DECISION)
+        assert (body["outcome"], body["reason"]) == ("informed", reason)
+        await until(lambda: bool(desk.verdicts()))
+        assert [verdict[:4] for verdict in desk.verdicts()] == ["keep"]
 
 
 async def test_bas_10_who_is_not_drawn_is_given_back_unasked_and_leaves_no_decision(
-    desk: Desk, tmp_path: Path, logged: list[EventDict]
+    tmp_path: Path, logged: list[EventDict]
 ) -> None:
-    on(desk, replace(LINE, sample_rate=1e-12), tmp_path)
-    desk.arrives()
-    await until(lambda: bool(desk.verdicts()))
-    assert desk.verdicts() == ["norec"]
-    await until(lambda: any(line["event"] == "call_finished" for line in logged))
-    assert next(line for line in logged if line["event"] == "call_finished")["outcome"] == "not_drawn"
-    assert desk.entries(Kind.DECISION) == []
+    async with open_desk(tmp_path) as desk:
+        on(desk, replace(LINE, sample_rate=1e-12), tmp_path)
+        desk.arrives()
+        await until(lambda: bool(desk.verdicts()))
+        assert desk.verdicts() == ["norec"]
+        await until(lambda: any(line["event"] == "call_finished" for line in logged))
+        assert next(line for line in logged if line["event"] == "call_finished")["outcome"] == "not_drawn"
+        assert desk.entries(Kind.DECISION) == []
