@@ -17,46 +17,15 @@ from pydantic import ValidationError
 
 from gdprcall import age, profiles, schema, terms
 from gdprcall.errors import ConfigError
+from gdprcall.mistakes import Mistaken, without, written
 from gdprcall.policy import rules
 from gdprcall.policy.finding import Finding, refuse
 from gdprcall.policy.model import Policy
-from gdprcall.policy.page import page
 from gdprcall.prompts.texts import LANGUAGES, PURPOSES
 
 DEFAULT_PATH = Path("/etc/gdprcall/gdprcall.toml")
 IDENTITY_MARK = b"AGE-SECRET-KEY-"
 LARGEST_SECRET = 4096
-# Whose requirement a key is, for values that are not even of its kind.
-WRITTEN = {
-    "basis": "BAS-01",
-    "purpose": "BAS-02",
-    "law": "BAS-05",
-    "member_state": "BAS-05",
-    "min_retention_days": "BAS-05",
-    "assessment": "BAS-08",
-    "override": "BAS-08",
-    "country": "BAS-09",
-    "regime": "BAS-09",
-    "sample_rate": "BAS-10",
-    "accept": "CON-05",
-    "refuse": "CON-05",
-    "on_refuse": "CON-05",
-    "withdraw": "CON-07",
-    "art9_condition": "CON-11",
-    "operator": "DOC-03",
-    "contract": "DOC-03",
-    "name": "INF-01",
-    "contact": "INF-01",
-    "notice_url": "INF-01",
-    "more": "INF-02",
-    "languages": "INF-03",
-    "object": "INF-04",
-    "source": "INF-06",
-    "agents": "PTY-01",
-    "retention_days": "RET-01",
-    "recipients": "SEC-01",
-    "pseudonym_key": "SEC-03",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +92,6 @@ class Config:
         return key
 
 
-class Mistaken(ConfigError):
-    """A configuration with mistakes; the message is a page of them, by controller and line."""
-
-    def __init__(self, path: Path, findings: list[Finding], data: Mapping[str, object]) -> None:
-        count = f"{len(findings)} mistakes" if len(findings) > 1 else "1 mistake"
-        message = f"{path} has {count}:\n{page(findings, _owners(data))}"
-        super().__init__(message, "mend them and run: gdprcall check")
-        self.findings = findings
-
-
 def load(path: Path) -> Config:
     """Return the configuration at ``path``; raises ConfigError that names every mistake with its place and mend."""
     data = _toml(path)
@@ -140,7 +99,8 @@ def load(path: Path) -> Config:
     try:
         file = schema.File.model_validate(data)
     except ValidationError as error:
-        found += [_written(*schema.mistake(detail)) for detail in error.errors()]
+        found += [written(*schema.mistake(detail)) for detail in error.errors()]
+        found += _of_the_rest(without(data, [detail["loc"] for detail in error.errors()]))
         raise Mistaken(path, found, data) from None
     policy = terms.policy(file, profiles.installed())
     today = datetime.now(UTC).date().isoformat()
@@ -150,6 +110,16 @@ def load(path: Path) -> Config:
     if mistakes:
         raise Mistaken(path, mistakes, data)
     return _config(path, file, policy, tuple(found))
+
+
+def _of_the_rest(data: Mapping[str, object]) -> list[Finding]:
+    """Return what the law has against the controllers and lines that are well written, beside others that are not."""
+    try:
+        file = schema.File.model_validate(data)
+    except ValidationError:
+        return []
+    policy = terms.policy(file, profiles.installed())
+    return [finding for finding in rules.check(policy, LANGUAGES, PURPOSES) if finding.refuses]
 
 
 def _config(path: Path, file: schema.File, policy: Policy, warnings: tuple[Finding, ...]) -> Config:
@@ -200,23 +170,9 @@ def _toml(path: Path) -> dict[str, object]:
         raise ConfigError(f"the configuration {path} cannot be read: {error.strerror}", hint) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is no TOML: {error}", "mend that place and run: gdprcall check") from error
-
-
-def _written(place: str, text: str, mend: str) -> Finding:
-    """Return what was written wrongly, with the requirement that the place has, if it has one."""
-    parts = place.split(".")
-    key = parts[2].split("[")[0] if len(parts) > 2 and parts[0] in {"controllers", "lines"} else ""
-    return refuse(WRITTEN.get(key, ""), place, text, mend)
-
-
-def _owners(data: Mapping[str, object]) -> dict[str, str]:
-    """Return the controller of each line as far as it can be read out of a file that may hold anything."""
-    lines = data.get("lines")
-    tables = lines.items() if isinstance(lines, dict) else ()
-    named = {str(id_): table.get("controller") for id_, table in tables if isinstance(table, dict)}
-    known = data.get("controllers")
-    known = known if isinstance(known, dict) else {}
-    return {id_: name for id_, name in named.items() if isinstance(name, str) and name in known}
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits, or tables without end.
+        raise ConfigError(f"{path} is no TOML: {type(error).__name__}", "mend it and run: gdprcall check") from error
 
 
 def _recipient_mistakes(policy: Policy) -> list[Finding]:

@@ -25,6 +25,7 @@ PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
 Port = Annotated[int, Field(ge=1, le=65535)]
 Days = Annotated[int, Field(ge=1, le=3653)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
+Place = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[^\x00]+$")]
 Words = Annotated[str, Field(max_length=500)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
@@ -43,27 +44,27 @@ class Asterisk(Section):
     ami_host: Text = "127.0.0.1"
     ami_port: Port = 5038
     ami_user: Text = "gdprcall"
-    spool: Text = "/var/spool/asterisk/gdprcall"
-    sounds: Text = "/usr/share/asterisk/sounds"
+    spool: Place = "/var/spool/asterisk/gdprcall"
+    sounds: Place = "/usr/share/asterisk/sounds"
 
 
 class Vault(Section):
     """Where the vault and the local API are."""
 
-    folder: Text = "/var/lib/gdprcall"
-    socket: Text = "/run/gdprcall/api.sock"
+    folder: Place = "/var/lib/gdprcall"
+    socket: Place = "/run/gdprcall/api.sock"
 
 
 class Secrets(Section):
     """Where the secrets are."""
 
-    folder: Text = "/etc/gdprcall/secrets"
+    folder: Place = "/etc/gdprcall/secrets"
 
 
 class Audit(Section):
     """Where checkpoints of the ledger are handed out to: nothing that lies on this host alone proves anything."""
 
-    checkpoint_folder: Annotated[str, Field(pattern=r"^(/.*)?$", max_length=4096)] = ""
+    checkpoint_folder: Annotated[str, Field(pattern=r"^(/[^\x00]*)?$", max_length=4000)] = ""
     checkpoint_command: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=32)] = []
 
 
@@ -71,7 +72,7 @@ class Backup(Section):
     """How long backups of keys may exist, and where tombstones leave the host."""
 
     key_days: Annotated[int, Field(ge=1, le=366)] = 14
-    tombstones: Annotated[str, Field(pattern=r"^(/.*)?$", max_length=4096)] = ""
+    tombstones: Annotated[str, Field(pattern=r"^(/[^\x00]*)?$", max_length=4000)] = ""
     tombstone_command: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=32)] = []
 
 
@@ -81,6 +82,10 @@ class Contract(Section):
     reference: Text
     date: datetime.date
     sha256: Sha256
+    sets_out: Annotated[
+        list[Literal["subject_matter", "duration", "nature_and_purpose", "data", "data_subjects", "rights_and_duties"]],
+        Field(max_length=6),
+    ]
     clauses: Annotated[list[Literal["a", "b", "c", "d", "e", "f", "g", "h"]], Field(max_length=8)]
 
 
@@ -190,7 +195,9 @@ class File(Section):
 
 def mistake(detail: ErrorDetails) -> tuple[str, str, str]:
     """Return one mistake in words: its place, what is wrong, and the mend."""
-    place = ".".join(str(part) for part in detail["loc"] if part != "[key]")
+    named = ".".join(str(part) for part in detail["loc"] if part != "[key]")
+    # A name can hold anything, also what moves the cursor of a terminal.
+    place = "".join(sign if sign.isprintable() else "?" for sign in named)
     last = detail["loc"][-1] if detail["loc"] else ""
     if detail["type"] == "extra_forbidden":
         near = get_close_matches(str(last), _names(detail["loc"]), 1)

@@ -85,12 +85,19 @@ def line(id_: str, section: schema.Line, owner: Controller | None) -> Line:
 
 def _keys(section: schema.Line) -> Keys:
     # "0" is only a default: a line that has it for something else has no key for the full notice.
-    more = section.more if section.more is not None else "" if "0" in {section.accept, section.refuse} else "0"
+    more = (
+        section.more
+        if section.more is not None
+        else ""
+        if "0" in {section.accept, section.refuse, section.object}
+        else "0"
+    )
     return Keys(section.accept, section.refuse, section.withdraw, section.object, more, section.pause)
 
 
 def _contract(section: schema.Contract) -> Contract:
-    return Contract(section.reference, _day(section.date), section.sha256, tuple(sorted(set(section.clauses))))
+    said, clauses = tuple(sorted(set(section.sets_out))), tuple(sorted(set(section.clauses)))
+    return Contract(section.reference, _day(section.date), section.sha256, said, clauses)
 
 
 def _assessment(section: schema.Assessment) -> Assessment:

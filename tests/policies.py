@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from gdprcall import profiles
-from gdprcall.policy import rules
+from gdprcall.policy import duties, rules
 from gdprcall.policy.finding import Finding
 from gdprcall.policy.model import (
     AgentBasis,
@@ -33,7 +33,7 @@ ACME = Controller(
     address="Am Graben 1, Wien",
     authority="DSB",
 )
-CONTRACT = Contract("C-17", "2026-01-31", SHA256, tuple("abcdefgh"))
+CONTRACT = Contract("C-17", "2026-01-31", SHA256, duties.SETS_OUT, tuple(duties.CLAUSES))
 PROCESSED = replace(ACME, operator=Role.PROCESSOR, contract=CONTRACT)
 ADVICE = Override("opinion 7", SHA256, ("DE",))
 SUPPORT = Line(

@@ -122,6 +122,31 @@ def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     assert "mistakes" in message
 
 
+def test_a_line_that_is_well_written_is_judged_though_another_is_not(tmp_path: Path) -> None:
+    other = """
+[lines.sales]
+controller = "acme"
+purpose = "quality"
+basis = "consent"
+languages = ["en"]
+must = true
+[lines.lost]
+controller = "beta"
+purpose = "quality"
+basis = "consent"
+languages = ["en"]
+must = true
+[controllers.beta]
+name = 7
+"""
+    message = refused(tmp_path, GOOD + 'attempts = "many"\n' + other)
+    assert "lines.support.attempts" in message
+    assert "lines.sales.must" in message
+    assert "controllers.beta.name" in message
+    # Its controller is not known, so neither is what it owes.
+    assert "lines.lost" not in message
+
+
 def test_toml_that_does_not_parse_is_named_with_its_line(tmp_path: Path) -> None:
     assert "line 2" in refused(tmp_path, "[controllers]\nx = \n")
 

@@ -18,9 +18,11 @@ import pytest
 from gdprcall import config as configuration
 from gdprcall import doctor
 from gdprcall.age import X25519Identity
+from gdprcall.asterisk.ami import Ami
 from gdprcall.config import Config
 from gdprcall.doctor import files, host, pbx
 from gdprcall.doctor.finding import FAIL, OK, WARN, Finding, Grade
+from tests.fakes.ami import serving
 from tests.pbx.asterisk import Asterisk
 from tests.pbx.installation import Installation
 
@@ -461,6 +463,50 @@ def test_a_port_of_this_very_test_is_found() -> None:
 def test_a_service_that_others_can_reach_is_told(place: str, port: int, grade: Grade, text: str) -> None:
     finding = pbx.exposed("ari address", place, port, "bind it", [TCP, TCP6])
     assert (finding.grade, text in finding.text) == (grade, True), finding
+
+
+def listed(*steps: tuple[str, str, str]) -> bytes:
+    """Return what Asterisk answers to ShowDialPlan."""
+    events = "".join(
+        f"Event: ListDialplan\r\n%TAG%Context: {context}\r\nExtension: {extension}\r\nPriority: 1\r\n"
+        f"Application: Gosub\r\nAppData: {data}\r\nRegistrar: pbx_config\r\n\r\n"
+        for context, extension, data in steps
+    )
+    head = "Response: Success\r\n%TAG%EventList: start\r\nMessage: DialPlan list will follow\r\n\r\n"
+    return f"{head}{events}Event: ShowDialPlanComplete\r\n%TAG%EventList: Complete\r\n\r\n".encode()
+
+
+async def demanded(config: Config, answer: bytes) -> Finding:
+    async with serving() as fake:
+        fake.answers["ShowDialPlan"] = answer
+        link = Ami(
+            "127.0.0.1", fake.port, "gdprcall", "secret", on_event=lambda _event: None, on_up=asyncio.Event().wait
+        )  # type: ignore[arg-type]  # never called
+        async with link.once():
+            return await pbx.demands(link, config.policy)
+
+
+@pytest.mark.parametrize(
+    ("steps", "grade", "text"),
+    [
+        ([("trunk", "s", "gdprcall,s,1(support,may)")], OK, "agree at 1 places"),
+        ([("trunk", "s", "gdprcall,s,1(support,must)")], WARN, "trunk,s,1: says must of support"),
+        ([("trunk", "s", "gdprcall,s,1(${LINE},may)")], WARN, "cannot be compared"),
+        ([("gdprcall", "s", "gdprcall,s,1(support,must)")], WARN, "nothing in the dialplan asks for a line"),
+        ([("trunk", "s", "PJSIP/1")], WARN, "nobody is recorded"),
+    ],
+)
+async def test_may_and_must_of_the_loaded_dialplan_are_compared_with_the_policy(
+    config: Config, steps: list[tuple[str, str, str]], grade: Grade, text: str
+) -> None:
+    finding = await demanded(config, listed(*steps))
+    assert (finding.grade, text in finding.text) == (grade, True), finding
+
+
+async def test_a_dialplan_that_asterisk_does_not_list_is_said_not_to_be_compared(config: Config) -> None:
+    finding = await demanded(config, b"Response: Error\r\n%TAG%Message: Permission denied\r\n\r\n")
+    assert (finding.grade, "not compared" in finding.text) == (WARN, True)
+    assert "--dialplan" in finding.mend
 
 
 # A real installation

@@ -29,7 +29,7 @@ def held(line: Line, own: str, caller: str) -> Held:
 CASES: list[tuple[str, str, Basis, Mapping[str, Any], str, str]] = [
     # country, requirement, basis, changes, field, severity
     ("DE", "BAS-08", LI, {}, "basis", "refuse"),
-    ("DE", "PRF-DE", P, {}, "basis", "refuse"),
+    ("DE", "PRF-DE", P, {}, "basis", "warn"),
     ("DE", "PRF-DE", K, {}, "basis", "refuse"),
     ("DE", "PRF-DE", C, {"agents": Agents(AgentBasis.EMPLOYMENT_CONTRACT, "1", "2026-01-31")}, "agents", "warn"),
     ("DK", "BAS-08", LI, {"purpose": "training"}, "basis", "refuse"),

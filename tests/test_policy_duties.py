@@ -21,9 +21,10 @@ def test_doc_03_a_processor_with_a_whole_contract_is_lawful() -> None:
         (replace(PROCESSED, contract=None), "contract", "refuse"),
         (replace(PROCESSED, contract=replace(CONTRACT, clauses=tuple("abcdefg"))), "contract.clauses", "refuse"),
         (replace(PROCESSED, contract=replace(CONTRACT, clauses=())), "contract.clauses", "refuse"),
+        (replace(PROCESSED, contract=replace(CONTRACT, sets_out=("duration",))), "contract.sets_out", "refuse"),
         (replace(PROCESSED, contract=replace(CONTRACT, reference=" ")), "contract.reference", "refuse"),
         (replace(PROCESSED, contract=replace(CONTRACT, date="2027-01-01")), "contract.date", "refuse"),
-        (replace(ACME, contract=Contract("C", "2026-01-01", SHA256, ())), "contract", "warn"),
+        (replace(ACME, contract=Contract("C", "2026-01-01", SHA256, (), ())), "contract", "warn"),
     ],
 )
 def test_doc_03_what_a_processors_contract_lacks_is_named(controller: Controller, field: str, severity: str) -> None:

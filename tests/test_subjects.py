@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gdprcall.vault.subjects import e164, pseudonym
+from gdprcall.vault.subjects import e164, pseudonym, region
 
 KEY = bytes(range(32))
 
@@ -56,3 +56,21 @@ def test_sec_03_the_pseudonym_is_a_known_answer_and_needs_the_key() -> None:
     assert pseudonym(KEY, "+493012345678") == "81c647c2879e78358a009c8dde84b582"
     assert pseudonym(bytes(32), "+493012345678") != pseudonym(KEY, "+493012345678")
     assert pseudonym(KEY, "+493012345679") != pseudonym(KEY, "+493012345678")
+
+
+@pytest.mark.parametrize(
+    ("number", "country"),
+    [
+        ("+493012345678", "DE"),
+        ("+46812345678", "SE"),
+        ("+442071234567", "GB"),
+        ("+12125550100", "US"),
+        ("+870773111632", ""),  # a satellite's
+        ("+99912345678", ""),
+        ("12345", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_bas_09_of_a_number_the_country_alone_is_told_or_nothing(number: str | None, country: str) -> None:
+    assert region(number) == country

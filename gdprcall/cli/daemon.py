@@ -1,4 +1,4 @@
-"""Commands about the installation as a whole: serve, check, doctor, status, simulate, completion, manual."""
+"""Commands about the installation as a whole: serve, doctor, status, simulate, completion, manual; check is beside it."""
 
 import asyncio
 
@@ -8,11 +8,11 @@ from click.shell_completion import get_completion_class
 from gdprcall import doctor as examination
 from gdprcall import log, simulate
 from gdprcall.cli import options
+from gdprcall.cli.checking import check
 from gdprcall.cli.manual import man_page
 from gdprcall.cli.output import print_fields, print_json
 from gdprcall.cli.shared import Shared, example, shared
 from gdprcall.errors import CheckFailed
-from gdprcall.policy.model import Line, Policy
 from gdprcall.service import serve as serve_daemon
 
 
@@ -23,24 +23,6 @@ def serve(state: Shared, format_: str) -> None:
     """Run the daemon in the foreground; SIGTERM ends it in order, SIGHUP reads the configuration again."""
     log.configure(json=None if format_ == "auto" else format_ == "json")
     serve_daemon(state.path)
-
-
-@click.command(epilog=example("gdprcall check", "gdprcall --config ./gdprcall.toml check"))
-@options.as_json
-@shared
-def check(state: Shared, json_: bool) -> None:
-    """Read the configuration and name every mistake; say what each line will do."""
-    policy = state.config.policy
-    if json_:
-        print_json({"lines": {line.id: _explain(policy, line) for line in policy.lines.values()}, "mistakes": []})
-        return
-    for line in policy.lines.values():
-        click.echo(f"{line.id}: {_explain(policy, line)}")
-    if not policy.lines:
-        click.echo("no lines: nothing is recorded")
-    for warning in state.config.warnings:
-        click.echo(f"warning: {warning.place}: {warning.text} [{warning.rule}]")
-    click.echo(f"{state.path} is in order")
 
 
 @click.command(epilog=example("gdprcall doctor", "gdprcall doctor --json"))
@@ -102,15 +84,6 @@ def completion(context: click.Context, shell: str) -> None:
 def manual(context: click.Context) -> None:
     """Print the manual page (roff)."""
     click.echo(man_page(context.find_root()), nl=False)
-
-
-def _explain(policy: Policy, line: Line) -> str:
-    controller = policy.controller_of(line)
-    return (
-        f"asks callers of {controller.name} in {', '.join(line.languages)} for {line.basis}; "
-        f"{line.keys.accept} records for {line.purpose}, {line.keys.refuse}, silence and anything else does not; "
-        f"{line.keys.withdraw} withdraws; kept {line.retention_days} days"
-    )
 
 
 COMMANDS = (serve, check, doctor, status, simulate_, completion, manual)

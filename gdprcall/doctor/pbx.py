@@ -6,7 +6,7 @@ It runs one empty extension on a Local channel; no command that could change any
 import asyncio
 import ipaddress
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +16,8 @@ from gdprcall.asterisk.ari import USE_ASTERISK, Ari, is_too_old
 from gdprcall.config import Config
 from gdprcall.doctor.finding import FAIL, OK, WARN, Finding
 from gdprcall.errors import GdprcallError, PeerError
+from gdprcall.policy.dialplan import compare, gosubs
+from gdprcall.policy.model import Policy
 
 MODULES = (
     *("app_mixmonitor", "app_stasis", "app_stack", "app_userevent", "app_playback", "app_exec"),
@@ -32,6 +34,7 @@ NEEDED = ("StopMixMonitor", "Status", "DBGet", "DBGetTree")
 # An action that is given to nobody without the class beside it.
 TOO_MUCH = {"MixMonitor": "system", "Command": "command", "Originate": "originate", "UpdateConfig": "config"}
 LEAST_RIGHTS = "read = call,user and write = call,reporting in manager.conf, then: manager reload"
+ASK = "write Gosub(gdprcall,s,1(<line>,may)) in front of the Dial() of each line; see dialplan/README.md"
 DEFAULT_SPOOL = "/var/spool/asterisk/gdprcall"
 DEFAULT_AGI = "127.0.0.1:4573"
 EVENT_SECONDS = 2.0
@@ -111,7 +114,7 @@ async def ami(config: Config) -> list[Finding]:
             allowed = set((await link.action("ListCommands"))[0].keys())
             found += rights(allowed)
             if "ShowDialPlan" in allowed:
-                found.append(await _dialplan(link))
+                found += [await _dialplan(link), await demands(link, config.policy)]
             found.append(await _spool(link, config.asterisk.spool))
             if "agi" in config.asterisk.fronts:
                 found += [await _agi_module(link), await _agi_place(link, config.asterisk.agi_listen)]
@@ -150,6 +153,34 @@ async def _dialplan(link: Ami) -> Finding:
         mend = "add to extensions.conf: #include gdprcall.conf, then: dialplan reload"
         return Finding("dialplan", FAIL, f"these contexts are not there: {', '.join(absent)}", mend)
     return Finding("dialplan", OK, "our contexts are loaded")
+
+
+async def demands(link: Ami, policy: Policy) -> Finding:
+    """Say whether the dialplan that Asterisk has loaded says may and must as the policy does."""
+    try:
+        answers = await link.action("ShowDialPlan")
+    except PeerError as error:
+        text = f"Asterisk did not list its dialplan, which is therefore not compared: {error.message}"
+        return Finding("demands", WARN, text, "gdprcall check --dialplan /etc/asterisk/extensions.conf")
+    steps = [{str(key): str(value) for key, value in answer.items()} for answer in answers]
+    found = [
+        gosub
+        for step in steps
+        if not step.get("Context", "").startswith("gdprcall")
+        for gosub in gosubs(step.get("AppData", ""), *_place(step))
+    ]
+    if not found:
+        return Finding("demands", WARN, "nothing in the dialplan asks for a line: nobody is recorded", ASK)
+    wrong = compare(policy, found, whole=True)
+    if wrong:
+        text = "; ".join(f"{one.place}: {one.text}" for one in wrong)
+        return Finding("demands", WARN, text, wrong[0].mend)
+    return Finding("demands", OK, f"the dialplan and the policy agree at {len(found)} places")
+
+
+def _place(step: Mapping[str, str]) -> tuple[str, str]:
+    entrance = f"{step.get('Context', '')},{step.get('Extension', '')}"
+    return entrance, f"{entrance},{step.get('Priority', '')}"
 
 
 async def _spool(link: Ami, configured: Path) -> Finding:

@@ -44,7 +44,7 @@ def line(line: Line, place: str) -> Iterator[Finding]:
     yield from _withdrawal(line.keys, place)
     yield from _special(line, place)
     yield from _told(line, place)
-    for name in ("interest", "art9_content", "law", "source"):
+    for name in ("interest", "art9_content", "law", "source", "full_notice_url"):
         if getattr(line, name):
             yield from _slot(getattr(line, name), f"{place}.{name}")
 

@@ -11,6 +11,7 @@ from gdprcall.policy.finding import Finding, refuse, warn
 from gdprcall.policy.model import AgentBasis, Basis, Controller, Line, Purpose, Role
 
 LONG_DAYS = 183
+SETS_OUT = ("subject_matter", "duration", "nature_and_purpose", "data", "data_subjects", "rights_and_duties")
 CLAUSES = "abcdefgh"
 _LIKE_A_NUMBER = re.compile(r"\d{7,}")
 
@@ -29,6 +30,10 @@ def controller(controller: Controller, place: str, today: str) -> Iterator[Findi
         mend = "make one, and name its reference, date, sha256 and clauses"
         yield refuse("DOC-03", f"{place}.contract", text, mend)
         return
+    silent = [matter for matter in SETS_OUT if matter not in contract.sets_out]
+    if silent:
+        text = f"does not set out: {', '.join(silent)}"
+        yield refuse("DOC-03", f"{place}.contract.sets_out", text, "amend the contract, then tick them")
     absent = [clause for clause in CLAUSES if clause not in contract.clauses]
     if absent:
         text = f"lacks what Art. 28(3) demands under: {', '.join(f'({clause})' for clause in absent)}"

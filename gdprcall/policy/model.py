@@ -103,11 +103,15 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """The processor's contract with a controller (Art. 28(3)): which, from when, the signed file, the clauses it has."""
+    """The processor's contract with a controller (Art. 28(3)): which, from when, the signed file, what it says.
+
+    ``sets_out`` are the matters that it describes, ``clauses`` the letters of its duties.
+    """
 
     reference: str
     date: str
     sha256: str
+    sets_out: tuple[str, ...]
     clauses: tuple[str, ...]
 
 

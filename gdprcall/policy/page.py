@@ -11,12 +11,12 @@ from gdprcall.policy.finding import Finding
 WIDTH = 110
 
 
-def page(findings: Sequence[Finding], owners: Mapping[str, str]) -> str:
-    """Return the page; ``owners`` says which controller each line belongs to."""
-    return "\n".join(_lines(findings, owners))
+def page(findings: Sequence[Finding], owners: Mapping[str, str], other: str = "the file") -> str:
+    """Return the page; ``owners`` says which controller each line belongs to, ``other`` what else there is."""
+    return "\n".join(_lines(findings, owners, other))
 
 
-def _lines(findings: Sequence[Finding], owners: Mapping[str, str]) -> Iterator[str]:
+def _lines(findings: Sequence[Finding], owners: Mapping[str, str], other: str) -> Iterator[str]:
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
         groups.setdefault(_group(finding.place, owners), []).append(finding)
@@ -24,7 +24,7 @@ def _lines(findings: Sequence[Finding], owners: Mapping[str, str]) -> Iterator[s
     for controller, line in sorted(groups):
         if controller != last:
             yield ""
-            yield f"controller {controller}" if controller else "the file"
+            yield f"controller {controller}" if controller else other
             last = controller
         if line:
             yield f"  line {line}"

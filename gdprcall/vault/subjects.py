@@ -31,6 +31,18 @@ def e164(number: str, region: str | None) -> str | None:
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
+def region(number: str | None) -> str:
+    """Return the country (ISO 3166) of an E.164 number by its prefix, or "" if it has none or belongs to no country."""
+    if number is None:
+        return ""
+    try:
+        found = phonenumbers.region_code_for_number(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return ""
+    # "001" is what networks without a country have, such as satellites.
+    return found if found and found.isalpha() else ""
+
+
 def pseudonym(key: bytes, number: str) -> str:
     """Return the subject of an E.164 number under a controller's key: 32 hex digits of HMAC-SHA-256 (RFC 2104)."""
     return hmac.digest(key, DOMAIN + number.encode("ascii"), "sha256")[:PSEUDONYM_BYTES].hex()
