@@ -19,12 +19,13 @@ from gdprcall.config import Config
 from gdprcall.consent.dialogue import Event, PartyJoined, Withdrawn
 from gdprcall.errors import GdprcallError, PeerError
 from gdprcall.fronts import Fronts
+from gdprcall.holding import Holding
 from gdprcall.intake import SWEEP_SECONDS, Intake
 from gdprcall.log import get_logger
 from gdprcall.operations import Context
 from gdprcall.policy.model import Controller
 from gdprcall.prompts.catalogue import Catalogue
-from gdprcall.reception import Holding, House, Reception
+from gdprcall.reception import House, Reception
 from gdprcall.systemd import notify, watchdog_seconds
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Fact, Kind

@@ -36,6 +36,7 @@ class CallFacts:
     prompt_sha256: str = ""
     notice_sha256: str = ""
     sample_seed: str = ""
+    stricter: tuple[str, ...] = ()
     mandatory_ms: int = 0
     subject: str | None = None
     number: str | None = field(default=None, repr=False)
@@ -162,10 +163,13 @@ def decision_body(call: CallFacts, consent: Consent, note: Note) -> dict[str, ob
 
 
 def _more(call: CallFacts, consent: Consent) -> dict[str, object]:
-    """Return what belongs to some decisions alone: the full notice that was played, and the draw of a sample."""
+    """Return what belongs to some decisions alone: the full notice, stricter rules, the draw of a sample."""
     more: dict[str, object] = {}
     if consent.notices:
         more |= {"notices": consent.notices, "notice_sha256": call.notice_sha256}
+    if call.stricter:
+        # Why the basis or the retention is not the one that the line is written with.
+        more |= {"stricter": list(call.stricter)}
     if call.sample_seed:
         # With the seed and Asterisk's id of the call anybody can draw again.
         more |= {"sample_rate": call.line.sample_rate, "sample_seed": call.sample_seed}

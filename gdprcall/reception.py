@@ -6,7 +6,7 @@ It records nothing itself, and where anything is missing or in doubt the call go
 import asyncio
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,13 +17,12 @@ from gdprcall.calls import Calls, LiveCall
 from gdprcall.consent.dialogue import Ask, Ended, Event, Failed, State
 from gdprcall.errors import GdprcallError
 from gdprcall.evidence import CallFacts, LedgerEvidence
+from gdprcall.holding import Case, Holding, playable
 from gdprcall.intake import Intake
 from gdprcall.log import get_logger
-from gdprcall.policy.model import Basis, Demand, Line, Policy
-from gdprcall.prompts.catalogue import Catalogue, Kind, Prompt
+from gdprcall.policy.model import Basis, Demand, Line
 from gdprcall.recorder import CallRecorder
 from gdprcall.session import Front, Session
-from gdprcall.vault import subjects
 from gdprcall.vault.archive import Vault
 
 RESERVE_BYTES = 64 * 1024 * 1024
@@ -39,15 +38,6 @@ class CallFront(Front[PlayablePrompt], Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
-    """What holds for new calls: policy, prompts, and the pseudonym key of each controller."""
-
-    policy: Policy
-    catalogue: Catalogue
-    pseudonym_keys: Mapping[str, bytes]
-
-
-@dataclass(frozen=True, slots=True)
 class House:
     """What a call is served with."""
 
@@ -57,19 +47,6 @@ class House:
     tasks: asyncio.TaskGroup
     spool: Path
     unfit: Callable[[], str]
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a caller can be told now: the question of the line, and its full notice; None is nothing."""
-
-    prompt: Prompt | None
-    notice: Prompt | None
-
-
-def playable(prompt: Prompt | None, language: str) -> PlayablePrompt:
-    """Return a prompt as a front end plays it; one that is not there is silence, and is never played."""
-    return PlayablePrompt(prompt.media if prompt else "", language, prompt.total_ms if prompt else 0)
 
 
 class Reception:
@@ -96,9 +73,8 @@ class Reception:
             self._log.warning("call_unasked", line=arrival.line, uniqueid=arrival.channel, reason=reason)
             return None
         assert self.terms is not None
-        line = self.terms.policy.lines[arrival.line]
-        prompt = self.terms.catalogue.find(line.id, line.language_for(arrival.language))
-        return question_seconds(prompt.total_ms if prompt else 0, line.timeout_ms)
+        case = self.terms.case(arrival)
+        return question_seconds(case.prompt.total_ms if case.prompt else 0, case.line.timeout_ms)
 
     def arrive(self, arrival: Arrival, front: CallFront) -> None:
         """Serve a claimed call in a task of its own."""
@@ -130,18 +106,14 @@ class Reception:
     async def _serve(self, arrival: Arrival, front: CallFront) -> None:
         assert self.terms is not None
         begun = asyncio.get_running_loop().time()
-        line = self.terms.policy.lines[arrival.line]
-        language = line.language_for(arrival.language)
-        said = Said(
-            self.terms.catalogue.find(line.id, language), self.terms.catalogue.find(line.id, language, Kind.NOTICE)
-        )
-        facts = self._facts(self.terms, arrival, line, language, said)
-        self._look_at_demand(arrival, line)
-        session, live = self._session(arrival, front, facts, said)
-        unfit = self._unfit(session, said)
+        case = self.terms.case(arrival)
+        facts = self._facts(arrival, case)
+        self._look_at_demand(arrival, case.line)
+        session, live = self._session(arrival, front, facts, case)
+        unfit = self._unfit(session, case)
         if unfit:
             if unfit == "prompt_unfit":
-                self._log.error("prompt_unfit", line=line.id, language=language)
+                self._log.error("prompt_unfit", line=case.line.id, language=case.language)
             session.feed(Failed(unfit))
         self._sessions.add(session)
         self._house.calls.add(live)
@@ -162,14 +134,14 @@ class Reception:
         elif not must and line.basis is Basis.LEGAL_OBLIGATION:
             self._log.error("may_on_obligation", line=line.id)
 
-    def _unfit(self, session: Session[PlayablePrompt], said: Said) -> str:
+    def _unfit(self, session: Session[PlayablePrompt], case: Case) -> str:
         """Return why a call cannot be recorded, if so; what is not drawn or not told first needs no prompt."""
         terms = session.consent.terms
         silent = terms.deferred or not terms.sampled
-        return self._house.unfit() or self._short_of_space() or ("" if said.prompt or silent else "prompt_unfit")
+        return self._house.unfit() or self._short_of_space() or ("" if case.prompt or silent else "prompt_unfit")
 
     def _session(
-        self, arrival: Arrival, front: CallFront, facts: CallFacts, said: Said
+        self, arrival: Arrival, front: CallFront, facts: CallFacts, case: Case
     ) -> tuple[Session[PlayablePrompt], LiveCall]:
         house = self._house
         recorder = CallRecorder(facts, house.vault, house.intake, house.calls, house.tasks)
@@ -183,8 +155,8 @@ class Reception:
                 sampled=question.is_drawn(facts.line.sample_rate, self._seed, facts.uniqueid),
             ),
             recording=facts.recording,
-            prompt=playable(said.prompt, facts.language),
-            notice=playable(said.notice, facts.language) if said.notice else None,
+            prompt=playable(case.prompt, facts.language),
+            notice=playable(case.notice, facts.language) if case.notice else None,
             front=WatchedFront(front, recorder),
             evidence=LedgerEvidence(self._house.vault, facts),
             recorder=recorder,
@@ -198,25 +170,24 @@ class Reception:
         recorder.live = live
         return session, live
 
-    def _facts(self, terms: Holding, arrival: Arrival, line: Line, language: str, said: Said) -> CallFacts:
-        controller = terms.policy.controller_of(line)
-        number = subjects.e164(arrival.number, controller.country)
+    def _facts(self, arrival: Arrival, case: Case) -> CallFacts:
         return CallFacts(
             call=secrets.token_hex(16),
             decision=secrets.token_hex(16),
             recording=secrets.token_hex(16),
             uniqueid=arrival.channel,
-            line=line,
-            controller=controller,
-            policy_sha256=terms.policy.sha256(line),
-            language=language,
+            line=case.line,
+            controller=case.controller,
+            policy_sha256=case.policy_sha256,
+            language=case.language,
             front=arrival.front,
-            prompt_sha256=said.prompt.sha256 if said.prompt else "",
-            notice_sha256=said.notice.sha256 if said.notice else "",
-            mandatory_ms=said.prompt.mandatory_ms if said.prompt else 0,
-            sample_seed=self._seed if line.sample_rate < 1 else "",
-            subject=subjects.pseudonym(terms.pseudonym_keys[controller.id], number) if number else None,
-            number=number,
+            prompt_sha256=case.prompt.sha256 if case.prompt else "",
+            notice_sha256=case.notice.sha256 if case.notice else "",
+            mandatory_ms=case.prompt.mandatory_ms if case.prompt else 0,
+            sample_seed=self._seed if case.line.sample_rate < 1 else "",
+            stricter=case.stricter,
+            subject=case.subject,
+            number=case.number,
         )
 
     def _short_of_space(self) -> str:

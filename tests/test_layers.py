@@ -49,8 +49,9 @@ LAYERS: dict[str, set[str]] = {
     "operations": {"auditing", "config", "errors", "rights", "safekeeping", "times", "vault"},
     "api": {"errors", "log", "operations", "roles"},
     "doctor": {"asterisk", "auditing", "config", "errors", "policy", "prompts"},
+    "holding": {"asterisk", "policy", "prompts", "vault"},
     "reception": {
-        *("asterisk", "calls", "consent", "errors", "evidence", "intake", "log", "policy", "prompts", "recorder"),
+        *("asterisk", "calls", "consent", "errors", "evidence", "holding", "intake", "log", "policy", "recorder"),
         *("question", "session", "vault"),
     },
     "fronts": {"asterisk", "config", "reception"},
@@ -64,6 +65,7 @@ LAYERS: dict[str, set[str]] = {
             "consent",
             "errors",
             "fronts",
+            "holding",
             "intake",
             "log",
             "operations",

@@ -27,6 +27,7 @@ basis = "legitimate_interest"
 interest = "to settle complaints"
 assessment = { id = "LIA-1", date = 2026-01-31, sha256 = "SHA", review_by = 2099-01-31 }
 retention_reason = "the period to contest"
+override = { reference = "opinion 7", sha256 = "SHA", countries = ["SE"] }
 languages = ["en"]
 timeout_seconds = 1
 
@@ -73,6 +74,7 @@ purpose = "contract_proof"
 basis = "contract"
 no_other_proof_reason = "orders are given by telephone alone"
 retention_reason = "the period to contest"
+override = { reference = "opinion 7", sha256 = "SHA", countries = ["SE"] }
 languages = ["en"]
 more = ""
 timeout_seconds = 1

@@ -21,10 +21,11 @@ from gdprcall.asterisk.arrival import Arrival, question_seconds
 from gdprcall.asterisk.spool import Spool, SpoolFile
 from gdprcall.asterisk.stasis import Stasis
 from gdprcall.calls import Calls
+from gdprcall.holding import Holding
 from gdprcall.intake import Intake
-from gdprcall.policy.model import Basis, Line, Policy
+from gdprcall.policy.model import Basis, Line, Override, Policy
 from gdprcall.prompts import catalogue, synthesis
-from gdprcall.reception import Holding, House, Reception
+from gdprcall.reception import House, Reception
 from gdprcall.vault import subjects
 from gdprcall.vault.ledger import Entry, Kind
 from gdprcall.vault.rows import RecordingRow
@@ -464,7 +465,10 @@ async def test_a_fault_of_our_own_in_one_call_gives_it_back_and_leaves_the_other
         assert (await desk.noted(Kind.DECISION))["outcome"] == "refused"
 
 
-INTEREST = replace(LINE, basis=Basis.LEGITIMATE_INTEREST, interest="to settle complaints", purpose="documentation")
+ADVICE = Override("opinion 7", "0" * 64, ("DE", "SE", "GB"))
+INTEREST = replace(
+    LINE, basis=Basis.LEGITIMATE_INTEREST, interest="to settle complaints", purpose="documentation", override=ADVICE
+)
 DUTY = replace(
     LINE, basis=Basis.LEGAL_OBLIGATION, law="an act", member_state="EU", purpose="regulated_service", must=True
 )
@@ -532,3 +536,25 @@ async def test_bas_10_who_is_not_drawn_is_given_back_unasked_and_leaves_no_decis
         await until(lambda: any(line["event"] == "call_finished" for line in logged))
         assert next(line for line in logged if line["event"] == "call_finished")["outcome"] == "not_drawn"
         assert desk.entries(Kind.DECISION) == []
+
+
+async def test_bas_09_who_calls_from_where_rules_are_stricter_is_asked_for_consent_and_the_evidence_says_so(
+    tmp_path: Path,
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        on(desk, INTEREST, tmp_path)
+        await desk.asked(number="+33612345678")
+        desk.press("1")
+        body = await desk.noted(Kind.DECISION)
+        assert (body["outcome"], body["basis"], body["stricter"]) == ("granted", "consent", ["BAS-09"])
+        consent = next(p for p in desk.reception.terms.catalogue._prompts.values() if p.sha256 == body["prompt_sha256"])  # type: ignore[union-attr]
+        assert consent.kind == "consent"
+
+
+async def test_bas_09_a_caller_without_a_number_is_asked_for_consent(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        on(desk, INTEREST, tmp_path)
+        await desk.asked(number="")
+        desk.press("2")
+        body = await desk.noted(Kind.DECISION)
+        assert (body["outcome"], body["basis"]) == ("refused", "consent")

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from gdprcall.policy.jurisdiction import REPLACED, with_consent
 from gdprcall.policy.model import OBJECTED_TO, Line, Policy
 from gdprcall.prompts import texts
 from gdprcall.prompts.store import Prompt, assemble, is_laid_out, keep, lay_out, manifests, sound_path
@@ -157,3 +158,5 @@ def _wanted(policy: Policy) -> Iterator[tuple[Line, str, Kind]]:
         for language in line.languages:
             for kind in kinds_of(line):
                 yield line, language, kind
+            if line.basis in REPLACED:  # who calls from where rules are stricter is asked
+                yield with_consent(line), language, Kind.CONSENT
