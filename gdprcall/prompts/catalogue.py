@@ -58,7 +58,7 @@ class Catalogue:
         By default that is the question of the line's own basis; ``Kind.NOTICE`` is its full notice.
         """
         asked = self._policy.lines.get(line)
-        prompt = asked and self._prompts.get((line, language, kind or Kind(asked.basis)))
+        prompt = self._prompts.get((line, language, kind or Kind(asked.basis))) if asked else None
         if prompt is None or self._signature(prompt) != self._seen[prompt.language, prompt.sha256]:
             return None
         return prompt
