@@ -40,7 +40,7 @@ SAMPLES := README.md gdprcall.conf ari.conf http.conf manager.conf features.conf
 say = @printf '==> %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv pbx demo bench load soak fuzz test tables test-asterisk16 test-pythons lint format types unit real install \
+.PHONY: help venv pbx demo audio bench load soak fuzz test tables test-asterisk16 test-pythons lint format types unit real install \
         install-program install-files uninstall clean distclean
 
 help: ## show this
@@ -87,6 +87,10 @@ FIRST ?= 1
 
 soak: $(READY) pbx ## kill daemon and Asterisk at random in real calls (ROUNDS=500 SEED= FIRST=1)
 	@$(BIN)/python -m tests.pbx.soak --rounds '$(or $(ROUNDS),500)' --first '$(FIRST)' $(if $(SEED),--seed '$(SEED)')
+
+audio: $(READY) pbx ## record a prompt from a microphone that is a file, with a PyAudio built in .cache (a minute)
+	@$(BIN)/python tests/pbx/audio.py
+	@$(BIN)/python -m pytest -q tests/test_real_audio.py
 
 # How long each parser is fuzzed, and which (none: all).
 SECONDS ?= 60

@@ -15,12 +15,13 @@ from pathlib import Path
 from babel import Locale, UnknownLocaleError
 from pydantic import ValidationError
 
-from gdprcall import age, profiles, schema, terms
+from gdprcall import age, policies, profiles, schema
 from gdprcall.errors import ConfigError
 from gdprcall.mistakes import Mistaken, without, written
 from gdprcall.policy import rules
 from gdprcall.policy.finding import Finding, refuse
 from gdprcall.policy.model import Policy
+from gdprcall.prompts import approvals
 from gdprcall.prompts.texts import LANGUAGES, PURPOSES
 
 DEFAULT_PATH = Path("/etc/gdprcall/gdprcall.toml")
@@ -59,6 +60,8 @@ class Config:
     key_days: int = 14
     tombstones: Path | None = None
     tombstone_command: tuple[str, ...] = ()
+    reserve_bytes: int = 64 << 20
+    quarantine_days: int = 7
 
     @property
     def prompts(self) -> Path:
@@ -91,9 +94,26 @@ class Config:
             raise ConfigError(f"the secret {name} is shorter than 32 characters", "write it with: openssl rand -hex 32")
         return key
 
+    def pseudonym_keys(self) -> dict[str, bytes]:
+        """Return the key of each controller; raises ConfigError also for one that two have.
 
-def load(path: Path) -> Config:
-    """Return the configuration at ``path``; raises ConfigError that names every mistake with its place and mend."""
+        Under one key a caller of both would have one pseudonym, and either could be asked about the other's.
+        """
+        keys = {controller: self.pseudonym_key(controller) for controller in self.policy.controllers}
+        owner: dict[bytes, str] = {}
+        for controller, key in keys.items():
+            other = owner.setdefault(key, controller)
+            if other != controller:
+                hint = f"give {controller} its own before its first call: openssl rand -hex 32"
+                raise ConfigError(f"the controllers {other} and {controller} have the same pseudonym key", hint)
+        return keys
+
+
+def load(path: Path, *, drafts: bool = False) -> Config:
+    """Return the configuration at ``path``; raises ConfigError that names every mistake with its place and mend.
+
+    With ``drafts`` a line may speak a language whose texts nobody has approved: for looking at them, never for calls.
+    """
     data = _toml(path)
     found = _identities_in(path)
     try:
@@ -102,10 +122,11 @@ def load(path: Path) -> Config:
         found += [written(*schema.mistake(detail)) for detail in error.errors()]
         found += _of_the_rest(without(data, [detail["loc"] for detail in error.errors()]))
         raise Mistaken(path, found, data) from None
-    policy = terms.policy(file, profiles.installed())
+    policy = policies.policy(file, profiles.installed())
     today = datetime.now(UTC).date().isoformat()
     found += [*_recipient_mistakes(policy), *_audit_mistakes(file)]
     found += [*rules.check(policy, LANGUAGES, PURPOSES, today=today), *_language_findings(policy)]
+    found += [] if drafts else approvals.findings(policy, approvals.load(approvals.beside(path)))
     mistakes = [finding for finding in found if finding.refuses]
     if mistakes:
         raise Mistaken(path, mistakes, data)
@@ -118,7 +139,7 @@ def _of_the_rest(data: Mapping[str, object]) -> list[Finding]:
         file = schema.File.model_validate(data)
     except ValidationError:
         return []
-    policy = terms.policy(file, profiles.installed())
+    policy = policies.policy(file, profiles.installed())
     return [finding for finding in rules.check(policy, LANGUAGES, PURPOSES) if finding.refuses]
 
 
@@ -136,6 +157,8 @@ def _config(path: Path, file: schema.File, policy: Policy, warnings: tuple[Findi
         key_days=file.backup.key_days,
         tombstones=Path(file.backup.tombstones) if file.backup.tombstones else None,
         tombstone_command=tuple(file.backup.tombstone_command),
+        reserve_bytes=file.vault.reserve_mib << 20,
+        quarantine_days=file.vault.quarantine_days,
     )
 
 

@@ -56,9 +56,8 @@ class Daemon:
             places.ami_host, places.ami_port, places.ami_user, secret, on_event=self._ami_event, on_up=self._ami_up
         )
         self._calls = Calls(self._ami, self._unattended_withdrawal)
-        self._intake = Intake(
-            Work(vault, self._spool.files, self._recipients, self, self._live_recordings, self._sole_controller)
-        )
+        known = (self._spool.files, self._recipients, self, self._live_recordings, self._sole_controller)
+        self._intake = Intake(Work(vault, *known, quarantine_days=settings.quarantine_days))
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
@@ -78,7 +77,8 @@ class Daemon:
     def _begin(self, tasks: asyncio.TaskGroup) -> None:
         """Start every part; each lives until the daemon stops."""
         self._tasks = tasks
-        house = House(self._vault, self._intake, self._calls, tasks, self._spool.folder, self._unfit)
+        reserve = self._settings.reserve_bytes
+        house = House(self._vault, self._intake, self._calls, tasks, self._spool.folder, self._unfit, reserve)
         self._reception = Reception(house)
         self._reception.terms = holding(self._settings)
         self._fronts = Fronts(self._settings, self._reception, self._ami.is_up, tasks)
@@ -103,13 +103,14 @@ class Daemon:
 
     def live(self) -> Mapping[str, object]:
         """Return what only the running daemon knows, for ``status``."""
+        unfit = self._unfit() or self._reception.short_of_space()
         return {
             "version": __version__,
             **self._fronts.live(),
             "ami": self._ami.linked,
             "spool_watched": self._watching.is_set(),
-            "fit": not self._unfit(),
-            "unfit": self._unfit() or None,
+            "fit": not unfit,
+            "unfit": unfit or None,
             "asking": self._reception.asking,
             "recording": len(self._calls) - self._reception.asking,
             "waiting_files": self._intake.waiting,
@@ -256,7 +257,8 @@ class Daemon:
             if not told and not fit:
                 self._log.info("started", version=__version__)
                 notify("READY=1")
-            status = "recording those who agree" if not fit else f"recording nothing: {fit}"
+            unfit = fit or self._reception.short_of_space()
+            status = "recording those who agree" if not unfit else f"recording nothing: {unfit}"
             if status != told and (told or not fit):
                 notify(f"STATUS={status}")
                 told = status
@@ -288,8 +290,7 @@ class Daemon:
 
 def holding(settings: Config) -> Holding:
     """Return what a configuration permits for new calls; raises ConfigError when a key is missing."""
-    policy = settings.policy
-    keys = {controller: settings.pseudonym_key(controller) for controller in policy.controllers}
+    policy, keys = settings.policy, settings.pseudonym_keys()
     catalogue = Catalogue(policy, settings.asterisk.sounds, settings.prompts)
     for line, language in catalogue.missing():
         get_logger().error("prompt_unfit", line=line, language=language)

@@ -196,7 +196,9 @@ class Intake:
             await asyncio.to_thread(self._quarantine, file, row.controller, row.retention_days, "no_wav")
 
     def _quarantine(self, file: Found, controller: str, retention_days: int, why: str) -> None:
-        self._work.vault.quarantine(file.path, self._facts(file, controller, retention_days), why)
+        # A clock of its own, and never longer than the recording that it would have been.
+        days = min(self._work.quarantine_days, retention_days)
+        self._work.vault.quarantine(file.path, self._facts(file, controller, days), why)
 
     def _facts(self, file: Found, controller: str, retention_days: int) -> SegmentFacts:
         closed_at = round(file.path.stat().st_mtime * 1000)

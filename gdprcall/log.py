@@ -77,7 +77,9 @@ EVENTS: Mapping[str, Event] = {
     ),
     "sealing_caught_up": Event("info", "files are sealed in time again, and callers recorded", NOTHING),
     "quarantined": Event(
-        "error", "a file that is no WAV, or unexplained by a damaged ledger, was sealed apart", "open it"
+        "error",
+        "a file that is no WAV, or unexplained by a damaged ledger, was sealed apart",
+        "gdprcall recordings list --state quarantined; it is destroyed after quarantine_days",
     ),
     "discarded": Event("info", "a plaintext file was destroyed unsealed; reason says why", NOTHING),
     "plaintext_without_decision": Event(

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gdprcall import auditing, safekeeping
+from gdprcall import auditing, promptkeeping, safekeeping
 from gdprcall.config import Config
 from gdprcall.errors import ConfigError, GdprcallError, NotFound, VaultError
 from gdprcall.rights import erasure, retention
@@ -48,16 +48,18 @@ def status(context: Context, _params: Params) -> Json:
     """Return links, spool, vault and disk."""
     live = dict(context.live()) if context.live else {}
     for name in ("last_seal_ms", "last_sweep_ms"):
-        value = live.pop(name, None)
-        live[name.removesuffix("_ms")] = rfc3339(value) if isinstance(value, int) else None
+        live[name.removesuffix("_ms")] = _told(live.pop(name, None))
     return {
         "daemon": context.live is not None,
         **live,
         "spool": _spool(context),
         "recordings": context.vault.count("sealed"),
+        "quarantined": context.vault.count("quarantined"),
+        "quarantine_ends": _told(context.vault.index.first_end("quarantined")),
         "expired": len(retention.due(context.vault, context.clock())),
         "ledger_entries": context.vault.ledger.size(),
         "vault_free_bytes": shutil.disk_usage(context.vault.folder).free,
+        "reserve_bytes": context.config.reserve_bytes,
     }
 
 
@@ -193,12 +195,13 @@ OPERATIONS: Mapping[str, Operation] = {
     "audit/checkpoint": audit_checkpoint,
     "audit/prove": audit_prove,
     "audit/key": audit_key,
+    "prompts/purge": promptkeeping.purge,
     "vault/backup": vault_backup,
     "vault/verify": lambda context, params: safekeeping.verify(
         context.vault, params, whole=context.live is None, progress=context.progress
     ),
 }
-CHANGING = frozenset({"recordings/erase", "retention/sweep", "vault/backup"})
+CHANGING = frozenset({"recordings/erase", "retention/sweep", "prompts/purge", "vault/backup"})
 
 
 def export(context: Context, recording: str, segment: int, purpose: str) -> Export:
@@ -253,6 +256,10 @@ def _time(params: Params, name: str) -> int | None:
         return parse_rfc3339(str(value))
     except ValueError as error:
         raise ConfigError(f"{name} is no RFC 3339 time", "for example 2026-11-23T08:00:00Z") from error
+
+
+def _told(time: object) -> str | None:
+    return rfc3339(time) if isinstance(time, int) else None
 
 
 def _by(context: Context, params: Params) -> int:

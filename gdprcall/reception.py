@@ -25,9 +25,6 @@ from gdprcall.recorder import CallRecorder
 from gdprcall.session import Front, Session
 from gdprcall.vault.archive import Vault
 
-RESERVE_BYTES = 64 * 1024 * 1024
-"""Free space in spool and vault below which nothing new is recorded."""
-
 
 class CallFront(Front[PlayablePrompt], Protocol):
     """A real call in the hands of a front end."""
@@ -47,6 +44,8 @@ class House:
     tasks: asyncio.TaskGroup
     spool: Path
     unfit: Callable[[], str]
+    reserve_bytes: int = 64 << 20
+    """Free space in spool and vault below which nothing new is recorded: what runs can still be written and sealed."""
 
 
 class Reception:
@@ -138,7 +137,7 @@ class Reception:
         """Return why a call cannot be recorded, if so; what is not drawn or not told first needs no prompt."""
         terms = session.consent.terms
         silent = terms.deferred or not terms.sampled
-        return self._house.unfit() or self._short_of_space() or ("" if case.prompt or silent else "prompt_unfit")
+        return self._house.unfit() or self.short_of_space() or ("" if case.prompt or silent else "prompt_unfit")
 
     def _session(
         self, arrival: Arrival, front: CallFront, facts: CallFacts, case: Case
@@ -190,12 +189,13 @@ class Reception:
             number=case.number,
         )
 
-    def _short_of_space(self) -> str:
+    def short_of_space(self) -> str:
+        """Return why there is no room for another recording, or nothing; nothing is ever removed to make some."""
         try:
             free = min(shutil.disk_usage(path).free for path in (self._house.spool, self._house.vault.folder))
         except OSError:
             return "no_spool"
-        return "no_space" if free < RESERVE_BYTES else ""
+        return "no_space" if free < self._house.reserve_bytes else ""
 
     def _finished(self, session: Session[PlayablePrompt], facts: CallFacts, took_ms: int) -> None:
         consent = session.consent

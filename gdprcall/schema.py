@@ -49,10 +49,12 @@ class Asterisk(Section):
 
 
 class Vault(Section):
-    """Where the vault and the local API are."""
+    """Where the vault and the local API are, what room is left free, and how long a doubtful file waits."""
 
     folder: Place = "/var/lib/gdprcall"
     socket: Place = "/run/gdprcall/api.sock"
+    reserve_mib: Annotated[int, Field(ge=1, le=1 << 20)] = 64
+    quarantine_days: Days = 7
 
 
 class Secrets(Section):

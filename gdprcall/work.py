@@ -51,3 +51,4 @@ class Work:
     live: Callable[[], AbstractSet[str] | None]
     sole_controller: Callable[[], Controller | None] = lambda: None
     clock: Clock = now_ms
+    quarantine_days: int = 7

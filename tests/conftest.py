@@ -1,15 +1,19 @@
-"""What tests share: a log that no other test configured and, with a real Asterisk, one for a file, one installation a test.
+"""What tests share: folders in memory, a log that no other test configured and, with a real Asterisk, one for a file, one
+installation a test.
 
 It looks after each test whether the log says what the test's row in the table of faults promises.
 """
 
 import logging
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 
+from tests.deaths import Mortal
 from tests.faults import Fault
 from tests.pbx.asterisk import Asterisk
 from tests.pbx.callers import Agent
@@ -25,6 +29,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: min((ranks[name] for name in LONG if item.path.stem.startswith(name)), default=len(LONG))
     )
+
+
+MEMORY = Path("/dev/shm")  # a folder of its own is made in it
+ENOUGH_BYTES = 2 << 30
+
+
+def pytest_configure() -> None:
+    """Let the folders of tests lie in memory where there is enough: they sync thousands of files, and no disk is tried."""
+    if not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK) or os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
+        return  # tests write programs, too
+    if shutil.disk_usage(MEMORY).free >= ENOUGH_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+@pytest.fixture(scope="session")
+def mortal() -> Iterator[Mortal]:
+    """Return where processes come from that die before a chosen write."""
+    with Mortal() as made:
+        yield made
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no statement wait for another program that will not let go before the test does."""
+    monkeypatch.setattr("gdprcall.vault.database.BUSY_S", 0.01)
 
 
 @pytest.fixture(autouse=True)

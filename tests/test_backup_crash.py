@@ -2,8 +2,6 @@
 
 import random
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +10,10 @@ import pytest
 from gdprcall.handout import HandOut
 from gdprcall.vault import backup, manifest, restore
 from gdprcall.vault.archive import Vault
+from gdprcall.vault.keys import Slot
 from gdprcall.vault.tombstones import Tombstones
 from tests import vaults
+from tests.deaths import Begin, Mortal
 from tests.test_backup import BETA, ESCROW, A, B, Site
 from tests.vaults import ACME, DAY_ONE, Clock
 
@@ -53,7 +53,12 @@ def erase(folder: Path, step: Callable[[str], None]) -> None:
         vault.erase(B, reason="request", actor="officer")
 
 
-WORKS: dict[str, Work] = {"backup": back_up, "restore": bring_back}
+def put_keys_back(folder: Path, step: Callable[[str], None]) -> None:
+    with Vault.open(folder / "new", clock=Clock(), step=step) as vault:
+        Site(folder).restore_keys(vault, ACME, BETA)
+
+
+WORKS: tuple[Work, ...] = (back_up, bring_back, erase, put_keys_back)
 
 
 def names_of_steps(folder: Path, work: Work) -> list[str]:
@@ -75,18 +80,10 @@ def pull(folder: Path, work: Work, at: int) -> None:
         work(folder, step)
 
 
-def kill(folder: Path, work: Work, at: int) -> None:
-    """The same with a process that dies at once: nothing is closed or tidied up."""
-    script = (
-        "import os\nfrom pathlib import Path\nfrom tests import test_backup_crash as t\n"
-        f"at = {at}\n"
-        "def step(name):\n"
-        "    global at\n"
-        "    at -= 1\n"
-        "    if at < 0: os._exit(9)\n"
-        f"t.{work.__name__}(Path({str(folder)!r}), step)\n"
-    )
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 9
+def doomed(folder: Path, work: Work, begin: Begin) -> None:
+    """What a process does that is killed on its way."""
+    begin()
+    work(folder, lambda _name: None)
 
 
 def brings_back(folder: Path) -> set[str]:
@@ -105,17 +102,41 @@ def brings_back(folder: Path) -> set[str]:
     return set(came)
 
 
-def at_each_step(folder: Path, work: Work, stop: Callable[[Path, Work, int], None]) -> list[Path]:
+Cut = Callable[[Path, Work], list[Path]]
+"""Gives the folders of sites that were each cut off at another place of a work."""
+
+
+@pytest.fixture(params=["step", "write"])
+def cut(request: pytest.FixtureRequest, mortal: Mortal) -> Cut:
+    """Return what stops a work at each of its steps, and what kills its process before each of its writes."""
+    return at_each_step if request.param == "step" else lambda folder, work: before_each_write(folder, work, mortal)
+
+
+def at_each_step(folder: Path, work: Work) -> list[Path]:
     """Return the folders of sites that were stopped at each step of ``work``, the model of all of them apart."""
-    fill(folder / "model")
-    sites = []
+    model(folder, work)
     steps = names_of_steps(copy(folder / "model", folder / "whole"), work)
-    assert len(steps) > 5
-    for at in range(len(steps)):
-        site = copy(folder / "model", folder / f"at{at:03}")
-        stop(site, work, at)
-        sites.append(site)
+    assert len(steps) > 1
+    sites = [copy(folder / "model", folder / f"at{at:03}") for at in range(len(steps))]
+    for at, site in enumerate(sites):
+        pull(site, work, at)
     return sites
+
+
+def before_each_write(folder: Path, work: Work, mortal: Mortal) -> list[Path]:
+    """Return the same of sites where the process was killed before each of its writes, and after the last."""
+    model(folder, work)
+    writes = mortal.writes(doomed, copy(folder / "model", folder / "whole"), work)
+    sites = [copy(folder / "model", folder / f"at{at:03}") for at in range(writes)]
+    for at, site in enumerate(sites):
+        mortal.dies(doomed, site, work, at=at)
+    return [*sites, folder / "whole"]
+
+
+def model(folder: Path, work: Work) -> None:
+    fill(folder / "model")
+    if work is put_keys_back:
+        bring_back(folder / "model", lambda _name: None)
 
 
 def copy(source: Path, target: Path) -> Path:
@@ -123,12 +144,11 @@ def copy(source: Path, target: Path) -> Path:
     return target
 
 
-@pytest.mark.parametrize("stop", [pull, kill])
 def test_ret_05_a_backup_that_is_cut_off_anywhere_leaves_the_former_one_or_the_new_one(
-    tmp_path: Path, stop: Callable[[Path, Work, int], None]
+    tmp_path: Path, cut: Cut
 ) -> None:
     came = []
-    for site in at_each_step(tmp_path, back_up, stop):
+    for site in cut(tmp_path, back_up):
         new = manifest.read(site / "backups").made_at == LATER
         if not new:
             came.append(brings_back(site))
@@ -144,12 +164,11 @@ def test_ret_05_a_backup_that_is_cut_off_anywhere_leaves_the_former_one_or_the_n
     assert came
 
 
-@pytest.mark.parametrize("stop", [pull, kill])
 def test_ret_05_a_restore_that_is_cut_off_anywhere_leaves_an_empty_folder_or_a_whole_vault(
-    tmp_path: Path, stop: Callable[[Path, Work, int], None]
+    tmp_path: Path, cut: Cut
 ) -> None:
     empty = whole = 0
-    for site in at_each_step(tmp_path, bring_back, stop):
+    for site in cut(tmp_path, bring_back):
         with Site(site).opened("new") as vault:
             came = {row.id: row.state for row in vault.recordings()}
             if came:
@@ -166,8 +185,18 @@ def test_ret_05_a_restore_that_is_cut_off_anywhere_leaves_an_empty_folder_or_a_w
 
 
 def test_ret_05_an_erasure_that_is_cut_off_has_its_tombstone_out_before_anything_is_destroyed(tmp_path: Path) -> None:
-    for site in at_each_step(tmp_path, erase, pull)[1:]:
+    for site in at_each_step(tmp_path, erase)[1:]:
         assert (site / "drop" / f"{B}.tombstone").exists()
+
+
+def test_ret_05_keys_whose_return_is_cut_off_anywhere_are_put_back_by_doing_it_again(tmp_path: Path, cut: Cut) -> None:
+    for site in cut(tmp_path, put_keys_back):
+        put_keys_back(site, lambda _name: None)
+        with Site(site).opened("new") as vault:
+            assert list(vault.verify()) == []
+            assert {row.id: row.state for row in vault.recordings()} == {A: "erased", B: "sealed"}
+            assert BETA.opens(vaults.whole(vault, B)) == vaults.wav(seed=201)
+            assert vault.keys.names(Slot.HEADER) == [(B, 1)]
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -7,6 +7,7 @@ import pytest
 
 from gdprcall.policy import rules
 from gdprcall.policy.model import Basis
+from tests import vaults
 from tests.test_cli_exits import Shell
 
 AGENTS = 'agents = { basis = "works_agreement", notice = "2026-1", acknowledged_on = 2026-01-31 }\n'
@@ -45,10 +46,8 @@ def dialplan(shell: Shell, *steps: str) -> str:
 
 
 def test_a_wrong_policy_is_one_page_by_controller_and_line_with_article_and_mend(shell: Shell) -> None:
-    recipient = shell.config.read_text().split('recipients = ["')[1].split('"')[0]
-    add(shell, BETA.replace("{recipient}", recipient))
-    replace(shell, 'purpose = "quality"', 'purpose = "fun"\nretention_days = "forever"')
-    replace(shell, 'retention_days = "forever"', "must = true")
+    add(shell, BETA.replace("{recipient}", vaults.Controller("beta", seed=2).recipients[0]))
+    replace(shell, 'purpose = "quality"', 'purpose = "fun"\nmust = true')
     status, out, err = shell("check")
     assert (status, out) == (2, "")
     assert "7 mistakes" in err

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gdprcall import __version__
-from gdprcall.cli import daemon, output
+from gdprcall.cli import output
 from gdprcall.cli.main import main
 from gdprcall.doctor.finding import FAIL, Finding
 from tests import vaults
@@ -136,7 +136,7 @@ def test_doctor_prints_each_finding_with_its_mend_and_is_status_4_when_one_fails
     async def examine(_config: object) -> list[Finding]:
         return found
 
-    monkeypatch.setattr(daemon.examination, "examine", examine)
+    monkeypatch.setattr("gdprcall.doctor.examine", examine)
     status, out, err = shell("doctor")
     assert status == 4
     assert out.splitlines() == ["FAIL  spool: is not there", "      mend: mount it"]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,12 +78,19 @@ def slow(shell: Shell) -> Path:
     return shell.payload
 
 
+def opened_by(pid: int) -> set[str]:
+    """Return the files that a process has open now; one that it closes meanwhile is none of them."""
+    found = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add(os.readlink(link))
+    return found
+
+
 def until_read(pid: int, file: Path) -> None:
     """Return when a process has a file open; fails when it never does."""
     end = time.monotonic() + SECONDS
-    while not any(
-        link.is_symlink() and os.path.realpath(link) == str(file) for link in Path(f"/proc/{pid}/fd").iterdir()
-    ):
+    while str(file) not in opened_by(pid):
         assert time.monotonic() < end, "it was never read"
 
 

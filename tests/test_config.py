@@ -263,6 +263,15 @@ def test_where_checkpoints_go_is_checked_before_anything_runs(tmp_path: Path, li
     assert said in caught.value.message
 
 
+def test_reserve_and_quarantine_have_defaults_and_are_taken_as_written(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "")
+    assert (loaded.reserve_bytes, loaded.quarantine_days) == (64 << 20, 7)
+    loaded = load(tmp_path, "[vault]\nreserve_mib = 500\nquarantine_days = 2\n")
+    assert (loaded.reserve_bytes, loaded.quarantine_days) == (500 << 20, 2)
+    for wrong in ("reserve_mib = 0", "quarantine_days = 0", "quarantine_days = 4000", 'reserve_mib = "64"'):
+        assert f"vault.{wrong.split()[0]}: " in refused(tmp_path, f"[vault]\n{wrong}\n")
+
+
 def test_checkpoints_go_where_the_configuration_says(tmp_path: Path) -> None:
     path = tmp_path / "gdprcall.toml"
     path.write_text('[audit]\ncheckpoint_folder = "/srv/out"\ncheckpoint_command = ["/bin/send", "there"]\n')

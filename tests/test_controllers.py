@@ -1,185 +1,154 @@
-"""Three companies on one PBX, each with its own basis, languages, keys and retention: none sees another's terms."""
+"""Two controllers on one installation: neither opens, lists or recognises what is the other's."""
 
+import json
+import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from gdprcall import config
-from gdprcall.age import X25519Identity
-from gdprcall.mistakes import Mistaken
-from gdprcall.policy import rules
-from gdprcall.policy.explain import explain
-from gdprcall.policy.jurisdiction import rules_for
-from gdprcall.policy.model import Basis, Keys, Line, Role
-from gdprcall.prompts import texts
+from gdprcall.daemon import holding
+from gdprcall.doctor import files
+from gdprcall.doctor.finding import Grade
+from gdprcall.errors import ConfigError
+from gdprcall.vault import backup, subjects
+from gdprcall.vault.archive import Vault
+from gdprcall.vault.rows import Wanted
+from tests import vaults
+from tests.test_cli_exits import Shell
+from tests.vaults import ACME, NUMBER, Controller
 
-SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-TEXT = f"""
-[controllers.acme]
-name = "Acme Telecom"
-contact = "privacy@acme.example"
+AGE = Path(__file__).parent.parent / ".pbx" / "bin" / "age"
+BETA = Controller("beta", seed=2)
+A, B = vaults.recording_id(1), vaults.recording_id(2)
+KEYS = {"acme": "a1" * 32, "beta": "b2" * 32}
+SECOND = f"""
+[controllers.beta]
+name = "Beta"
+contact = "privacy@beta.example"
 country = "SE"
-notice_url = "acme.example/calls"
-address = "Storgatan 1, Stockholm"
-authority = "IMY"
-recipients = ["RECIPIENT0"]
-retention_days = 14
-
-[controllers.bank]
-name = "Beta Bank"
-contact = "datenschutz@bank.example"
-country = "DE"
-notice_url = "bank.example/datenschutz"
-address = "Hauptstr. 1, Berlin"
-officer = "dsb@bank.example"
-authority = "BlnBDI"
-recipients = ["RECIPIENT1"]
-operator = "processor"
-pseudonym_key = "bank-2026"
-[controllers.bank.contract]
-reference = "C-17"
-date = 2026-01-31
-sha256 = "{SHA256}"
-sets_out = ["subject_matter", "duration", "nature_and_purpose", "data", "data_subjects", "rights_and_duties"]
-clauses = ["a", "b", "c", "d", "e", "f", "g", "h"]
-
-[controllers.city]
-name = "City of Cork"
-contact = "dpo@city.example"
-country = "IE"
-notice_url = "city.example/privacy"
-address = "City Hall, Cork"
-officer = "dpo@city.example"
-authority = "DPC"
-public_authority = true
-recipients = ["RECIPIENT2"]
-
-[lines.support]
-controller = "acme"
+notice_url = "beta.example"
+recipients = ["{BETA.recipients[0]}"]
+[lines.orders]
+controller = "beta"
 purpose = "quality"
 basis = "consent"
-languages = ["sv", "en"]
-agents = {{ basis = "works_agreement", notice = "2026-1", acknowledged_on = 2026-01-31 }}
-
-[lines.orders]
-controller = "bank"
-purpose = "documentation"
-basis = "legal_obligation"
-languages = ["de"]
-law = "Directive 2014/65/EU art. 16(7)"
-member_state = "EU"
-min_retention_days = 1827
-retention_days = 1827
-retention_reason = "the law's five years"
-must = true
-profiles = ["MIFID"]
-refuse = "3"
-approved_by = "B. Officer"
-agents = {{ basis = "works_agreement", notice = "7", acknowledged_on = 2026-02-28 }}
-
-[lines.roads]
-controller = "city"
-purpose = "training"
-basis = "public_task"
 languages = ["en"]
-law = "Roads Act 1993 s. 13"
-member_state = "IE"
-object = "8"
-withdraw = "#8"
-retention_days = 7
-agents = {{ basis = "employment_contract", notice = "A", acknowledged_on = 2026-03-31 }}
 """
 
 
-def written(folder: Path) -> Path:
-    path = folder / "gdprcall.toml"
-    text = TEXT
-    for number in range(3):
-        identity = X25519Identity.generate(lambda size, number=number: bytes([number + 1]) * size)
-        text = text.replace(f"RECIPIENT{number}", identity.recipient().encode())
-    path.write_text(text)
-    return path
+@dataclass(frozen=True)
+class Two:
+    """An installation of both, where the same person called each of them once."""
+
+    shell: Shell
+    folder: Path
+    subjects: dict[str, str]
+
+    @property
+    def vault(self) -> Path:
+        return self.folder / "vault"
+
+    def rows(self, *words: str) -> list[dict[str, object]]:
+        status, out, err = self.shell(*words, "--json")
+        assert status == 0, err
+        rows = json.loads(out)
+        assert isinstance(rows, list)
+        return rows
 
 
 @pytest.fixture
-def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Config:
-    monkeypatch.setattr(rules, "SERVED_BASES", frozenset(Basis))
-    return config.load(written(tmp_path))
+def two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Two:
+    shell = Shell(tmp_path, capsys)
+    shell.config.write_text(shell.config.read_text() + SECOND)
+    for controller, key in KEYS.items():
+        secret = tmp_path / "secrets" / f"pseudonym-key-{controller}"
+        secret.write_text(key)
+        secret.chmod(0o600)
+    keys = config.load(shell.config).pseudonym_keys()
+    known = {controller: subjects.pseudonym(key, NUMBER) for controller, key in keys.items()}
+    with Vault.open(tmp_path / "vault", clock=vaults.Clock()) as vault:
+        vault.note(vaults.caller(A, subject=known["acme"]))
+        vaults.sealed(vault, tmp_path / "spool", 2, controller=BETA, subject=known["beta"])
+    return Two(shell, tmp_path, known)
 
 
-def test_three_controllers_are_lawful_together(loaded: config.Config) -> None:
-    assert loaded.warnings == ()
-    assert {line.controller: line.basis for line in loaded.policy.lines.values()} == {
-        "acme": Basis.CONSENT,
-        "bank": Basis.LEGAL_OBLIGATION,
-        "city": Basis.PUBLIC_TASK,
-    }
+def opened(folder: Path, identity: Controller, sealed: bytes) -> bytes | None:
+    """Return what the public age makes of a file with an officer's identity, None if it does not open."""
+    (folder / "identity").write_text(identity.identities[0].encode() + "\n")
+    done = subprocess.run(
+        [AGE, "-d", "-i", folder / "identity"], input=sealed, capture_output=True, check=False, timeout=20
+    )
+    assert done.returncode == 0 or (done.stdout == b"" and b"no identity matched" in done.stderr)
+    return None if done.returncode else done.stdout
 
 
-def test_each_line_has_its_own_keys_languages_and_retention(loaded: config.Config) -> None:
-    def terms(line: Line) -> tuple[Keys, tuple[str, ...], int]:
-        return line.keys, line.languages, line.retention_days
-
-    assert {line.id: terms(line) for line in loaded.policy.lines.values()} == {
-        "support": (Keys(), ("sv", "en"), 14),
-        "orders": (Keys(refuse="3"), ("de",), 1827),
-        "roads": (Keys(object="8", withdraw="#8"), ("en",), 7),
-    }
-
-
-def test_sec_09_each_controller_has_its_own_pseudonym_key(loaded: config.Config, tmp_path: Path) -> None:
-    policy = loaded.policy
-    assert policy.controllers["bank"].operator is Role.PROCESSOR
-    for number, name in enumerate(("pseudonym-key-acme", "bank-2026", "pseudonym-key-city")):
-        (tmp_path / name).write_text(str(number) * 64)
-        (tmp_path / name).chmod(0o600)
-    text = loaded.path.read_text()
-    loaded.path.write_text(f'{text}\n[secrets]\nfolder = "{tmp_path}"\n')
-    keys = [config.load(loaded.path).pseudonym_key(name) for name in ("acme", "bank", "city")]
-    assert keys == [b"0" * 64, b"1" * 64, b"2" * 64]
+@pytest.mark.pbx
+def test_sec_01_neither_identity_opens_the_others_recording_or_number(two: Two) -> None:
+    with Vault.open(two.vault) as vault:
+        sound = {one: vaults.whole(vault, one) for one in (A, B)}
+        number = {one: vault.sealed_number(one) or b"" for one in (A, B)}
+    for own, other, controller, seed in ((A, B, ACME, 101), (B, A, BETA, 201)):
+        assert opened(two.folder, controller, sound[own]) == vaults.wav(seed=seed)
+        assert opened(two.folder, controller, number[own]) == NUMBER.encode()
+        assert opened(two.folder, controller, sound[other]) is None
+        assert opened(two.folder, controller, number[other]) is None
 
 
-def test_no_two_lines_have_the_same_hash_and_one_controllers_change_is_its_own(loaded: config.Config) -> None:
-    before = {line.id: loaded.policy.sha256(line) for line in loaded.policy.lines.values()}
-    assert len(set(before.values())) == 3
-    loaded.path.write_text(loaded.path.read_text().replace("C-17", "C-18"))
-    after = config.load(loaded.path).policy
-    changed = {id_ for id_, line in after.lines.items() if after.sha256(line) != before[id_]}
-    assert changed == {"orders"}
+@pytest.mark.pbx
+def test_sec_01_neither_officer_opens_the_others_backup_of_keys(two: Two) -> None:
+    escrow = {one.name: backup.escrow((one.recipients[0],)) for one in (ACME, BETA)}
+    with Vault.open(two.vault, clock=vaults.Clock()) as vault:
+        backup.backup(vault, backup.Wanted(two.folder / "backups", escrow, 7))
+    for own, other in ((ACME, BETA), (BETA, ACME)):
+        (path,) = (two.folder / "backups" / "keys").glob(f"{own.name}.*.age")
+        mine, theirs = opened(two.folder, own, path.read_bytes()), opened(two.folder, other, path.read_bytes())
+        assert mine is not None
+        assert theirs is None
+        assert (A.encode() in mine, B.encode() in mine) == (own is ACME, own is BETA)
 
 
-def test_each_is_explained_in_its_own_terms(loaded: config.Config) -> None:
-    said = {line.id: explain(loaded.policy, line, ()) for line in loaded.policy.lines.values()}
-    assert "Acme Telecom in sv, en" in said["support"].summary
-    assert "must" in said["orders"].dialplan
-    assert any(way.when == "presses 8 in or after the notice" for way in said["roads"].ways)
+def test_a_list_of_one_controller_shows_nothing_of_the_other(two: Two) -> None:
+    assert [row["id"] for row in two.rows("recordings", "list", "--controller", "acme")] == [A]
+    assert [row["id"] for row in two.rows("recordings", "list", "--controller", "beta")] == [B]
+    for controller, recording in (("acme", A), ("beta", B)):
+        (row,) = two.rows("decisions", "list", "--controller", controller)
+        assert (row["controller"], row["recording"]) == (controller, recording)
 
 
-def test_bas_09_each_call_is_held_to_its_controllers_and_its_callers_country(loaded: config.Config) -> None:
-    policy = loaded.policy
-    held = {
-        line.id: rules_for(policy.profiles, line, policy.controller_of(line), "DE").basis
-        for line in policy.lines.values()
-    }
-    assert held == {"support": Basis.CONSENT, "orders": Basis.LEGAL_OBLIGATION, "roads": Basis.CONSENT}
+def test_sec_03_the_pseudonyms_of_one_number_differ_and_say_nothing_at_the_other(two: Two) -> None:
+    acme, beta = two.subjects["acme"], two.subjects["beta"]
+    assert acme != beta
+    with Vault.open(two.vault) as vault:
+        found = {
+            (controller, subject): [row.id for row in vault.recordings(Wanted(controller=controller, subject=subject))]
+            for controller in ("acme", "beta")
+            for subject in (acme, beta)
+        }
+    assert found == {("acme", acme): [A], ("beta", beta): [B], ("acme", beta): [], ("beta", acme): []}
 
 
-def test_until_they_are_served_the_daemon_refuses_the_other_bases_by_name(tmp_path: Path) -> None:
-    unserved = {
-        line
-        for line, basis in (("orders", Basis.LEGAL_OBLIGATION), ("roads", Basis.PUBLIC_TASK))
-        if basis not in rules.SERVED_BASES
-    }
-    if unserved:
-        with pytest.raises(Mistaken) as refused:
-            config.load(written(tmp_path))
-        assert {finding.place for finding in refused.value.findings} == {f"lines.{line}.basis" for line in unserved}
+def test_sec_03_nobody_is_asked_about_of_all_controllers_at_once(two: Two) -> None:
+    with pytest.raises(ValueError, match="one controller"):
+        Wanted(subject=two.subjects["acme"])
 
 
-def test_inf_01_each_consent_prompt_names_its_own_controller(loaded: config.Config) -> None:
-    line = loaded.policy.lines["support"]
-    for language in line.languages:
-        said = texts.words(line, loaded.policy.controller_of(line), language).text
-        assert "Acme Telecom" in said
-        assert "Beta Bank" not in said
-        assert "14" in said
+def test_sec_03_one_pseudonym_key_for_two_controllers_takes_no_call_and_the_doctor_says_so(two: Two) -> None:
+    (two.folder / "secrets" / "pseudonym-key-beta").write_text(KEYS["acme"])
+    settings = config.load(two.shell.config)
+    with pytest.raises(ConfigError, match="acme and beta have the same pseudonym key") as caught:
+        holding(settings)
+    assert "openssl rand" in caught.value.hint
+    assert KEYS["acme"] not in caught.value.message + caught.value.hint
+    told = [finding for finding in files.secrets(settings) if finding.check == "pseudonym keys"]
+    assert [finding.grade for finding in told] == [Grade.FAIL]
+
+
+def test_sec_01_one_recipient_for_two_controllers_is_refused_with_its_place(two: Two) -> None:
+    text = two.shell.config.read_text().replace(BETA.recipients[0], ACME.recipients[0])
+    two.shell.config.write_text(text)
+    status, _, err = two.shell("check")
+    assert status == 2
+    assert "controllers.beta.recipients[0]: is one of acme as well" in err
+    assert "gdprcall keys new" in err

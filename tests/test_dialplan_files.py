@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gdprcall import dialplan
 from gdprcall.errors import ConfigError
@@ -81,6 +83,25 @@ def test_a_dialplan_that_is_not_there_or_too_large_is_an_error(tmp_path: Path, m
     monkeypatch.setattr(dialplan, "LARGEST_FILE", 3)
     with pytest.raises(ConfigError, match="too large"):
         dialplan.read(written(tmp_path, extensions=TEXT))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    pieces=st.lists(
+        st.one_of(
+            st.sampled_from(
+                [*TEXT.splitlines(keepends=True), "#include x\n", ";--", "--;", "[", "(", ")", "$", ",", "{"]
+            ),
+            st.text(max_size=6),
+        ),
+        max_size=12,
+    )
+)
+def test_any_text_is_read_in_words_and_never_breaks(tmp_path: Path, pieces: list[str]) -> None:
+    path = tmp_path / "extensions.conf"
+    path.write_bytes("".join(pieces).encode("utf-8", "replace"))
+    reading = dialplan.read(path)
+    assert all(gosub.place.startswith(f"{path}:") for gosub in reading.found)
 
 
 def test_our_own_dialplan_asks_for_no_line(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 import asyncio
 import fcntl
 import ipaddress
+import json
 import os
 import secrets
 import shutil
@@ -8,8 +9,10 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,9 +23,9 @@ from gdprcall import doctor
 from gdprcall.age import X25519Identity
 from gdprcall.asterisk.ami import Ami
 from gdprcall.config import Config
-from gdprcall.doctor import files, host, pbx
+from gdprcall.doctor import files, host, pbx, serving
 from gdprcall.doctor.finding import FAIL, OK, WARN, Finding, Grade
-from tests.fakes.ami import serving
+from tests.fakes import ami as fake_ami
 from tests.pbx.asterisk import Asterisk
 from tests.pbx.installation import Installation
 
@@ -157,6 +160,15 @@ def test_little_room_is_told_before_there_is_none(config: Config, monkeypatch: p
     monkeypatch.setattr(files, "LEAST_FREE_BYTES", 1 << 60)
     assert one(files.vault(config), "vault space").grade is WARN
     assert one(files.spool(config), "spool space").grade is WARN
+
+
+def test_fcl_05_the_reserve_is_warned_of_before_it_is_touched_and_is_a_failure_then(config: Config) -> None:
+    free = os.statvfs(config.vault)
+    there = free.f_bavail * free.f_frsize
+    for reserve, grade in ((there // 100, OK), (there // 3, WARN), (there * 2, FAIL)):
+        changed = replace(config, reserve_bytes=reserve)
+        assert one(files.vault(changed), "vault space").grade is grade
+    assert one(files.spool(replace(config, reserve_bytes=1 << 60)), "spool space").grade is FAIL
 
 
 # Spool
@@ -347,6 +359,56 @@ def test_a_daemon_that_answers_is_seen(config: Config) -> None:
         assert grades(host.daemon(config)) == {"daemon": OK}
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"fit": True, "unfit": None, "quarantined": 0}, {"recording": OK, "quarantine": OK}),
+        ({"fit": True, "unfit": None, "quarantined": 2, "quarantine_ends": "2026-01-08"}, {"recording": OK, "quarantine": WARN}),
+        ({"fit": False, "unfit": "no_space", "quarantined": 0}, {"recording": FAIL, "quarantine": OK}),
+        ({"fit": False, "unfit": "ami_down", "quarantined": 0}, {"recording": FAIL, "quarantine": OK}),
+    ],
+)  # fmt: skip
+def test_what_the_daemon_says_of_itself_is_told(
+    config: Config, said: dict[str, object], expected: dict[str, Grade]
+) -> None:
+    with answering(config.socket, json.dumps(said).encode()):
+        found = list(serving.examine(config))
+    assert grades(found) == expected
+    assert all(finding.mend for finding in found if finding.grade is not OK)
+    for told in ("unfit", "quarantine_ends"):
+        assert not said.get(told) or any(str(said[told]) in finding.text for finding in found)
+
+
+@pytest.mark.parametrize("answer", [b"[]", b"no json", b""])
+def test_a_daemon_that_answers_nonsense_or_not_at_all_is_no_crash(config: Config, answer: bytes) -> None:
+    with answering(config.socket, answer):
+        assert list(serving.examine(config)) == []
+    config.socket.unlink()
+    assert list(serving.examine(config)) == []
+
+
+@contextmanager
+def answering(path: Path, body: bytes) -> Iterator[None]:
+    """Answer one request on a socket."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        server.settimeout(10)
+
+        def answer() -> None:
+            peer, _ = server.accept()
+            with peer:
+                asked = b""
+                while not asked.endswith(b"{}"):  # the body may come by itself
+                    asked += peer.recv(4096)
+                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield
+        thread.join(10)
+
+
 def test_a_vault_that_another_process_holds_without_a_daemon_is_a_failure(config: Config) -> None:
     path = config.vault / "lock"
     with path.open("w") as lock:
@@ -477,7 +539,7 @@ def listed(*steps: tuple[str, str, str]) -> bytes:
 
 
 async def demanded(config: Config, answer: bytes) -> Finding:
-    async with serving() as fake:
+    async with fake_ami.serving() as fake:
         fake.answers["ShowDialPlan"] = answer
         link = Ami(
             "127.0.0.1", fake.port, "gdprcall", "secret", on_event=lambda _event: None, on_up=asyncio.Event().wait

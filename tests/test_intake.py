@@ -5,7 +5,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from gdprcall.asterisk.spool import Spool, SpoolFile
 from gdprcall.errors import GdprcallError, PeerError
 from gdprcall.intake import Intake
 from gdprcall.policy.model import Controller
+from gdprcall.times import DAY_MS
 from gdprcall.vault.keys import Slot
 from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.vault.objects import sync_folder
@@ -526,6 +527,30 @@ async def test_what_is_no_sound_is_sealed_apart_and_can_still_be_opened(room: Ro
     (said,) = logged
     assert said["event"] == "quarantined"
     assert said["hint"]
+
+
+@pytest.mark.parametrize(("granted_days", "quarantine_days", "kept"), [(30, 7, 7), (3, 7, 3), (30, 1, 1)])
+async def test_ret_01_what_is_sealed_apart_has_a_clock_of_its_own_that_is_never_the_longer_one(
+    room: Room, granted_days: int, quarantine_days: int, kept: int
+) -> None:
+    room.vault.note(decision(REC, retention_days=granted_days))
+    room.intake._work = replace(room.intake._work, quarantine_days=quarantine_days)
+    file = room.file(data=b"ID3 this is no WAV " * 100)
+    os.utime(file.path, (DAY_ONE / 1000, DAY_ONE / 1000))
+    await room.intake.take(file)
+    ends = DAY_ONE + kept * DAY_MS
+    assert room.vault.recording(REC).expires_at == room.vault.index.first_end("quarantined") == ends
+    assert [row.id for row in room.vault.due(ends)] == [REC]
+    assert room.vault.due(ends - 1) == []
+
+
+async def test_ret_01_a_doubtful_file_beside_whole_ones_goes_when_they_go(room: Room) -> None:
+    room.grant()
+    await room.intake.take(room.file())
+    await room.intake.take(room.file(segment=2, data=b"ID3 this is no WAV " * 100))
+    first, second = room.vault.segments(REC)
+    assert second.expires_at < first.expires_at
+    assert (room.state(), room.vault.recording(REC).expires_at) == ("quarantined", first.expires_at)
 
 
 async def test_con_08_what_is_no_sound_is_destroyed_all_the_same_when_it_is_withdrawn(room: Room) -> None:

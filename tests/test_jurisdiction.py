@@ -51,11 +51,78 @@ CASES: list[tuple[str, str, Basis, Mapping[str, Any], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("country", "rule", "basis", "changes", "field", "severity"), CASES)
-def test_bas_09_a_country_has_its_own_word_on_a_line(
-    country: str, rule: str, basis: Basis, changes: Mapping[str, Any], field: str, severity: str
-) -> None:
+def cases(country: str) -> pytest.MarkDecorator:
+    """Return the rows of the table that are about one country."""
+    return pytest.mark.parametrize(
+        ("rule", "basis", "changes", "field", "severity"), [row[1:] for row in CASES if row[0] == country]
+    )
+
+
+def objects(country: str, rule: str, basis: Basis, changes: Mapping[str, Any], field: str, severity: str) -> None:
     assert (rule, f"lines.support.{field}", severity) in found(of(basis, **changes), controller=at(country))
+
+
+@cases("DE")
+def test_prf_de_only_consent_will_do_and_the_agents_agree(
+    rule: str, basis: Basis, changes: Mapping[str, Any], field: str, severity: str
+) -> None:
+    objects("DE", rule, basis, changes, field, severity)
+
+
+@cases("DK")
+def test_prf_dk_training_needs_consent_and_documentation_a_reason(
+    rule: str, basis: Basis, changes: Mapping[str, Any], field: str, severity: str
+) -> None:
+    objects("DK", rule, basis, changes, field, severity)
+
+
+@cases("FR")
+def test_prf_fr_not_every_call_half_a_year_and_no_other_proof(
+    rule: str, basis: Basis, changes: Mapping[str, Any], field: str, severity: str
+) -> None:
+    objects("FR", rule, basis, changes, field, severity)
+
+
+@cases("BE")
+def test_prf_be_quality_is_kept_a_month(
+    rule: str, basis: Basis, changes: Mapping[str, Any], field: str, severity: str
+) -> None:
+    objects("BE", rule, basis, changes, field, severity)
+
+
+@cases("PT")
+def test_prf_pt_callers_agree_and_each_purpose_has_its_period(
+    rule: str, basis: Basis, changes: Mapping[str, Any], field: str, severity: str
+) -> None:
+    objects("PT", rule, basis, changes, field, severity)
+
+
+@cases("HU")
+def test_prf_hu_a_public_service_records_and_keeps_five_years(
+    rule: str, basis: Basis, changes: Mapping[str, Any], field: str, severity: str
+) -> None:
+    objects("HU", rule, basis, changes, field, severity)
+
+
+@cases("ES")
+def test_prf_es_customers_are_asked_in_a_language_of_spain(
+    rule: str, basis: Basis, changes: Mapping[str, Any], field: str, severity: str
+) -> None:
+    objects("ES", rule, basis, changes, field, severity)
+
+
+@cases("SE")
+def test_bas_09_of_a_country_without_a_profile_the_strictest_is_assumed(
+    rule: str, basis: Basis, changes: Mapping[str, Any], field: str, severity: str
+) -> None:
+    objects("SE", rule, basis, changes, field, severity)
+
+
+def test_prf_ie_the_notice_is_owed_and_a_person_sees_to_it() -> None:
+    assert found(LAWFUL[LI], controller=at("IE")) == []
+    ireland = KNOWN.of_country("IE")
+    assert ireland is not None
+    assert [rule.kind for rule in ireland.rules] == [Kind.TOLD]
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,7 @@ def test_ret_06_no_destroyed_header_stays_among_many_interleaved_writes(path: Pa
     keys.close()
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_reader_that_keeps_the_log_open_is_an_error_and_not_a_destruction(
     path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,11 +31,11 @@ LAYERS: dict[str, set[str]] = {
     "checkpoints": {"auditing", "config", "errors", "log", "vault"},
     "prompts": {"errors", "policy", "times"},
     "schema": set(),
-    "terms": {"policy", "schema"},
+    "policies": {"policy", "schema"},
     "profiles": {"errors", "policy"},
     "dialplan": {"errors", "policy"},
     "mistakes": {"errors", "policy"},
-    "config": {"age", "errors", "mistakes", "policy", "profiles", "prompts", "schema", "terms"},
+    "config": {"age", "errors", "mistakes", "policies", "policy", "profiles", "prompts", "schema"},
     "session": {"consent", "errors"},
     "question": {"consent", "policy"},
     "simulate": {"consent", "errors", "policy", "question", "session"},
@@ -46,7 +46,8 @@ LAYERS: dict[str, set[str]] = {
     "recorder": {"calls", "errors", "evidence", "intake", "log", "vault"},
     "rights": {"errors", "vault"},
     "safekeeping": {"config", "errors", "handout", "vault"},
-    "operations": {"auditing", "config", "errors", "rights", "safekeeping", "times", "vault"},
+    "promptkeeping": {"config", "errors", "prompts", "vault"},
+    "operations": {"auditing", "promptkeeping", "config", "errors", "rights", "safekeeping", "times", "vault"},
     "api": {"errors", "log", "operations", "roles"},
     "doctor": {"asterisk", "auditing", "config", "errors", "policy", "prompts"},
     "holding": {"asterisk", "policy", "prompts", "vault"},
@@ -83,6 +84,7 @@ LAYERS: dict[str, set[str]] = {
             "dialplan",
             "mistakes",
             "service",
+            "times",
             "doctor",
             "errors",
             "log",
@@ -101,11 +103,12 @@ LAYERS: dict[str, set[str]] = {
 LIBRARIES: dict[str, set[str]] = {
     "aiohttp": {"api", "asterisk.ari"},
     "asyncinotify": {"asterisk.spool"},
-    "babel": {"config", "prompts.slots"},
+    "babel": {"config", "prompts.lint", "prompts.slots"},
     "click": {"cli"},
     "cryptography": {"age", "vault.note"},
     "panoramisk": {"asterisk.amilink"},
     "phonenumbers": {"vault.subjects"},
+    "pyaudio": {"prompts.microphone"},
     "pydantic": {"config", "schema"},
     "pydantic_core": {"schema"},
     "rich": {"cli"},
@@ -208,7 +211,8 @@ def test_a_library_is_known_only_where_the_table_says(module: str) -> None:
 def test_the_libraries_that_are_imported_are_the_ones_that_are_installed_with_us() -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    required = set(re.findall(r"^([a-z-]+)", setup["options"]["install_requires"], re.MULTILINE))
+    said = setup["options"]["install_requires"] + setup["options.extras_require"]["audio"]
+    required = set(re.findall(r"^([a-z-]+)", said, re.MULTILINE))
     third = {name for name in LIBRARIES if name not in sys.stdlib_module_names}
     # pydantic brings its core along
     assert {name.replace("_", "-") for name in third - {"pydantic_core"}} == required

@@ -292,6 +292,7 @@ def test_an_erased_body_is_gone_from_the_file_and_the_tree_stays_whole(path: Pat
     assert not any(secret.encode() in file.read_bytes() for file in path.parent.iterdir())
 
 
+@pytest.mark.usefixtures("impatient")
 def test_an_erasure_of_a_body_that_another_program_keeps_alive_is_not_called_done(path: Path, ledger: Ledger) -> None:
     ledger.append(fact(1))
     reader = sqlite3.connect(path)

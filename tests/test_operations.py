@@ -331,6 +331,7 @@ def test_status_tells_of_spool_vault_and_what_is_overdue(tmp_path: Path) -> None
         assert (spool["files"], spool["oldest_seconds"]) == (1, 90)
         assert spool["free_bytes"] > 0
         assert (value["daemon"], value["recordings"], value["expired"]) == (False, 1, 0)
+        assert (value["quarantined"], value["quarantine_ends"], value["reserve_bytes"]) == (0, None, 64 << 20)
         assert one(asked(vault, tmp_path, Clock(EXPIRED)), "status")["expired"] == 1
 
 

@@ -1,5 +1,6 @@
 """Disks and databases fail: nothing new is recorded, what was consented waits, and somebody is told."""
 
+import json
 import sqlite3
 import time
 from contextlib import closing
@@ -115,19 +116,30 @@ def test_fcl_05_without_a_spool_nobody_is_recorded(pbx: Asterisk, installation: 
 
 
 @fault(
-    "the spool has less room than the reserve",
+    "the spool or the vault has less room than the reserve",
     caller="is served at once",
     recording="none new until there is room",
     log="call_finished",
     mend="a bigger tmpfs; `gdprcall status` shows what waits",
 )
-def test_fcl_05_a_spool_without_reserve_records_nobody(pbx: Asterisk, installation: Installation) -> None:
-    installation.start(by=["unshare", "-rm", "sh", "-c", f'mount -t tmpfs -o size=8m t {pbx.spool}; exec "$@"', "sh"])
+@pytest.mark.parametrize("where", ["spool", "vault"])
+def test_fcl_05_a_spool_or_a_vault_without_reserve_records_nobody(
+    pbx: Asterisk, installation: Installation, where: str
+) -> None:
+    full = pbx.spool if where == "spool" else installation.folder / "vault"
+    installation.start(by=["unshare", "-rm", "sh", "-c", f'mount -t tmpfs -o size=8m t {full}; exec "$@"', "sh"])
     caller = call(pbx, Wait(1), Hangup())
     assert returned(pbx, within=3.5) == "unrecorded"
     assert caller.wait() == 0, caller.problem()
+    installation.wait_until(lambda: bool(installation.json("decisions", "list")))
     (row,) = installation.json("decisions", "list")
     assert (row["outcome"], row["reason"]) == ("system_fail", "no_space")
+    status = json.loads(installation.cli("status", "--json").stdout)
+    assert (status["fit"], status["unfit"], status["reserve_bytes"]) == (False, "no_space", 64 << 20)
+    assert min(status["vault_free_bytes"], status["spool"]["free_bytes"]) < status["reserve_bytes"]
+    examined = json.loads(installation.cli("doctor", "--json", check=False).stdout)
+    told = [one for one in examined if one["check"] == "recording"]
+    assert [(one["grade"], "no_space" in one["text"]) for one in told] == [("FAIL", True)]
 
 
 @fault(

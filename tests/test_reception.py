@@ -13,7 +13,6 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from gdprcall import calls as calls_module
-from gdprcall import reception as module
 from gdprcall import recorder
 from gdprcall.asterisk import ami_events as ami
 from gdprcall.asterisk.ari import Ari
@@ -34,7 +33,7 @@ from tests.fakes.ari import FakeAri, serving
 from tests.test_calls import Monitors
 from tests.test_evidence import CONTROLLER
 from tests.test_intake import Marks
-from tests.vaults import ACME, NUMBER, opened, spooled
+from tests.vaults import ACME, NUMBER, decision, opened, recording_id, sealed, spooled
 
 CHANNEL, AGENT = "17.1", "17.2"
 KEY = b"k" * 32
@@ -245,12 +244,53 @@ async def test_fcl_05_an_unfit_house_asks_nobody(
     assert finished(logged)["reason"] == why
 
 
-async def test_fcl_05_without_space_nothing_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RESERVE_BYTES", 1 << 62)
+def with_free(monkeypatch: pytest.MonkeyPatch, free: dict[Path, int]) -> None:
+    """Let the kernel say of these folders that so much is free."""
+    usage = shutil.disk_usage
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: usage(path)._replace(**({"free": free[path]} if path in free else {}))
+    )
+
+
+@pytest.mark.parametrize("where", ["spool", "vault"])
+async def test_fcl_05_without_the_reserve_in_spool_or_vault_nothing_new_is_recorded_and_nothing_old_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
     async with open_desk(tmp_path) as desk:
+        old = sealed(desk.vault, tmp_path / "others", 7)
+        free = {desk.spool.folder: 64 << 20, desk.vault.folder: 64 << 20}
+        with_free(monkeypatch, free)
+        assert desk.reception.short_of_space() == ""
+        free[desk.spool.folder if where == "spool" else desk.vault.folder] -= 1
+        assert desk.reception.short_of_space() == "no_space"
         desk.arrives()
-        assert (await desk.noted(Kind.DECISION))["reason"] == "no_space"
+        await until(lambda: "no_space" in {row.reason for row in desk.vault.decisions()})
         assert desk.verdicts() == ["norec"]
+        assert desk._plays() == []
+        assert desk.vault.recording(old).state == "sealed"
+        assert desk.vault.objects.segments(old) == [1]
+
+
+async def test_fcl_05_a_recording_that_runs_is_sealed_though_the_reserve_is_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        with_free(monkeypatch, {desk.spool.folder: 0, desk.vault.folder: 0})
+        assert desk.reception.short_of_space() == "no_space"
+        running = recording_id(8)
+        desk.vault.note(decision(running))
+        await desk.intake.take(SpoolFile(spooled(desk.spool.folder, running), running, 1))
+        assert desk.vault.recording(running).state == "sealed"
+
+
+async def test_how_much_is_kept_free_is_for_the_configuration_to_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        with_free(monkeypatch, {desk.spool.folder: 100 << 20, desk.vault.folder: 100 << 20})
+        assert desk.reception.short_of_space() == ""
+        desk.reception._house = replace(desk.reception._house, reserve_bytes=(100 << 20) + 1)
+        assert desk.reception.short_of_space() == "no_space"
 
 
 async def test_fcl_05_without_a_spool_nothing_is_recorded(tmp_path: Path) -> None:

@@ -1,13 +1,17 @@
 """Retention: nothing before its time, everything after it, and one that fails stops no other."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gdprcall.rights import retention
-from gdprcall.times import DAY_MS
+from gdprcall.times import DAY_MS, now_ms, rfc3339
+from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.vault.rows import ErasureStep, Receipt
+from tests.test_cli_exits import Shell
 from tests.vaults import DAY_ONE, EXPIRED, Clock, decision, facts, opened, recording_id, sealed, spooled
 
 JUST_BEFORE = DAY_ONE + 30 * DAY_MS - 1
@@ -110,3 +114,31 @@ def test_a_vault_that_lost_its_ledger_erases_nothing_by_sweep(tmp_path: Path) ->
     with opened(tmp_path) as vault:
         assert all(one.receipt is None for one in retention.sweep(vault, EXPIRED, actor="test"))
         assert vault.objects.segments(recording)
+
+
+def test_ret_01_what_is_in_quarantine_is_named_with_its_day_and_destroyed_on_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the command line, with two files that are no WAV: one whose days are over, and one that has just come."""
+    shell = Shell(tmp_path, capsys)
+    over, fresh, now = recording_id(8), recording_id(9), now_ms()
+    with Vault.open(tmp_path / "vault", clock=Clock()) as vault:
+        for recording, closed in ((over, DAY_ONE), (fresh, now)):
+            known = replace(facts(recording, closed_at=closed), retention_days=7)
+            vault.quarantine(spooled(tmp_path / "spool", recording, data=b"no WAV" * 50), known, "no_decision")
+
+    def rows(*words: str) -> dict[str, str]:
+        status, out, err = shell(*words, "--json")
+        assert status == 0, err
+        return {row["id"]: row["expires_at"] for row in json.loads(out) if row["state"] == "quarantined"}
+
+    ends = {over: rfc3339(DAY_ONE + 7 * DAY_MS), fresh: rfc3339(now + 7 * DAY_MS)}
+    assert rows("recordings", "list", "--state", "quarantined") == ends
+    assert rows("retention", "due") == {over: ends[over]}
+    assert rows("retention", "due", "--by", rfc3339(now + 7 * DAY_MS)) == ends
+    status = json.loads(shell("status", "--json")[1])
+    assert (status["quarantined"], status["quarantine_ends"]) == (2, ends[over])
+    assert shell("retention", "sweep", "--yes")[0] == 0
+    assert rows("recordings", "list", "--state", "quarantined") == {fresh: ends[fresh]}
+    assert not (tmp_path / "vault" / "objects" / over[:2] / f"{over}.1").exists()
+    assert shell("vault", "verify")[0] == 0

@@ -492,6 +492,7 @@ def test_a_release_is_noted_with_who_and_why(vault: Vault, spool: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("impatient")
 def test_an_erasure_held_up_by_a_reader_is_not_called_done_and_is_finished_later(
     tmp_path: Path, spool: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -784,6 +785,7 @@ def test_the_index_made_anew_after_an_erasure_knows_no_caller_and_the_same_conse
         assert {row.id: row.subject for row in vault.recordings()} == {recording: None, kept: SUBJECT}
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_ledger_that_is_held_open_holds_up_the_receipt_and_not_the_destruction(tmp_path: Path, spool: Path) -> None:
     with vaults.opened(tmp_path) as vault:
         recording = vaults.sealed(vault, spool, subject=SUBJECT)
@@ -799,6 +801,7 @@ def test_a_ledger_that_is_held_open_holds_up_the_receipt_and_not_the_destruction
         assert vaults.files_with(vault.folder, SUBJECT.encode()) == []
 
 
+@pytest.mark.usefixtures("impatient")
 def test_an_index_that_is_held_open_holds_up_the_receipt_and_not_the_destruction(
     tmp_path: Path, spool: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

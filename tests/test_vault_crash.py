@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -11,15 +12,20 @@ from pathlib import Path
 import pytest
 
 from gdprcall.errors import GdprcallError, VaultError
+from gdprcall.handout import HandOut
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.keys import Slot
 from gdprcall.vault.ledger import Fact, Kind
+from gdprcall.vault.tombstones import Tombstones
 from tests import vaults
+from tests.deaths import Begin, Mortal
 from tests.vaults import ACME, NUMBER
 
 Work = Callable[[Vault, Path], None]
+Whole = Callable[[Path], None]
 SOUND = vaults.wav(seed=101)
 RECORDING = vaults.recording_id()
+MANY = [vaults.recording_id(number) for number in (11, 12, 13)]
 
 
 class PulledError(Exception):
@@ -63,19 +69,60 @@ def erase(vault: Vault, _spool: Path) -> None:
     vault.erase(RECORDING, reason="request", actor="officer")
 
 
+def seal_many(vault: Vault, spool: Path) -> None:
+    for number in (11, 12, 13):
+        vaults.sealed(vault, spool, number, subject=vaults.SUBJECT)
+
+
+def erase_many(vault: Vault, _spool: Path) -> None:
+    vault.erase_all(MANY, reason="request", actor="officer")
+
+
+def seal_many_and_lose_the_drop(vault: Vault, spool: Path) -> None:
+    seal_many(vault, spool)
+    (spool.parent / "drop").rmdir()
+
+
+def nothing(_vault: Vault, _spool: Path) -> None:
+    pass
+
+
+def note(vault: Vault, _spool: Path) -> None:
+    """What comes before a recording: the sealed number, and then the decision with who called."""
+    vault.keep_number(RECORDING, "acme", NUMBER, ACME.recipients)
+    vault.submit(vaults.decision(RECORDING), vaults.caller(RECORDING)).result()
+
+
+def drop_number(vault: Vault, _spool: Path) -> None:
+    vault.drop_number(RECORDING)
+
+
+def opened(folder: Path, step: Callable[[str], None] = lambda _name: None) -> Vault:
+    """Open the vault of a test, whose tombstones leave into the folder ``drop``."""
+    (folder / "vault").parent.mkdir(exist_ok=True)
+    waiting = folder / "vault" / "tombstones"
+    out = Tombstones(HandOut(folder / "drop", ()).deliver, waiting)
+    return Vault.open(folder / "vault", clock=vaults.Clock(), step=step, tombstones=out)
+
+
+def prepared(folder: Path, prepare: Work) -> None:
+    (folder / "drop").mkdir(parents=True)
+    with opened(folder) as vault:
+        prepare(vault, _spool(folder))
+
+
 def names_of_steps(folder: Path, prepare: Work, work: Work) -> list[str]:
     """Run ``work`` to its end and return the steps that it passed."""
     seen: list[str] = []
-    with vaults.opened(folder, step=seen.append) as vault:
-        prepare(vault, _spool(folder))
-        seen.clear()
+    prepared(folder, prepare)
+    with opened(folder, step=seen.append) as vault:
         work(vault, _spool(folder))
     return seen
 
 
 def pull(folder: Path, prepare: Work, work: Work, at: int) -> None:
     """Run ``work`` until its step number ``at``, and stop it there."""
-    left = -1
+    left = at
 
     def step(_name: str) -> None:
         nonlocal left
@@ -83,28 +130,17 @@ def pull(folder: Path, prepare: Work, work: Work, at: int) -> None:
             raise PulledError
         left -= 1
 
-    with vaults.opened(folder, step=step) as vault:
-        prepare(vault, _spool(folder))
-        left = at
-        with pytest.raises(PulledError):
-            work(vault, _spool(folder))
+    prepared(folder, prepare)
+    with opened(folder, step=step) as vault, pytest.raises(PulledError):
+        work(vault, _spool(folder))
 
 
-def kill(folder: Path, prepare: Work, work: Work, at: int) -> None:
-    """The same with a process that dies at once: no file is closed, no log is moved."""
-    script = (
-        "import os\nfrom pathlib import Path\nfrom tests import test_vault_crash as t, vaults\n"
-        f"folder, left = Path({str(folder)!r}), -1\n"
-        "def step(name):\n"
-        "    global left\n"
-        "    if left == 0: os._exit(9)\n"
-        "    left -= 1\n"
-        "vault = vaults.opened(folder, step=step)\n"
-        f"t.{prepare.__name__}(vault, t._spool(folder))\n"
-        f"left = {at}\n"
-        f"t.{work.__name__}(vault, t._spool(folder))\n"
-    )
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 9
+def doomed(folder: Path, work: Work, begin: Begin) -> None:
+    """What a process does that is killed on its way; opening the vault is part of it."""
+    begin()
+    vault = opened(folder)
+    vault.finish_erasures()
+    work(vault, _spool(folder))
 
 
 def _spool(folder: Path) -> Path:
@@ -115,7 +151,7 @@ def _spool(folder: Path) -> Path:
 
 def is_sealed_once(folder: Path) -> None:
     """Finish what intake would finish, and see that there is exactly one sealed copy and no plaintext."""
-    with vaults.opened(folder) as vault:
+    with opened(folder) as vault:
         vault.finish_erasures()
         source = _spool(folder) / f"{RECORDING}.1.wav"
         if source.exists():
@@ -130,23 +166,40 @@ def is_sealed_once(folder: Path) -> None:
 
 
 def is_erased(folder: Path) -> None:
-    with vaults.opened(folder) as vault:
+    are_erased(folder, [RECORDING])
+
+
+def are_all_erased(folder: Path) -> None:
+    are_erased(folder, MANY)
+
+
+def are_erased(folder: Path, recordings: list[str]) -> None:
+    """Finish what was begun, or do it now if nothing was: all of it is gone, and told once, here and outside."""
+    (folder / "drop").mkdir(exist_ok=True)
+    with opened(folder) as vault:
         vault.finish_erasures()
-        row = vault.recording(RECORDING)
-        assert (row.state, row.subject) == ("erased", None)
+        vault.erase_all(recordings, reason="request", actor="officer")
         assert list(vault.objects.names()) == []
         assert vault.keys.names(Slot.HEADER) == vault.keys.names(Slot.NUMBER) == []
-        receipt = vault.erase(RECORDING, reason="again", actor="again")
-        assert receipt.complete
-        assert receipt.reason == "request"
-        told = [str(entry.kind) for entry in vault.ledger.entries(recording=RECORDING)]
-        assert (told.count("erasure_intended"), told.count("erased")) == (1, 1)
+        assert vaults.files_with(vault.folder, vaults.SUBJECT.encode()) == []
+        for recording in recordings:
+            row = vault.recording(recording)
+            assert (row.state, row.subject) == ("erased", None)
+            receipt = vault.erase(recording, reason="again", actor="again")
+            assert receipt.reason == "request"
+            assert receipt.complete or [one.step for one in receipt.steps if not one.ok] == ["tombstone"]
+            told = [str(entry.kind) for entry in vault.ledger.entries(recording=recording)]
+            assert (told.count("erasure_intended"), told.count("erased")) == (1, 1)
         assert list(vault.verify()) == []
         assert vault.finish_erasures() == []
+    with opened(folder):  # what could not leave then leaves now
+        pass
+    assert {path.name for path in (folder / "drop").iterdir()} >= {f"{one}.tombstone" for one in recordings}
+    assert not list((folder / "vault").glob("tombstones/*"))
 
 
 def is_discarded_once(folder: Path) -> None:
-    with vaults.opened(folder) as vault:
+    with opened(folder) as vault:
         source = _spool(folder) / f"{RECORDING}.1.wav"
         if source.exists():
             discard(vault, _spool(folder))
@@ -156,7 +209,7 @@ def is_discarded_once(folder: Path) -> None:
 
 
 def is_quarantined_once(folder: Path) -> None:
-    with vaults.opened(folder) as vault:
+    with opened(folder) as vault:
         source = _spool(folder) / f"{RECORDING}.1.wav"
         if source.exists():
             quarantine(vault, _spool(folder))
@@ -166,13 +219,62 @@ def is_quarantined_once(folder: Path) -> None:
         assert list(vault.verify()) == []
 
 
-CASES: dict[str, tuple[Work, Work, Callable[[Path], None]]] = {
+def is_noted_or_unknown(folder: Path) -> None:
+    """A number without its decision is no one's; a decision is whole, with who called."""
+    with opened(folder) as vault:
+        rows = vault.recordings()
+        assert vault.keys.names(Slot.NUMBER) == [(row.id, 0) for row in rows]
+        assert [(row.id, row.subject) for row in rows] in ([], [(RECORDING, vaults.SUBJECT)])
+        number = vault.sealed_number(RECORDING)
+        assert (number is None) == (rows == [])
+        assert number is None or ACME.opens(number) == NUMBER.encode()
+        assert list(vault.verify()) == []
+
+
+def has_no_number(folder: Path) -> None:
+    with opened(folder) as vault:
+        vault.drop_number(RECORDING)
+        assert vault.sealed_number(RECORDING) is None
+        assert list(vault.verify()) == []
+
+
+def is_swept(folder: Path) -> None:
+    """What an earlier crash left is gone: a header without a payload, a number without a decision."""
+    with opened(folder) as vault:
+        assert vault.keys.names(Slot.HEADER) == []
+        assert vault.keys.names(Slot.NUMBER) == [(RECORDING, 0)]
+        assert list(vault.verify()) == []
+
+
+def leave_things_behind(vault: Vault, _spool: Path) -> None:
+    vault.keep_number(RECORDING, "acme", NUMBER, ACME.recipients)
+    vault.note(vaults.decision(RECORDING))
+    vault.keys.put(RECORDING, 1, Slot.HEADER, b"a header " * 20)
+    vault.keep_number(MANY[0], "acme", NUMBER, ACME.recipients)
+
+
+def seal_and_withdraw(vault: Vault, spool: Path) -> None:
+    seal_many(vault, spool)
+    for recording in MANY:
+        vault.note(Fact(Kind.ERASURE_INTENDED, recording, "acme", {"reason": "request", "actor": "officer"}))
+
+
+CASES: dict[str, tuple[Work, Work, Whole]] = {
     "sealing": (grant, seal, is_sealed_once),
     "sealing what is sealed": (put_back, seal, is_sealed_once),
     "quarantine": (grant, quarantine, is_quarantined_once),
     "discarding": (grant, discard, is_discarded_once),
     "erasing": (grant_and_seal_two, erase, is_erased),
+    "erasing many": (seal_many, erase_many, are_all_erased),
+    "erasing while no tombstone can leave": (seal_many_and_lose_the_drop, erase_many, are_all_erased),
 }
+SILENT: dict[str, tuple[Work, Work, Whole]] = {
+    "noting": (nothing, note, is_noted_or_unknown),
+    "dropping a number": (note, drop_number, has_no_number),
+    "starting after a crash": (leave_things_behind, nothing, is_swept),
+    "finishing erasures at a start": (seal_and_withdraw, nothing, are_all_erased),
+}
+"""What has no step with a name, but writes."""
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -182,25 +284,34 @@ def test_ret_03_whatever_step_it_is_stopped_at_the_next_start_makes_it_whole(tmp
     assert steps
     for at in range(len(steps)):
         folder = tmp_path / str(at)
-        folder.mkdir()
         pull(folder, prepare, work, at)
         whole(folder)
 
 
-@pytest.mark.parametrize("case", ["sealing", "erasing"])
-def test_ret_03_the_same_when_the_process_is_killed_outright(tmp_path: Path, case: str) -> None:
-    prepare, work, whole = CASES[case]
-    for at in range(len(names_of_steps(tmp_path / "model", prepare, work))):
-        folder = tmp_path / str(at)
-        folder.mkdir()
-        kill(folder, prepare, work, at)
+@pytest.mark.parametrize("case", CASES | SILENT)
+def test_ret_03_the_same_when_the_process_is_killed_outright_before_any_write(
+    tmp_path: Path, mortal: Mortal, case: str
+) -> None:
+    prepare, work, whole = (CASES | SILENT)[case]
+    prepared(tmp_path / "model", prepare)
+    writes = mortal.writes(doomed, copied(tmp_path, "end"), work)
+    assert writes > 3
+    whole(tmp_path / "end")
+    for at in range(writes):
+        folder = copied(tmp_path, str(at))
+        mortal.dies(doomed, folder, work, at=at)
         whole(folder)
+
+
+def copied(folder: Path, name: str) -> Path:
+    return Path(shutil.copytree(folder / "model", folder / name))
 
 
 def test_the_steps_come_in_the_order_that_survives_a_crash(tmp_path: Path) -> None:
     assert names_of_steps(tmp_path / "seal", grant, seal) == ["header stored", "payload stored", "sealed", "indexed"]
     assert names_of_steps(tmp_path / "erase", grant_and_seal_two, erase) == [
         "erasure intended",
+        "tombstone handed out",
         "header overwritten",
         "payload removed",
         "payload removed",
@@ -212,8 +323,17 @@ def test_the_steps_come_in_the_order_that_survives_a_crash(tmp_path: Path) -> No
 
 def test_an_erasure_stopped_twice_is_finished_the_third_time(tmp_path: Path) -> None:
     pull(tmp_path, grant_and_seal_two, erase, 1)
-    pull(tmp_path, lambda _vault, _spool: None, lambda vault, _spool: vault.finish_erasures() and None, 1)
+    with opened(tmp_path, step=pulled_at("header overwritten")) as vault, pytest.raises(PulledError):
+        vault.finish_erasures()
     is_erased(tmp_path)
+
+
+def pulled_at(wanted: str) -> Callable[[str], None]:
+    def step(name: str) -> None:
+        if name == wanted:
+            raise PulledError
+
+    return step
 
 
 def lose_the_spool(folder: Path) -> None:

@@ -5,7 +5,6 @@ import asyncio
 import click
 from click.shell_completion import get_completion_class
 
-from gdprcall import doctor as examination
 from gdprcall import log, simulate
 from gdprcall.cli import options
 from gdprcall.cli.checking import check
@@ -13,7 +12,6 @@ from gdprcall.cli.manual import man_page
 from gdprcall.cli.output import print_fields, print_json
 from gdprcall.cli.shared import Shared, example, shared
 from gdprcall.errors import CheckFailed
-from gdprcall.service import serve as serve_daemon
 
 
 @click.command(epilog=example("gdprcall serve", "gdprcall --config ./gdprcall.toml serve --log json"))
@@ -21,6 +19,8 @@ from gdprcall.service import serve as serve_daemon
 @shared
 def serve(state: Shared, format_: str) -> None:
     """Run the daemon in the foreground; SIGTERM ends it in order, SIGHUP reads the configuration again."""
+    from gdprcall.service import serve as serve_daemon  # noqa: PLC0415 # no other command needs a telephone
+
     log.configure(json=None if format_ == "auto" else format_ == "json")
     serve_daemon(state.path)
 
@@ -30,6 +30,8 @@ def serve(state: Shared, format_: str) -> None:
 @shared
 def doctor(state: Shared, json_: bool) -> None:
     """Look at the real installation and say what is wrong and how to mend it; exit 4 if something is."""
+    from gdprcall import doctor as examination  # noqa: PLC0415 # no other command needs it
+
     findings = asyncio.run(examination.examine(state.config))
     if json_:
         print_json([finding.as_json() for finding in findings])

@@ -30,6 +30,15 @@ def filters(command: Command) -> Command:
     return command
 
 
+def prompt(command: Command) -> Command:
+    """Add LINE, LANGUAGE and --kind: one prompt."""
+    kinds = click.Choice(["question", "notice", "withdrawn", "objected"])
+    command = click.option("--kind", type=kinds, default="question", show_default=True, help="Which of its prompts.")(
+        command
+    )
+    return click.argument("line_id", metavar="LINE")(click.argument("language")(command))
+
+
 def destructive(command: Command) -> Command:
     """Add --dry-run and --yes."""
     command = click.option("--yes", is_flag=True, help="Do not ask.")(command)

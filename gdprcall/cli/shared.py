@@ -17,6 +17,11 @@ class Shared:
     path: Path
 
     @cached_property
+    def draft(self) -> config.Config:
+        """The configuration, also with languages that nobody has approved yet: to look at, not to serve calls by."""
+        return config.load(self.path, drafts=True)
+
+    @cached_property
     def config(self) -> config.Config:
         """The configuration; raises ConfigError."""
         return config.load(self.path)

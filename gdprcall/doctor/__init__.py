@@ -3,8 +3,10 @@
 It changes nothing, and asks Asterisk for nothing that a caller could notice.
 """
 
+import asyncio
+
 from gdprcall.config import Config
-from gdprcall.doctor import audit, files, host, pbx
+from gdprcall.doctor import audit, files, host, pbx, serving
 from gdprcall.doctor.finding import Finding, Grade
 
 __all__ = ["Finding", "Grade", "examine"]
@@ -19,5 +21,6 @@ async def examine(config: Config) -> list[Finding]:
         *files.spool(config),
         *files.prompts(config),
         *await host.examine(config),
+        *await asyncio.to_thread(lambda: list(serving.examine(config))),
         *await pbx.examine(config),
     ]

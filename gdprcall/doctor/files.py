@@ -16,7 +16,7 @@ from gdprcall.asterisk.spool import Spool
 from gdprcall.config import Config, refuse_identities
 from gdprcall.doctor.finding import FAIL, OK, WARN, Finding
 from gdprcall.errors import ConfigError, PeerError
-from gdprcall.prompts.catalogue import CONFIRMATION, Catalogue, sound_path
+from gdprcall.prompts.catalogue import Catalogue, Kind, now_wanted, sound_path
 
 USER = "gdprcall"
 STALE_SECONDS = 60
@@ -25,6 +25,7 @@ SHORTEST_PASSWORD = 16
 SAMPLE_PASSWORD = b"CHANGE-ME"
 MOUNTS = Path("/proc/mounts")
 SWAPS = Path("/proc/swaps")
+ANSWERS = {Kind.WITHDRAWN: "a withdrawal", Kind.OBJECTED: "an objection"}
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -53,6 +54,10 @@ def secrets(config: Config) -> Iterator[Finding]:
             yield Finding(f"secret pseudonym-key-{controller}", OK, "is there, and only its owner can read it")
         except ConfigError as error:
             yield Finding(f"secret pseudonym-key-{controller}", FAIL, error.message, error.hint)
+    try:
+        config.pseudonym_keys()
+    except ConfigError as error:
+        yield Finding("pseudonym keys", FAIL, error.message, error.hint)
 
 
 def _password(config: Config, name: str) -> Finding:
@@ -89,7 +94,7 @@ def vault(config: Config) -> Iterator[Finding]:
         yield Finding("vault owner", FAIL, text, f"chown -R --reference={folder} {folder}; use its user for commands")
     else:
         yield Finding("vault owner", OK, "everything belongs to one user")
-    yield _free("vault space", folder)
+    yield _free("vault space", folder, config.reserve_bytes)
 
 
 def spool(config: Config) -> Iterator[Finding]:
@@ -110,7 +115,7 @@ def spool(config: Config) -> Iterator[Finding]:
         )
     yield from _memory(folder)
     yield from _contents(folder, user)
-    yield _free("spool space", folder)
+    yield _free("spool space", folder, config.reserve_bytes)
 
 
 def _spool_modes(folder: Path, user: User) -> Finding:
@@ -178,13 +183,17 @@ def _status(path: Path) -> os.stat_result | None:
         return None
 
 
-def _free(check: str, folder: Path) -> Finding:
+def _free(check: str, folder: Path, reserve: int) -> Finding:
+    """Return whether there is room: warned of before the reserve is touched, below which nothing new is recorded."""
     status = os.statvfs(folder)
-    free = status.f_bavail * status.f_frsize
-    text = f"{free >> 20} MiB free"
-    if free < LEAST_FREE_BYTES:
-        return Finding(check, WARN, text, f"make room: have {LEAST_FREE_BYTES >> 20} MiB or more")
-    return Finding(check, OK, text)
+    free, least = status.f_bavail * status.f_frsize, max(LEAST_FREE_BYTES, 4 * reserve)
+    text, mend = (
+        f"{free >> 20} MiB free, {reserve >> 20} of them in reserve",
+        f"make room: have {least >> 20} MiB or more",
+    )
+    if free < reserve:
+        return Finding(check, FAIL, f"{free >> 20} MiB free, less than the reserve: nothing new is recorded", mend)
+    return Finding(check, WARN, text, mend) if free < least else Finding(check, OK, text)
 
 
 def prompts(config: Config) -> Iterator[Finding]:
@@ -192,11 +201,13 @@ def prompts(config: Config) -> Iterator[Finding]:
     if not config.policy.lines:
         yield Finding("prompts", WARN, "no line is configured: nothing is recorded", "add one under [lines]")
         return
-    missing = Catalogue(config.policy, config.asterisk.sounds, config.prompts).missing()
-    languages = sorted({language for line in config.policy.lines.values() for language in line.languages})
-    silent = [name for name in languages if not sound_path(config.asterisk.sounds, name, CONFIRMATION).is_file()]
-    wrong = [f"{line} ({language})" for line, language in missing]
-    wrong += [f"the answer to a withdrawal ({language})" for language in silent]
+    catalogue = Catalogue(config.policy, config.asterisk.sounds, config.prompts)
+    wrong = [f"{line} ({language})" for line, language in catalogue.missing()]
+    wrong += [f"the full notice of {line} ({tag})" for line, tag, kind in catalogue.silent() if kind is Kind.NOTICE]
+    # The dialplan plays the answers by name, with the daemon dead too.
+    answers = sorted({(tag, kind) for _, tag, kind in now_wanted(config.policy) if kind in ANSWERS})
+    silent = [one for one in answers if not sound_path(config.asterisk.sounds, *one).is_file()]
+    wrong += [f"the answer to {ANSWERS[kind]} ({tag})" for tag, kind in silent]
     if wrong:
         yield Finding("prompts", FAIL, f"cannot be played: {', '.join(wrong)}", "gdprcall prompts build")
     else:

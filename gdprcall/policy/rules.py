@@ -102,9 +102,12 @@ def _shared_keys(policy: Policy) -> Iterator[Finding]:
         if _pseudonym_key(one) == _pseudonym_key(other):
             text = f"its callers get the same pseudonyms as those of {one.id}: they could be told to be the same people"
             yield refuse("SEC-09", f"{place}.pseudonym_key", text, "name a secret of its own, or leave it out")
-        if set(one.recipients) & set(other.recipients):
-            text = f"a key opens the recordings of {one.id} too"
-            yield warn("SEC-09", f"{place}.recipients", text, "make a pair for each controller: gdprcall keys new")
+        for number, recipient in enumerate(other.recipients):
+            if recipient in one.recipients:
+                text = f"is one of {one.id} as well, who could open everything of {other.id}"
+                yield refuse(
+                    "SEC-09", f"{place}.recipients[{number}]", text, "make another pair with: gdprcall keys new"
+                )
 
 
 def _pseudonym_key(controller: Controller) -> str:

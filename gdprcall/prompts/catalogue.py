@@ -16,10 +16,7 @@ from gdprcall.prompts.synthesis import Synthesiser
 from gdprcall.prompts.texts import Kind
 from gdprcall.times import Clock, now_ms
 
-__all__ = ["Built", "Catalogue", "Kind", "Prompt", "build", "kinds_of", "sound_path"]
-
-CONFIRMATION = "withdrawn"
-"""The name by which the dialplan plays what is said after a withdrawal, and above in the same way after an objection."""
+__all__ = ["Built", "Catalogue", "Kind", "Prompt", "build", "kinds_of", "now_wanted", "sound_path"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +44,9 @@ class Catalogue:
         self._policy = policy
         self._sounds = sounds
         self._prompts: dict[tuple[str, str, Kind], Prompt] = {}
-        self._seen: dict[str, tuple[int, int, int]] = {}
+        self._seen: dict[tuple[str, str], tuple[int, int, int]] = {}
         kept = manifests(store)
-        for line, language, kind in _wanted(policy):
+        for line, language, kind in now_wanted(policy):
             with suppress(texts.EmptySlot):  # what cannot be said whole is not said
                 said = texts.words(line, policy.controller_of(line), language, kind).text
                 fit = (one for one in kept if (one.language, one.text) == (language, said) and self._whole(one))
@@ -61,21 +58,27 @@ class Catalogue:
 
         By default that is the question of the line's own basis; ``Kind.NOTICE`` is its full notice.
         """
-        prompt = self._prompts.get((line, language, kind or Kind(self._policy.lines[line].basis)))
-        if prompt is None or self._signature(prompt) != self._seen[prompt.sha256]:
+        asked = self._policy.lines.get(line)
+        prompt = self._prompts.get((line, language, kind or Kind(asked.basis))) if asked else None
+        if prompt is None or self._signature(prompt) != self._seen[prompt.language, prompt.sha256]:
             return None
         return prompt
 
+    def prompts(self) -> list[Prompt]:
+        """Return everything that may be played now."""
+        return list(self._prompts.values())
+
     def missing(self) -> list[tuple[str, str]]:
         """Return the lines and languages that cannot be asked now."""
-        return [(line, language) for line, language, kind in self._lacking() if kind in texts.QUESTIONS]
+        return [(line, language) for line, language, kind in self.lacking() if kind in texts.QUESTIONS]
 
     def silent(self) -> list[tuple[str, str, Kind]]:
         """Return what else a line is to say and cannot: its full notice, or a confirmation."""
-        return [one for one in self._lacking() if one[2] not in texts.QUESTIONS]
+        return [one for one in self.lacking() if one[2] not in texts.QUESTIONS]
 
-    def _lacking(self) -> Iterator[tuple[str, str, Kind]]:
-        for line, language, kind in _wanted(self._policy):
+    def lacking(self) -> Iterator[tuple[str, str, Kind]]:
+        """Yield what a line is to say and cannot say now."""
+        for line, language, kind in now_wanted(self._policy):
             if self.find(line.id, language, kind) is None:
                 yield line.id, language, kind
 
@@ -83,10 +86,10 @@ class Catalogue:
         signature = self._signature(prompt)
         if signature is None:
             return False
-        if self._seen.get(prompt.sha256) != signature:
+        if self._seen.get((prompt.language, prompt.sha256)) != signature:
             if not is_laid_out(prompt, self._sounds):
                 return False
-            self._seen[prompt.sha256] = signature
+            self._seen[prompt.language, prompt.sha256] = signature
         return True
 
     def _signature(self, prompt: Prompt) -> tuple[int, int, int] | None:
@@ -95,6 +98,13 @@ class Catalogue:
         except OSError:
             return None
         return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def now_said(policy: Policy) -> Iterator[tuple[str, str]]:
+    """Yield the language and text of everything that a policy says now."""
+    for line, language, kind in now_wanted(policy):
+        with suppress(texts.EmptySlot):
+            yield language, texts.words(line, policy.controller_of(line), language, kind).text
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +148,7 @@ def build(
     written, and EmptySlot when there is nothing to say.
     """
     shop = Workshop(sounds, store, manifests(store), synthesiser, clock)
-    made, wanted, confirmed = [], list(_wanted(policy)), set[tuple[str, Kind]]()
+    made, wanted, confirmed = [], list(now_wanted(policy)), set[tuple[str, Kind]]()
     for done, (line, language, kind) in enumerate(wanted):
         progress(done, len(wanted))
         if (language, kind) in confirmed:
@@ -153,7 +163,8 @@ def build(
     return made
 
 
-def _wanted(policy: Policy) -> Iterator[tuple[Line, str, Kind]]:
+def now_wanted(policy: Policy) -> Iterator[tuple[Line, str, Kind]]:
+    """Yield everything that a policy says now: by which line, in which language, for what."""
     for line in policy.lines.values():
         for language in line.languages:
             for kind in kinds_of(line):

@@ -135,6 +135,19 @@ def is_laid_out(prompt: Prompt, sounds: Path, name: str = "") -> bool:
     return hashlib.sha256(data).hexdigest() == prompt.sha256
 
 
+def remove(prompt: Prompt, sounds: Path, store: Path) -> None:
+    """Remove a prompt from where Asterisk looks and from the store, what tells of it last; raises OSError."""
+    place = sound_path(sounds, prompt.language, prompt.sha256)
+    told = sorted(store.glob(f"{prompt.sha256}*.json"))
+    for path in (
+        place,
+        place.with_suffix(".wav16"),
+        *(store / f"{prompt.sha256}.{end}" for end in ("wav", "wav16")),
+        *told,
+    ):
+        path.unlink(missing_ok=True)
+
+
 def _place(prompt: Prompt, name: str, low: bytes, high: bytes, sounds: Path) -> None:
     place = sound_path(sounds, prompt.language, name)
     write(place.with_suffix(".wav16"), high)

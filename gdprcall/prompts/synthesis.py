@@ -40,7 +40,7 @@ class EspeakNg:
     def speak(self, text: str, voice: str) -> Speech:
         """Return the spoken text; raises ConfigError when a program is missing, GdprcallError when it fails."""
         spoken = _run(["espeak-ng", "-v", voice, "-s", str(self._speed), "--stdin", "--stdout"], text.encode())
-        return Speech({rate: _resampled(spoken, rate) for rate in RATES})
+        return Speech({rate: resampled(spoken, rate) for rate in RATES})
 
 
 def wav(samples: bytes, rate: int) -> bytes:
@@ -54,7 +54,8 @@ def wav(samples: bytes, rate: int) -> bytes:
     return out.getvalue()
 
 
-def _resampled(spoken: bytes, rate: int) -> bytes:
+def resampled(spoken: bytes, rate: int) -> bytes:
+    """Return a WAV file's sound as samples at another rate, its loudest moment 3 dB below full scale."""
     shape = ["-t", "raw", "-r", str(rate), "-b", "16", "-c", "1", "-e", "signed-integer", "-L"]
     # -R: no random dither seed, so that the same text always gives the same file, and thereby the same name.
     return _run(["sox", "-R", "-q", "--ignore-length", "-t", "wav", "-", *shape, "-", "norm", "-3"], spoken)

@@ -189,4 +189,3 @@ def _files() -> Any:  # importlib.resources.abc.Traversable has another name bef
 
 
 LANGUAGES = languages()
-FINISHED = tuple(language for language in LANGUAGES if not is_draft(language))

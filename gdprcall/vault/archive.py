@@ -263,7 +263,7 @@ def _begin(stores: Stores) -> None:
         # A ledger that is not trusted is opened all the same, so that audit verify can name what is wrong with it.
         if stores.ledger.trusted():
             raise
-    stores.tombstones.retry()
+    stores.tombstones.begin()
     if stores.ledger.trusted():
         _sweep(stores)
 

@@ -161,6 +161,11 @@ class Index:
         ((count,),) = self._store.rows("SELECT count(*) FROM recording WHERE state = ?", (state,))
         return int(str(count))
 
+    def first_end(self, state: str) -> int | None:
+        """Return when the first of the recordings in a state expires (milliseconds), None without any."""
+        ((first,),) = self._store.rows("SELECT min(expires_at) FROM recording WHERE state = ?", (state,))
+        return None if first is None else int(str(first))
+
     def recording(self, id_: str) -> RecordingRow | None:
         """Return one recording."""
         return next(iter(self._recordings("WHERE r.id = ?", "r.id", (id_, 1))), None)

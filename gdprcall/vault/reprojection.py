@@ -30,11 +30,11 @@ class Reprojection:
     def build(self) -> tuple[int, int]:
         """Take a page of the ledger in; return how many entries of how many are in."""
         done, size = self._anew.applied(), self._ledger.size()
-        entries = [_nameless(entry) for entry in islice(self._ledger.entries(after=done), PAGE)]
-        if not entries and done < size:
+        self._anew.apply([_nameless(entry) for entry in islice(self._ledger.entries(after=done), PAGE)])
+        reached = self._anew.applied()
+        if reached == done < size:  # nothing there, or an entry of another number in its place
             raise VaultError("the ledger is shorter than it says", "run: gdprcall audit verify")
-        self._anew.apply(entries)
-        return done + len(entries), size
+        return reached, size
 
     def compare(self, table: str, after: Key) -> tuple[list[Finding], Key | None]:
         """Return what differs in the next rows of a table, and the key to go on after, or None at its end."""
@@ -54,11 +54,11 @@ class Reprojection:
     def _confirmed(self, table: str, keys: list[Key]) -> Iterator[Finding]:
         """Yield those that differ when both have taken in the same entries."""
         for _ in range(TRIES):
-            place = self._index.applied()
+            place = self._place()
             while self._anew.applied() < place:
                 self.build()
             rows = {key: (self._index.row(table, key), self._anew.row(table, key)) for key in keys}
-            if self._anew.applied() == place == self._index.applied():
+            if self._anew.applied() == place == self._place():
                 break
         else:
             raise VaultError("the index does not come to rest", "try again when fewer calls come")
@@ -66,6 +66,10 @@ class Reprojection:
             if row != other:
                 how = "missing" if row is None else "unknown to the ledger" if other is None else _differ(row, other)
                 yield Finding("index", f"{table} {'.'.join(map(str, key))}", how)
+
+    def _place(self) -> int:
+        """Return up to which entry the index and the ledger go both: the index may have seen some that were cut off."""
+        return min(self._index.applied(), self._ledger.size())
 
     def _caller(self, recording: str) -> Iterator[Finding]:
         for _ in range(TRIES):

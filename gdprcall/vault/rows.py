@@ -168,7 +168,8 @@ class Receipt:
 class Wanted:
     """Which rows are asked for; what is None does not matter. ``since`` and ``until`` in milliseconds.
 
-    ``subject`` is a caller's pseudonym with the ``controller``, and asks for recordings alone.
+    ``subject`` is a caller's pseudonym with the ``controller``, and asks for recordings alone: who asks about a person
+    asks one controller. Raises ValueError without it.
     """
 
     controller: str | None = None
@@ -179,6 +180,10 @@ class Wanted:
     until: int | None = None
     subject: str | None = None
     limit: int = 1000
+
+    def __post_init__(self) -> None:
+        if self.subject is not None and self.controller is None:
+            raise ValueError("a caller is asked about of one controller")
 
 
 def _json(row: DecisionRow | RecordingRow | SegmentRow) -> Json:

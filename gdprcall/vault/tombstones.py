@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gdprcall.errors import GdprcallError, VaultError
 from gdprcall.times import rfc3339
+from gdprcall.vault.objects import TEMPORARY
 from gdprcall.vault.placing import told, write_whole
 
 SUFFIX = ".tombstone"
@@ -54,6 +55,17 @@ class Tombstones:
             return False
         self.retry()
         return True
+
+    def begin(self) -> None:
+        """Forget what a crash left half written, and let go what waits; called before anybody hands anything out."""
+        if self._waiting is not None:
+            try:
+                with told("tombstones that wait cannot be read"):
+                    for left in self._waiting.glob(f"*{TEMPORARY}"):
+                        left.unlink()
+            except VaultError as error:
+                self._failed(error)
+        self.retry()
 
     def retry(self) -> None:
         """Let go what waits; what still cannot leave waits on, and ``failed`` is told once."""

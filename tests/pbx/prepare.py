@@ -41,8 +41,11 @@ class World:
 WORLDS = {
     "root": World(
         "forky",
-        # The vectors of age come with the last of them.
-        tuple("asterisk asterisk-core-sounds-en-wav sip-tester espeak-ng sox age golang-github-c2sp-cctv-dev".split()),
+        # The last two hold test vectors: of the age format, and of the primitives below it.
+        tuple(
+            "asterisk asterisk-core-sounds-en-wav sip-tester espeak-ng sox age "
+            "golang-github-c2sp-cctv-dev golang-github-c2sp-wycheproof-dev".split()
+        ),
         {name: name for name in ("asterisk", "sipp", "espeak-ng", "sox", "age", "age-keygen")},
         120,
     ),

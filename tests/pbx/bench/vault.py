@@ -134,16 +134,15 @@ def asking(folder: Path) -> tuple[float, float, float]:
 def against_go(tool: Path, folder: Path, rounds: int = 5) -> tuple[list[float], list[float], float]:
     """Return Go's seconds against ours for a short and a long file, and our largest memory in MB for the long one.
 
-    The short one is encrypted as the daemon does it, without a start of its own; Go's start is counted.
+    The short one is encrypted as the daemon does it, without a start of its own; Go's start is counted. The two take
+    turns, so that what else the machine does falls on both; a first turn only makes the folder's memory known to it.
     """
     source, ours = folder / "plain", folder / "ours.age"
     _write_noise(source, SHORT_BYTES)
-    short = [_go(tool, source) / _encrypt(source, ours) for _ in range(rounds)]
+    short = [_go(tool, source) / _encrypt(source, ours) for _ in range(rounds + 1)][1:]
     _write_noise(source, LONG_BYTES)
-    go = [_go(tool, source) for _ in range(3)]
-    apart = [_encrypt_apart(source, ours) for _ in go]
-    long = [theirs / seconds for theirs, (seconds, _) in zip(go, apart, strict=True)]
-    return short, long, max(megabytes for _, megabytes in apart)
+    long = [(_go(tool, source), *_encrypt_apart(source, ours)) for _ in range(rounds + 1)][1:]
+    return short, [theirs / seconds for theirs, seconds, _ in long], max(megabytes for _, _, megabytes in long)
 
 
 def _write_noise(path: Path, size: int) -> None:
@@ -153,16 +152,21 @@ def _write_noise(path: Path, size: int) -> None:
 
 
 def _go(tool: Path, source: Path) -> float:
+    sink = source.with_name("go.age")
     begun = time.perf_counter()
-    subprocess.run([tool, "-r", ACME.recipients[0], "-o", source.with_name("go.age"), source], check=True)
-    return time.perf_counter() - begun
+    subprocess.run([tool, "-r", ACME.recipients[0], "-o", sink, source], check=True)
+    seconds = time.perf_counter() - begun
+    sink.unlink()  # the other side then gets the same memory to write into
+    return seconds
 
 
 def _encrypt(source: Path, sink: Path) -> float:
     begun = time.perf_counter()
     with source.open("rb") as file, sink.open("wb") as out:
         age.encrypt(file, [age.X25519Recipient.parse(ACME.recipients[0])], out)
-    return time.perf_counter() - begun
+    seconds = time.perf_counter() - begun
+    sink.unlink()
+    return seconds
 
 
 APART = """
@@ -182,4 +186,5 @@ def _encrypt_apart(source: Path, sink: Path) -> tuple[float, float]:
     """Encrypt in a process of its own; return its seconds and its largest memory in MB."""
     run = [sys.executable, "-c", APART, ACME.recipients[0], source, sink]
     seconds, megabytes = subprocess.run(run, check=True, capture_output=True, text=True).stdout.split()
+    sink.unlink()
     return float(seconds), float(megabytes)
