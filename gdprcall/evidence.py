@@ -55,8 +55,8 @@ class LedgerEvidence:
     async def note(self, consent: Consent, note: Note) -> None:
         """Return when ``note`` is durable; one that begins a recording only with the sealed number of the caller.
 
-        A number that was sealed for a recording which came to nothing is destroyed; that of a withdrawn one goes with it. Raises VaultError when the note failed
-        or took longer than a second.
+        A number that was sealed for a recording which came to nothing is destroyed; that of a withdrawn one goes with it.
+        Raises VaultError when the note failed or took longer than a second.
         """
         try:
             await self._note(consent, note)

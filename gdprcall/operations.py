@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gdprcall import auditing, promptkeeping, safekeeping
 from gdprcall.config import Config
+from gdprcall.custody import asked as custody
 from gdprcall.errors import ConfigError, GdprcallError, NotFound, VaultError
 from gdprcall.rights import erasure, retention
 from gdprcall.times import Clock, now_ms, parse_rfc3339, rfc3339
@@ -29,7 +30,7 @@ Params = Mapping[str, object]
 class Context:
     """What an operation works on; ``live`` is there only in the daemon; ``progress`` hears how much of how much is done.
 
-    ``alarm`` hears what went wrong beside an operation that was carried out all the same.
+    ``alarm`` hears what went wrong beside what was carried out all the same; ``now`` gives the configuration of a reload.
     """
 
     vault: Vault
@@ -39,6 +40,7 @@ class Context:
     clock: Clock = field(default=now_ms)
     progress: checks.Progress = lambda _done, _all: None
     alarm: Callable[[GdprcallError], None] = lambda _error: None
+    now: Callable[[], Config] | None = None
 
 
 Operation = Callable[[Context, Params], Json]
@@ -171,8 +173,7 @@ def audit_prove(context: Context, params: Params) -> Json:
 
 def audit_key(context: Context, _params: Params) -> Json:
     """Return the public key that checks the ledger's checkpoints."""
-    key = auditing.signer(context.config)
-    return {"origin": key.name, "verifier": key.verifier().encode()}
+    return {"origin": (key := auditing.signer(context.config)).name, "verifier": key.verifier().encode()}
 
 
 def vault_backup(context: Context, params: Params) -> Json:
@@ -197,11 +198,14 @@ OPERATIONS: Mapping[str, Operation] = {
     "audit/key": audit_key,
     "prompts/purge": promptkeeping.purge,
     "vault/backup": vault_backup,
-    "vault/verify": lambda context, params: safekeeping.verify(
-        context.vault, params, whole=context.live is None, progress=context.progress
+    "vault/verify": lambda it, params: safekeeping.verify(
+        it.vault, params, whole=it.live is None, progress=it.progress
     ),
+} | {
+    name: lambda context, params, ask=ask: ask(context.vault, context.config, params, context.actor)
+    for name, ask in custody.OPERATIONS.items()
 }
-CHANGING = frozenset({"recordings/erase", "retention/sweep", "prompts/purge", "vault/backup"})
+CHANGING = frozenset({"recordings/erase", "retention/sweep", "prompts/purge", "vault/backup"}) | custody.CHANGING
 
 
 def export(context: Context, recording: str, segment: int, purpose: str) -> Export:
