@@ -198,9 +198,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "audit/key": audit_key,
     "prompts/purge": promptkeeping.purge,
     "vault/backup": vault_backup,
-    "vault/verify": lambda it, params: safekeeping.verify(
-        it.vault, params, whole=it.live is None, progress=it.progress
-    ),
+    "vault/verify": lambda c, asked: safekeeping.verify(c.vault, asked, whole=c.live is None, progress=c.progress),
 } | {
     name: lambda context, params, ask=ask: ask(context.vault, context.config, params, context.actor)
     for name, ask in custody.OPERATIONS.items()
