@@ -10,7 +10,16 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gdprcall.asterisk import ami_events as ami
-from gdprcall.consent.dialogue import Ended, Event, PartyJoined, Withdrawn
+from gdprcall.consent.dialogue import (
+    ContractBegun,
+    ContractEnded,
+    Ended,
+    Event,
+    MinorSuspected,
+    PartyJoined,
+    SpokenYes,
+    Withdrawn,
+)
 from gdprcall.errors import PeerError
 from gdprcall.log import get_logger
 
@@ -19,11 +28,24 @@ INSIST_SECONDS = 1.0
 """How long after a stop that failed it is tried again."""
 
 
+WORDS: dict[str, Event] = {
+    "contract": ContractBegun(),
+    "done": ContractEnded(),
+    "yes": SpokenYes(),
+    "no": Withdrawn("spoken"),
+    "minor": MinorSuspected(),
+}
+"""What an agent may say of a call by key, as the dialplan names it."""
+
+
 class Stopper(Protocol):
-    """The part of the AMI link that ends recordings."""
+    """The part of the AMI link that ends recordings, and lets one begin in mid-call."""
 
     async def stop_recording(self, channel: str, mixmonitor: str) -> bool:
         """End one MixMonitor; False when there was none any more; raises PeerError when that is not known."""
+
+    async def let_begin(self, channel: str, recording: str) -> None:
+        """Tell the dialplan, which waits for it, that this recording may begin; raises PeerError."""
 
 
 @dataclass(slots=True)
@@ -117,6 +139,10 @@ class Calls:
         # By its uniqueid: a channel may be renamed while it lives.
         await self._stopper.stop_recording(call.uniqueid, call.mixmonitor)
 
+    async def begin(self, call: LiveCall) -> None:
+        """Let the recording of ``call`` begin in mid-call; raises PeerError when Asterisk could not be told."""
+        await self._stopper.let_begin(call.uniqueid, call.recording)
+
     async def insist(self, call: LiveCall) -> bool:
         """Try to end a recording again and again until it has ended, or its call has; whether it was ended by us."""
         await asyncio.sleep(INSIST_SECONDS)
@@ -134,6 +160,8 @@ class Calls:
                 self._started(recording, segment, mixmonitor, channel)
             case ami.Withdrawn(recording=recording):
                 self._withdrawn(recording)
+            case ami.AgentSaid(uniqueid=uniqueid, word=word):
+                self._agent_said(uniqueid, word)
             case ami.PartyChanged(uniqueid=uniqueid, why=why):
                 self._party_changed(uniqueid, why)
             case ami.BridgeEntered(uniqueid=uniqueid, bridge=bridge):
@@ -158,6 +186,10 @@ class Calls:
             call.deliver(Withdrawn("key"))
         else:
             self._unattended_withdrawal(recording)
+
+    def _agent_said(self, uniqueid: str, word: str) -> None:
+        for call in self._of(uniqueid) if word in WORDS else []:
+            call.deliver(WORDS[word])
 
     def _party_changed(self, uniqueid: str, why: str) -> None:
         for call in list(self._live.values()):

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from gdprcall import __version__
-from gdprcall.consent.dialogue import Consent, Note, Outcome
+from gdprcall.consent.dialogue import Consent, Note, Sound
 from gdprcall.errors import VaultError
 from gdprcall.log import get_logger
 from gdprcall.policy.model import Controller, Line
@@ -18,8 +18,6 @@ from gdprcall.vault.keys import fingerprint
 from gdprcall.vault.ledger import Entry, Fact, Kind
 
 EVIDENCE_TIMEOUT_S = 1.0
-NUMBERED = frozenset({Outcome.GRANTED, Outcome.WITHDRAWN})
-"""Outcomes that leave the sealed number where it is: a withdrawn one goes with its recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +35,9 @@ class CallFacts:
     front: str
     prompt_sha256: str = ""
     text_sha256: str = ""
+    notice_sha256: str = ""
+    sample_seed: str = ""
+    stricter: tuple[str, ...] = ()
     mandatory_ms: int = 0
     asked_at: int = 0
     subject: str | None = None
@@ -54,16 +55,16 @@ class LedgerEvidence:
         self._late = False
 
     async def note(self, consent: Consent, note: Note) -> None:
-        """Return when ``note`` is durable; a granted one only together with the sealed number of the caller.
+        """Return when ``note`` is durable; one that begins a recording only with the sealed number of the caller.
 
-        A number that was sealed for a grant which came to nothing is destroyed. Raises VaultError when the note failed
-        or took longer than a second.
+        A number that was sealed for a recording which came to nothing is destroyed; that of a withdrawn one goes with it.
+        Raises VaultError when the note failed or took longer than a second.
         """
         try:
             await self._note(consent, note)
         finally:
-            if self._numbered and note.outcome not in NUMBERED:
-                # Should that fail, the next start does it, or retention if the grant is in the ledger.
+            if self._numbered and note.sound is Sound.NONE:
+                # Should that fail, the next start does it, or retention if the decision is in the ledger.
                 with suppress(VaultError):
                     await asyncio.to_thread(self._drop_number)
 
@@ -71,7 +72,7 @@ class LedgerEvidence:
         try:
             async with asyncio.timeout(EVIDENCE_TIMEOUT_S):
                 fact = self._fact(consent, note)
-                if note.outcome is Outcome.GRANTED:
+                if note.sound is Sound.BEGINS:
                     self._numbered = self._call.number is not None
                     pending = await asyncio.to_thread(self._grant, fact)
                 else:
@@ -126,11 +127,10 @@ class LedgerEvidence:
 
     def _fact(self, consent: Consent, note: Note) -> Fact:
         call = self._call
-        if note.outcome is Outcome.WITHDRAWN:
-            body = {"method": note.reason, "reason": "withdrawn"}
+        if note.sound is Sound.DESTROYED:
+            body = {"method": note.reason, "reason": str(note.outcome)}
             return Fact(Kind.WITHDRAWN, call.recording, call.controller.id, body)
-        granted = note.outcome is Outcome.GRANTED
-        recording = call.recording if granted else None
+        recording = None if note.sound is Sound.NONE else call.recording
         return Fact(Kind.DECISION, recording, call.controller.id, decision_body(call, consent, note))
 
 
@@ -138,11 +138,11 @@ def decision_body(call: CallFacts, consent: Consent, note: Note) -> dict[str, ob
     """Return the body of a ``decision`` fact: what was asked, how long it was heard, and what came of it.
 
     The pressed key is not in it: outcome and policy hash say which one it was. Nor is the caller: this is what remains
-    as proof of consent (Art. 7(1)) when the recording is erased. A caller who did not agree leaves no pseudonym
-    anywhere (Art. 5(1)(c)).
+    as proof of consent (Art. 7(1)), or of the notice, when the recording is erased. A caller who is not recorded leaves
+    no pseudonym anywhere (Art. 5(1)(c)).
     """
-    granted = note.outcome is Outcome.GRANTED
-    return {
+    begins = note.sound is Sound.BEGINS
+    return _more(call, consent) | {
         "decision": call.decision,
         "call": call.call,
         "uniqueid": call.uniqueid,
@@ -154,8 +154,8 @@ def decision_body(call: CallFacts, consent: Consent, note: Note) -> dict[str, ob
         **_heard(call, consent),
         "policy_sha256": call.policy_sha256,
         "retention_days": call.line.retention_days,
-        "keep_days": call.controller.proof_days if granted else call.controller.refusal_days,
-        "recipients": [fingerprint(recipient) for recipient in call.controller.recipients] if granted else [],
+        "keep_days": call.controller.refusal_days if note.sound is Sound.NONE else call.controller.proof_days,
+        "recipients": [fingerprint(recipient) for recipient in call.controller.recipients] if begins else [],
         "software": __version__,
         "front": call.front,
     }
@@ -170,5 +170,19 @@ def _heard(call: CallFacts, consent: Consent) -> dict[str, object]:
         "asked_at": call.asked_at,
         "heard_ms": consent.heard_ms,
         "mandatory_ms": call.mandatory_ms,
-        "attempts": consent.asked,
+        "attempts": consent.tries,
     }
+
+
+def _more(call: CallFacts, consent: Consent) -> dict[str, object]:
+    """Return what belongs to some decisions alone: the full notice, stricter rules, the draw of a sample."""
+    more: dict[str, object] = {}
+    if consent.notices:
+        more |= {"notices": consent.notices, "notice_sha256": call.notice_sha256}
+    if call.stricter:
+        # Why the basis or the retention is not the one that the line is written with.
+        more |= {"stricter": list(call.stricter)}
+    if call.sample_seed:
+        # With the seed and Asterisk's id of the call anybody can draw again.
+        more |= {"sample_rate": call.line.sample_rate, "sample_seed": call.sample_seed}
+    return more

@@ -11,6 +11,7 @@ from gdprcall import leftovers
 from gdprcall.backlog import Backlog
 from gdprcall.errors import GdprcallError, NotFound, PeerError, Refused, VaultError
 from gdprcall.log import get_logger
+from gdprcall.policy.model import OBJECTED_TO
 from gdprcall.vault.growing import OPEN_STATES
 from gdprcall.vault.ledger import Entry, Fact, Kind
 from gdprcall.vault.rows import RecordingRow, SegmentFacts
@@ -249,7 +250,8 @@ class Intake:
             await self._forget(recording)
             return
         if not row.withdrawn:
-            await self._note(Kind.WITHDRAWN, row, {"method": method, "reason": "withdrawn"})
+            reason = "objected" if row.basis in OBJECTED_TO else "withdrawn"
+            await self._note(Kind.WITHDRAWN, row, {"method": method, "reason": reason})
         await self._erase(recording)
 
     async def _erase(self, recording: str) -> None:

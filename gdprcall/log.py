@@ -97,7 +97,7 @@ EVENTS: Mapping[str, Event] = {
         "error", "sound without a decision was found and is destroyed", "who wrote it?"
     ),
     "spool_lost": Event("error", "the spool cannot be watched", "check that it is mounted, its owner and modes"),
-    "withdrawn": Event("info", "a consent was withdrawn and what was recorded under it is destroyed", NOTHING),
+    "withdrawn": Event("info", "a caller withdrew or objected, and what was recorded is destroyed", NOTHING),
     "withdrawal_failed": Event("error", "a withdrawal could not be carried out; it is tried again", "gdprcall doctor"),
     "erasure_finished": Event("warning", "an erasure that was interrupted was finished", NOTHING),
     "erasure_unfinished": Event(
@@ -117,8 +117,13 @@ EVENTS: Mapping[str, Event] = {
     ),
     "must_on_consent": Event(
         "warning",
-        "the dialplan says must for a line whose basis is consent",
+        "the dialplan says must for a line that no law requires to be recorded",
         "write may: a refusal must not cost the service",
+    ),
+    "may_on_obligation": Event(
+        "error",
+        "the dialplan says may for a line that a law requires to be recorded: it is routed only while the daemon runs",
+        "write must",
     ),
     "sweep_failed": Event("error", "the regular look through the spool failed; it is tried again", "see hint"),
     "access_failed": Event(

@@ -7,24 +7,24 @@ import asyncio
 import hashlib
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from gdprcall import question
 from gdprcall.asterisk.arrival import Arrival, PlayablePrompt, question_seconds
 from gdprcall.calls import Calls, LiveCall
-from gdprcall.consent.dialogue import Ask, Ended, Event, Failed, State, Terms
+from gdprcall.consent.dialogue import Ask, Ended, Event, Failed, State
 from gdprcall.errors import GdprcallError
 from gdprcall.evidence import CallFacts, LedgerEvidence
+from gdprcall.holding import Case, Holding, playable
 from gdprcall.intake import Intake
 from gdprcall.log import get_logger
-from gdprcall.policy.model import Demand, Line, Policy
-from gdprcall.prompts.catalogue import Catalogue, Prompt
+from gdprcall.policy.model import Basis, Demand, Line
 from gdprcall.recorder import CallRecorder
 from gdprcall.session import Front, Session
 from gdprcall.times import now_ms
-from gdprcall.vault import subjects
 from gdprcall.vault.archive import Vault
 
 
@@ -34,15 +34,6 @@ class CallFront(Front[PlayablePrompt], Protocol):
     @property
     def heard_ms(self) -> int:
         """How much of the present question's prompt has been heard until now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """What holds for new calls: policy, prompts, and the pseudonym key of each controller."""
-
-    policy: Policy
-    catalogue: Catalogue
-    pseudonym_keys: Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +56,7 @@ class Reception:
     def __init__(self, house: House) -> None:
         self.terms: Holding | None = None
         self.draining = False
+        self._seed = secrets.token_hex(16)
         self._house = house
         self._sessions: set[Session[PlayablePrompt]] = set()
         self._log = get_logger()
@@ -72,7 +64,7 @@ class Reception:
     @property
     def asking(self) -> int:
         """How many calls are being asked now."""
-        open_states = {State.NEW, State.ASKING, State.NOTING}
+        open_states = {State.NEW, State.ASKING, State.EXPLAINING, State.NOTING}
         return sum(session.consent.state in open_states for session in self._sessions)
 
     def claim(self, arrival: Arrival) -> int | None:
@@ -82,14 +74,13 @@ class Reception:
             self._log.warning("call_unasked", line=arrival.line, uniqueid=arrival.channel, reason=reason)
             return None
         assert self.terms is not None
-        line = self.terms.policy.lines[arrival.line]
-        prompt = self.terms.catalogue.find(line.id, line.language_for(arrival.language))
-        return question_seconds(prompt.total_ms if prompt else 0, line.timeout_ms)
+        case = self.terms.case(arrival)
+        return question_seconds(case.prompt.total_ms if case.prompt else 0, case.line.timeout_ms)
 
     def arrive(self, arrival: Arrival, front: CallFront) -> None:
         """Serve a claimed call in a task of its own."""
         if self._refusal(arrival):
-            self._house.tasks.create_task(front.release())
+            self._house.tasks.create_task(self._give_up(arrival, front))
         else:
             self._house.tasks.create_task(self._serve_contained(arrival, front))
 
@@ -105,22 +96,25 @@ class Reception:
             await self._serve(arrival, front)
         except Exception:  # noqa: BLE001 # the top of one call: it goes on unrecorded, and so do the others as before
             self._log.error("internal_error", uniqueid=arrival.channel, exc_info=True)
-            await front.release()
+            await self._give_up(arrival, front)
+
+    async def _give_up(self, arrival: Arrival, front: CallFront) -> None:
+        """Give a call back that cannot be asked; what a law requires to be recorded is not served unrecorded."""
+        line = self.terms.policy.lines.get(arrival.line) if self.terms else None
+        bound = line is not None and line.basis is Basis.LEGAL_OBLIGATION
+        await (front.route() if bound else front.release())
 
     async def _serve(self, arrival: Arrival, front: CallFront) -> None:
         assert self.terms is not None
         begun = asyncio.get_running_loop().time()
-        line = self.terms.policy.lines[arrival.line]
-        language = line.language_for(arrival.language)
-        prompt = self.terms.catalogue.find(line.id, language)
-        facts = self._facts(self.terms, arrival, line, language, prompt)
-        if arrival.demand == Demand.MUST:
-            self._log.warning("must_on_consent", line=line.id)
-        session, live = self._session(arrival, front, facts, prompt)
-        unfit = self._house.unfit() or self.short_of_space() or ("" if prompt else "prompt_unfit")
+        case = self.terms.case(arrival)
+        facts = self._facts(arrival, case)
+        self._look_at_demand(arrival, case.line)
+        session, live = self._session(arrival, front, facts, case)
+        unfit = self._unfit(session, case)
         if unfit:
             if unfit == "prompt_unfit":
-                self._log.error("prompt_unfit", line=line.id, language=language)
+                self._log.error("prompt_unfit", line=case.line.id, language=case.language)
             session.feed(Failed(unfit))
         self._sessions.add(session)
         self._house.calls.add(live)
@@ -134,23 +128,36 @@ class Reception:
                 self._house.calls.drop(facts.recording)
         self._finished(session, facts, round((asyncio.get_running_loop().time() - begun) * 1000))
 
+    def _look_at_demand(self, arrival: Arrival, line: Line) -> None:
+        must = arrival.demand == Demand.MUST
+        if must and line.basis is not Basis.LEGAL_OBLIGATION:
+            self._log.warning("must_on_consent", line=line.id)
+        elif not must and line.basis is Basis.LEGAL_OBLIGATION:
+            self._log.error("may_on_obligation", line=line.id)
+
+    def _unfit(self, session: Session[PlayablePrompt], case: Case) -> str:
+        """Return why a call cannot be recorded, if so; what is not drawn or not told first needs no prompt."""
+        terms = session.consent.terms
+        silent = terms.deferred or not terms.sampled
+        return self._house.unfit() or self.short_of_space() or ("" if case.prompt or silent else "prompt_unfit")
+
     def _session(
-        self, arrival: Arrival, front: CallFront, facts: CallFacts, prompt: Prompt | None
+        self, arrival: Arrival, front: CallFront, facts: CallFacts, case: Case
     ) -> tuple[Session[PlayablePrompt], LiveCall]:
         house = self._house
         recorder = CallRecorder(facts, house.vault, house.intake, house.calls, house.tasks)
         session = Session(
-            Terms(
+            question.terms(
+                facts.line,
                 prompt=facts.prompt_sha256,
                 mandatory_ms=facts.mandatory_ms,
-                accept=facts.line.keys.accept,
-                refuse=facts.line.keys.refuse,
-                attempts=facts.line.attempts,
-                timeout_ms=facts.line.timeout_ms,
                 must=arrival.demand == Demand.MUST,
+                notice=facts.notice_sha256,
+                sampled=question.is_drawn(facts.line.sample_rate, self._seed, facts.uniqueid),
             ),
             recording=facts.recording,
-            prompt=PlayablePrompt(prompt.media if prompt else "", facts.language, prompt.total_ms if prompt else 0),
+            prompt=playable(case.prompt, facts.language),
+            notice=playable(case.notice, facts.language) if case.notice else None,
             front=WatchedFront(front, recorder),
             evidence=LedgerEvidence(self._house.vault, facts),
             recorder=recorder,
@@ -164,25 +171,26 @@ class Reception:
         recorder.live = live
         return session, live
 
-    def _facts(self, terms: Holding, arrival: Arrival, line: Line, language: str, prompt: Prompt | None) -> CallFacts:
-        controller = terms.policy.controller_of(line)
-        number = subjects.e164(arrival.number, controller.country)
+    def _facts(self, arrival: Arrival, case: Case) -> CallFacts:
         return CallFacts(
             call=secrets.token_hex(16),
             decision=secrets.token_hex(16),
             recording=secrets.token_hex(16),
             uniqueid=arrival.channel,
-            line=line,
-            controller=controller,
-            policy_sha256=terms.policy.sha256(line),
-            language=language,
+            line=case.line,
+            controller=case.controller,
+            policy_sha256=case.policy_sha256,
+            language=case.language,
             front=arrival.front,
-            prompt_sha256=prompt.sha256 if prompt else "",
-            text_sha256=hashlib.sha256(prompt.text.encode()).hexdigest() if prompt else "",
+            prompt_sha256=case.prompt.sha256 if case.prompt else "",
+            text_sha256=hashlib.sha256(case.prompt.text.encode()).hexdigest() if case.prompt else "",
+            notice_sha256=case.notice.sha256 if case.notice else "",
             asked_at=now_ms(),
-            mandatory_ms=prompt.mandatory_ms if prompt else 0,
-            subject=subjects.pseudonym(terms.pseudonym_keys[controller.id], number) if number else None,
-            number=number,
+            mandatory_ms=case.prompt.mandatory_ms if case.prompt else 0,
+            sample_seed=self._seed if case.line.sample_rate < 1 else "",
+            stricter=case.stricter,
+            subject=case.subject,
+            number=case.number,
         )
 
     def short_of_space(self) -> str:
@@ -202,10 +210,10 @@ class Reception:
             controller=facts.controller.id,
             line=facts.line.id,
             language=facts.language,
-            outcome=str(consent.outcome),
+            outcome=str(consent.outcome or "not_drawn"),
             reason=session.failure,
             heard_ms=consent.heard_ms,
-            attempts=consent.asked,
+            attempts=consent.tries,
             recording=facts.recording if session.recorded else None,
             ms=took_ms,
         )
@@ -234,10 +242,14 @@ class WatchedFront:
         """Satisfy ``session.Front``."""
         await self._front.quiet()
 
-    async def record(self, recording: str) -> None:
+    async def record(self, recording: str, *, withdrawable: bool = True) -> None:
         """Give the verdict, and expect a file."""
         self._recorder.expect_file()
-        await self._front.record(recording)
+        await self._front.record(recording, withdrawable=withdrawable)
+
+    async def hold(self) -> None:
+        """Satisfy ``session.Front``."""
+        await self._front.hold()
 
     async def release(self) -> None:
         """Satisfy ``session.Front``."""

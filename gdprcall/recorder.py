@@ -18,6 +18,8 @@ from gdprcall.vault.ledger import Entry, Fact, Kind
 
 FILE_SECONDS = 3.0
 """How long a granted recording may take to show its file before it counts as not started."""
+TAKEN_BACK = frozenset({"withdrawn", "objected", "minor"})
+"""Why a recording ends that a note of its own tells of; nothing may stand in the way of that note."""
 
 
 class CallRecorder:
@@ -36,6 +38,12 @@ class CallRecorder:
         """See to it that the granted recording shows a file, or is noted as not started."""
         self._tasks.create_task(self._look_for_file())
 
+    async def begin(self) -> None:
+        """Let the dialplan begin the recording in the running call; raises PeerError when that is not certain."""
+        assert self.live is not None
+        self.expect_file()
+        await self._calls.begin(self.live)
+
     async def stop(self, reason: str) -> None:
         """End the recording; raises PeerError when that is not certain, but never in the way of a withdrawal.
 
@@ -47,7 +55,7 @@ class CallRecorder:
         except PeerError as error:
             self._log.error("stop_failed", recording=self._facts.recording, reason=reason, hint=error.hint)
             self._tasks.create_task(self._insist(self.live, reason))
-            if reason != "withdrawn":
+            if reason not in TAKEN_BACK:
                 raise
         else:
             await self._stopped(reason)
@@ -64,7 +72,7 @@ class CallRecorder:
             await self._stopped(reason)
 
     async def _stopped(self, reason: str) -> None:
-        if reason != "withdrawn":
+        if reason not in TAKEN_BACK:
             self._log.warning("recording_stopped", recording=self._facts.recording, reason=reason)
             await self._note(Kind.STOPPED, {"reason": reason})
 

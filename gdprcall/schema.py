@@ -187,6 +187,7 @@ class Line(Section):
     art9_condition: Literal["", "a", "b", "c", "d", "e", "f", "g", "h", "i", "j"] = ""
     art9_content: Words = ""
     minors: bool = False
+    spoken: bool = False
     source: Words = ""
     charged: bool = False
     agents: Agents | None = None

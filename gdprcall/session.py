@@ -9,19 +9,21 @@ from typing import Generic, Protocol, TypeVar, assert_never
 
 from gdprcall.consent.dialogue import (
     Ask,
+    Begin,
     Command,
     Consent,
     Ended,
     Erase,
     Event,
     Failed,
+    Hold,
     Listen,
     Note,
     Noted,
-    Outcome,
     Record,
     Release,
     Route,
+    Sound,
     Started,
     State,
     Stop,
@@ -52,8 +54,14 @@ class Front(Protocol[Prompt_contra]):
     async def quiet(self) -> None:
         """Stop the sound of a question that has been answered; never raises, and what fails costs only time."""
 
-    async def record(self, recording: str) -> None:
-        """Give the call back with the verdict that records; raises GdprcallError when that is not certain."""
+    async def record(self, recording: str, *, withdrawable: bool = True) -> None:
+        """Give the call back with the verdict that records; raises GdprcallError when that is not certain.
+
+        Unless it is ``withdrawable``, no key of the caller ends the recording.
+        """
+
+    async def hold(self) -> None:
+        """Give the call back unrecorded, open for the agent's word; raises GdprcallError when that is not certain."""
 
     async def release(self) -> None:
         """Give the call back unrecorded."""
@@ -75,11 +83,17 @@ class Evidence(Protocol):
 class Recorder(Protocol):
     """The running recording of one call."""
 
+    async def begin(self) -> None:
+        """Let the dialplan begin the recording in the running call; raises GdprcallError when that is not certain."""
+
     async def stop(self, reason: str) -> None:
         """End the recording; raises GdprcallError when that is not certain."""
 
     async def erase(self) -> None:
         """Destroy everything recorded under the decision."""
+
+
+_DONE = frozenset({State.STOPPED, State.CONCLUDED})
 
 
 class Session(Generic[P]):
@@ -94,22 +108,24 @@ class Session(Generic[P]):
         front: Front[P],
         evidence: Evidence,
         recorder: Recorder,
+        notice: P | None = None,
     ) -> None:
         self.consent = Consent(terms)
         self.recording = recording
         self.failure = ""
         self._prompt = prompt
+        self._notice = notice
         self._front = front
         self._evidence = evidence
         self._recorder = recorder
         self._events: asyncio.Queue[Event] = asyncio.Queue()
-        self._granted = False
+        self._begins = False
         self._recorded = False
         front.listen(self.feed)
 
     @property
     def recorded(self) -> bool:
-        """Whether the verdict that records was given to Asterisk."""
+        """Whether Asterisk was told to record."""
         return self._recorded
 
     def feed(self, event: Event) -> None:
@@ -127,13 +143,13 @@ class Session(Generic[P]):
             await self._carry_out(commands)
             if self._over(event):
                 break
-        if self._granted and not self._recorded:
+        if self._begins and not self._recorded:
             await self._evidence.not_started(self.failure or str(self.consent.outcome))
 
     def _over(self, event: Event) -> bool:
-        # A stopped recording may still be withdrawn as long as the call lives.
+        # What was recorded may still be withdrawn as long as the call lives.
         state = self.consent.state
-        return state is State.UNRECORDED or (state is State.STOPPED and isinstance(event, Ended))
+        return state is State.UNRECORDED or (state in _DONE and isinstance(event, Ended))
 
     async def _carry_out(self, commands: tuple[Command, ...]) -> None:
         for command in commands:
@@ -146,28 +162,42 @@ class Session(Generic[P]):
     async def _do(self, command: Command) -> None:
         match command:
             case Ask():
-                await self._front.ask(command, self._prompt)
+                await self._front.ask(command, self._sound_of(command))
             case Listen():
                 await self._front.listen_on()
             case Note(outcome):
+                begins = command.sound is Sound.BEGINS
                 # At the same time: the caller hears that the key counts, and the verdict need not wait for the sound.
                 await asyncio.gather(self._evidence.note(self.consent, command), self._front.quiet())
-                self._granted = self._granted or outcome is Outcome.GRANTED
+                self._begins = self._begins or begins
                 self.feed(Noted(outcome))
-            case Record():
-                # Set before the request: when its answer is lost, Asterisk may be recording.
-                self._recorded = True
-                await self._front.record(self.recording)
             case Stop(reason):
                 await self._recorder.stop(reason)
             case Erase():
                 await self._recorder.erase()
+            case _:
+                await self._give(command)
+
+    async def _give(self, verdict: Record | Hold | Begin | Route | Release) -> None:
+        match verdict:
+            case Record(withdrawable):
+                # Set before the request: when its answer is lost, Asterisk may be recording.
+                self._recorded = True
+                await self._front.record(self.recording, withdrawable=withdrawable)
+            case Begin():
+                self._recorded = True
+                await self._recorder.begin()
+            case Hold():
+                await self._front.hold()
             case Route():
                 await self._front.route()
             case Release():
                 await self._front.release()
             case _:
-                assert_never(command)
+                assert_never(verdict)
+
+    def _sound_of(self, ask: Ask) -> P:
+        return self._notice if self._notice is not None and ask.prompt == self.consent.terms.notice else self._prompt
 
 
 def _reason(command: Command, error: GdprcallError) -> str:

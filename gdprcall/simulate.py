@@ -8,18 +8,24 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
 
+from gdprcall import question
 from gdprcall.consent.dialogue import (
     Ask,
     Consent,
+    ContractBegun,
+    ContractEnded,
     Digit,
     Ended,
     Event,
     Failed,
+    MinorSuspected,
     NoInput,
     Note,
     Noted,
     Outcome,
     Played,
+    SpokenYes,
+    State,
     Terms,
     Withdrawn,
 )
@@ -35,7 +41,17 @@ class Moment(StrEnum):
     ASKED = "asked"
     LISTENING = "listening"
     NOTING = "noting"
+    HELD = "held"
     RECORDING = "recording"
+
+
+AGENT: dict[str, Event] = {
+    "c": ContractBegun(),
+    "e": ContractEnded(),
+    "y": SpokenYes(),
+    "m": MinorSuspected(),
+}
+"""What an agent may do in a simulated call, by letter."""
 
 
 class Caller(Protocol):
@@ -53,8 +69,15 @@ class Simulation:
         self._caller = caller
         self._deliver: Callable[[Event], None] = lambda _event: None
         self._asked = 0
+        self._notice = terms.notice or None
         self.session: Session[str] = Session(
-            terms, recording="0" * 32, prompt=terms.prompt, front=self, evidence=self, recorder=self
+            terms,
+            recording="0" * 32,
+            prompt=terms.prompt,
+            notice=terms.notice or None,
+            front=self,
+            evidence=self,
+            recorder=self,
         )
 
     async def run(self) -> Consent:
@@ -70,7 +93,7 @@ class Simulation:
     async def ask(self, ask: Ask, prompt: str) -> None:
         """Play nothing, and let the caller answer."""
         self._asked = ask.asked
-        self.lines.append(f"< ask {ask.asked}")
+        self.lines.append(f"< {'explain' if prompt == self._notice else 'ask'} {ask.asked}")
         self._happen(self._caller.act(Moment.ASKED, ask.asked))
 
     async def listen_on(self) -> None:
@@ -82,20 +105,39 @@ class Simulation:
         """Do nothing: nothing plays."""
 
     async def note(self, consent: Consent, note: Note) -> None:
-        """Write the note into the transcript; while a grant is noted the caller may still act."""
+        """Write the note into the transcript; while one is noted that begins something the caller may still act."""
         self.lines.append(f"< note {note.outcome} {note.reason}".rstrip())
-        if note.outcome is not Outcome.GRANTED:
+        if consent.state is State.READY:
+            self._wait_for_agent()
+        if consent.state is not State.NOTING:
             return
         events = self._caller.act(Moment.NOTING, self._asked)
         if any(isinstance(event, Failed) for event in events):
             self.lines.append("> the note fails")
             raise VaultError("simulated")
         self._happen(events)
-        self.lines.append("> noted granted")
+        self.lines.append(f"> noted {note.outcome}")
 
-    async def record(self, recording: str) -> None:
+    async def record(self, recording: str, *, withdrawable: bool = True) -> None:
         """Record nothing, and let the caller act while it would be recorded."""
-        self.lines.append("< record")
+        self.lines.append("< record" if withdrawable else "< record for good")
+        self._run_recorded()
+
+    async def begin(self) -> None:
+        """Satisfy ``session.Recorder``; as ``record``."""
+        self.lines.append("< begin")
+        self._run_recorded()
+
+    async def hold(self) -> None:
+        """Give the call back; what the agent does comes when all has been noted."""
+        self.lines.append("< hold")
+        if self.session.consent.outcome is Outcome.INFORMED:
+            self._wait_for_agent()
+
+    def _wait_for_agent(self) -> None:
+        self._happen(self._caller.act(Moment.HELD, self._asked) or [Ended()])
+
+    def _run_recorded(self) -> None:
         events = self._caller.act(Moment.RECORDING, self._asked)
         if any(isinstance(event, Failed) for event in events):
             self.lines.append("> the verdict is lost")
@@ -132,7 +174,11 @@ class Simulation:
 
 
 class TypedCaller:
-    """A caller given as text: digits, ``.`` for a silence, ``h`` for a hangup, the withdrawal code once recorded."""
+    """A caller given as text: digits, ``.`` for a silence, ``h`` for a hangup, the withdrawal code once recorded.
+
+    Once the call has gone on, letters are the agent's word: ``c`` a contract is being made, ``e`` it has been, ``y`` the
+    caller said yes, ``m`` the caller seems to be a child.
+    """
 
     def __init__(self, keys: str, withdraw: str, heard_ms: int) -> None:
         self._left = keys
@@ -143,10 +189,23 @@ class TypedCaller:
         """Return the next typed act; when nothing is left the caller stays silent, and hangs up once recorded."""
         if moment in {Moment.ASKED, Moment.LISTENING}:
             return self._answer(asked)
-        if moment is Moment.RECORDING:
-            withdraws = self._left.startswith(self._withdraw)
-            return [Withdrawn()] if withdraws else [Ended()]
+        if moment in {Moment.RECORDING, Moment.HELD}:
+            return self._talk(moment)
         return []
+
+    def _talk(self, moment: Moment) -> list[Event]:
+        events: list[Event] = []
+        while self._left:
+            if self._withdraw and self._left.startswith(self._withdraw):
+                self._left = self._left[len(self._withdraw) :]
+                events.append(Withdrawn())
+                continue
+            word, self._left = self._left[0], self._left[1:]
+            if word in AGENT:
+                events.append(AGENT[word])
+            if moment is Moment.HELD and (word == "c" or events[-2:] == [AGENT["y"]] * 2):
+                return events  # what follows happens while it is recorded
+        return [*events, Ended()]
 
     def _answer(self, asked: int) -> list[Event]:
         key, self._left = self._left[:1] or ".", self._left[1:]
@@ -165,19 +224,13 @@ def run(policy: Policy, line_id: str, keys: str) -> list[str]:
     line = policy.lines.get(line_id)
     if line is None:
         raise NotFound(f"there is no line {line_id!r}", f"lines: {', '.join(sorted(policy.lines)) or 'none'}")
-    unknown = set(keys) - set("0123456789*#.h")
+    unknown = set(keys) - set("0123456789*#.h") - set(AGENT)
     if unknown:
         raise ConfigError(
-            "the keys hold something no telephone has", "write digits, * and #, . for silence, h for hangup"
+            "the keys hold something no telephone has",
+            "write digits, * and #, . for silence, h for hangup; the agent: c contract, e its end, y spoken yes, m minor",
         )
-    terms = Terms(
-        prompt=line_id,
-        mandatory_ms=1,
-        accept=line.keys.accept,
-        refuse=line.keys.refuse,
-        attempts=line.attempts,
-        timeout_ms=line.timeout_ms,
-    )
+    terms = question.terms(line, prompt=line_id, mandatory_ms=1, must=False, notice="notice" if line.keys.more else "")
     simulation = Simulation(terms, TypedCaller(keys, line.keys.withdraw, heard_ms=1))
     consent = asyncio.run(simulation.run())
     return [*simulation.lines, f"= {consent.state} {consent.outcome}"]

@@ -5,9 +5,9 @@ It serves no call, and changes no configuration.
 
 from gdprcall.config import Config
 from gdprcall.custody.recipients import note_changes
+from gdprcall.holding import Holding
 from gdprcall.log import get_logger
 from gdprcall.prompts.catalogue import Catalogue
-from gdprcall.reception import Holding
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.kept import Kept
 

@@ -10,7 +10,13 @@ from pathlib import Path
 from gdprcall.consent import dialogue as d
 
 FOLDER = Path(__file__).parent / "dialogues"
-KEYS = {"accept": "1", "refuse": "2", "wrong": "7"}
+KEYS = {"accept": "1", "refuse": "2", "wrong": "7", "more": "0"}
+
+BY_AGENT: dict[str, d.Event] = {
+    "contract-begun": d.ContractBegun(),
+    "contract-ended": d.ContractEnded(),
+    "spoken-yes": d.SpokenYes(),
+}
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class DialogueFile:
     terms: d.Terms
     lines: tuple[Line, ...]
     state: d.State
-    outcome: d.Outcome
+    outcome: d.Outcome | None
 
 
 def read_all() -> list[DialogueFile]:
@@ -45,7 +51,8 @@ def read(path: Path) -> DialogueFile:
     lines = tuple(Line(*text.split(" ", 1)) for text in rest)
     assert {line.mark for line in lines} <= set("<>="), path.name
     state, outcome = lines[-1].text.split()
-    return DialogueFile(path.stem, sentence, _terms(terms.split()), lines[:-1], d.State(state), d.Outcome(outcome))
+    end = None if outcome == "none" else d.Outcome(outcome)
+    return DialogueFile(path.stem, sentence, _terms(terms.split()), lines[:-1], d.State(state), end)
 
 
 def _terms(words: list[str]) -> d.Terms:
@@ -58,6 +65,14 @@ def _terms(words: list[str]) -> d.Terms:
         attempts=int(words[words.index("attempts") + 1]),
         timeout_ms=5000,
         must="must" in words,
+        basis=d.Basis(words[words.index("basis") + 1]) if "basis" in words else d.Basis.CONSENT,
+        more=KEYS["more"] if "notice" in words else "",
+        notice="notice" if "notice" in words else "",
+        sampled="sampled-out" not in words,
+        deferred="deferred" in words,
+        explicit="explicit" in words,
+        spoken="spoken" in words,
+        dtmf="no-dtmf" not in words,
     )
 
 
@@ -76,6 +91,10 @@ def event(text: str) -> d.Event:
             return d.Noted(d.Outcome(outcome))
         case ["withdrawn", method]:
             return d.Withdrawn(method)
+        case [word] if word in BY_AGENT:
+            return BY_AGENT[word]
+        case ["minor", method]:
+            return d.MinorSuspected(method)
         case ["party-joined", why]:
             return d.PartyJoined(why)
         case ["failed", reason]:
@@ -89,8 +108,12 @@ def event(text: str) -> d.Event:
 def command(command: d.Command) -> str:
     """Return the ``<`` text of a command."""
     match command:
+        case d.Ask(asked, "notice"):
+            return f"explain {asked}"
         case d.Ask(asked):
             return f"ask {asked}"
+        case d.Record(withdrawable=False):
+            return "record for good"
         case d.Note(outcome, reason):
             return f"note {outcome} {reason}".strip()
         case d.Stop(reason):

@@ -19,6 +19,7 @@ OURS = {"Event": "UserEvent", "UserEvent": "GdprCall", "Rec": REC, "Uniqueid": "
         (OURS | {"Kind": "started"}, ami.RecordingStarted(REC, 1, "", "", "1.1")),
         (OURS | {"Kind": "stopped", "Reason": "asked_again"}, ami.RecordingStopped(REC, "asked_again")),
         (OURS | {"Kind": "withdrawn"}, ami.Withdrawn(REC)),
+        (OURS | {"Kind": "agent", "Rec": "", "Word": "contract"}, ami.AgentSaid("1.1", "contract")),
         (OURS | {"Kind": "timeout", "Rec": "", "Line": "support"}, ami.WatchdogFired("support")),
         ({"Event": "MixMonitorStart", "Uniqueid": "1.1", "Context": "x"}, ami.MixMonitorStarted("1.1", "x")),
         ({"Event": "Hangup", "Uniqueid": "1.1"}, ami.HungUp("1.1")),

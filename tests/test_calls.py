@@ -7,7 +7,16 @@ import pytest
 from gdprcall import calls as module
 from gdprcall.asterisk import ami_events as ami
 from gdprcall.calls import Calls, LiveCall
-from gdprcall.consent.dialogue import Ended, Event, PartyJoined, Withdrawn
+from gdprcall.consent.dialogue import (
+    ContractBegun,
+    ContractEnded,
+    Ended,
+    Event,
+    MinorSuspected,
+    PartyJoined,
+    SpokenYes,
+    Withdrawn,
+)
 from gdprcall.errors import PeerError
 from tests.vaults import recording_id
 
@@ -22,6 +31,12 @@ class Monitors:
         self.stopped: list[tuple[str, str]] = []
         self.fails = False
         self.tried = 0
+        self.let: list[tuple[str, str]] = []
+
+    async def let_begin(self, channel: str, recording: str) -> None:
+        if self.fails:
+            raise PeerError("AMI did not answer in time")
+        self.let.append((channel, recording))
 
     async def stop_recording(self, channel: str, mixmonitor: str) -> bool:
         self.tried += 1
@@ -320,3 +335,39 @@ def test_leaving_a_bridge_that_nobody_knows_leaves_nothing_behind(exchange: Exch
     exchange.leaves(CALLER)
     exchange.calls.drop(REC)
     assert exchange.empty
+
+
+@pytest.mark.parametrize(
+    ("word", "event"),
+    [
+        ("contract", ContractBegun()),
+        ("done", ContractEnded()),
+        ("yes", SpokenYes()),
+        ("no", Withdrawn("spoken")),
+        ("minor", MinorSuspected()),
+    ],
+)
+def test_bas_04_the_agents_word_reaches_the_call_on_whose_channel_it_was_said(
+    exchange: Exchange, word: str, event: Event
+) -> None:
+    exchange.follow()
+    exchange.follow(OTHER, THIRD)
+    exchange.calls.handle(ami.AgentSaid(CALLER, word))
+    assert exchange.events == [event]
+    assert exchange.told[OTHER] == []
+
+
+def test_a_word_that_no_agent_says_and_a_call_that_nobody_knows_change_nothing(exchange: Exchange) -> None:
+    exchange.follow()
+    exchange.calls.handle(ami.AgentSaid(CALLER, "record"))
+    exchange.calls.handle(ami.AgentSaid("9.9", "contract"))
+    assert exchange.events == []
+
+
+async def test_bas_04_a_recording_begins_in_mid_call_by_the_channels_own_id(exchange: Exchange) -> None:
+    call = exchange.follow()
+    await exchange.calls.begin(call)
+    assert exchange.monitors.let == [(CALLER, REC)]
+    exchange.monitors.fails = True
+    with pytest.raises(PeerError):
+        await exchange.calls.begin(call)

@@ -64,7 +64,7 @@ def test_seconds_become_milliseconds_and_keys_are_kept(tmp_path: Path) -> None:
     [
         ('basis = "consent"', "", "lines.support.basis", "add it"),
         ('basis = "consent"', 'basis = "because"', "lines.support.basis", "legitimate_interest"),
-        ('basis = "consent"', 'basis = "contract"', "lines.support.basis", 'write basis = "consent"'),
+        ('basis = "consent"', 'basis = "contract"', "lines.support", "BAS-04"),
         ('controller = "acme"', 'controller = "acne"', "lines.support.controller", "acme"),
         ('purpose = "quality"', 'purpose = "marketing"', "lines.support.purpose", "quality"),
         ('["en", "sv"]', '["en", "xx"]', "lines.support.languages", "sv"),

@@ -50,7 +50,7 @@ def settings() -> list[str]:
 def test_every_context_is_ours_by_name() -> None:
     assert set(PLAN) == {
         "gdprcall", "gdprcall-agi", "gdprcall-ask", "gdprcall-verdict", "gdprcall-segment", "gdprcall-stop", "gdprcall-end",
-        "gdprcall-withdraw", "gdprcall-forget",
+        "gdprcall-withdraw", "gdprcall-desk", "gdprcall-agent", "gdprcall-forget",
     }  # fmt: skip
 
 
@@ -113,7 +113,35 @@ def test_fcl_01_mixmonitor_is_started_in_one_place_and_only_by_a_granted_verdict
         for extension, steps in extensions.items()
         if any("gdprcall-segment" in step for step in steps)
     ]
-    assert calls == [("gdprcall-verdict", "_rec.")]
+    assert calls == [("gdprcall-verdict", "_rec."), ("gdprcall-agent", "_[a-z]!")]
+
+
+def test_bas_04_the_agents_word_begins_a_recording_only_after_the_daemons_and_not_after_a_withdrawal() -> None:
+    steps = PLAN["gdprcall-agent"]["_[a-z]!"]
+    assert steps[0] == 'GotoIf($["${GDPRCALL_OPEN}"="" & "${GDPRCALL_REC}"=""]?out)'
+    order = [
+        "MSet(GDPRCALL_GO=,", "UserEvent(", "Wait(0.1)", 'GotoIf($["${GDPRCALL_GO}"!=""]?go)', "Set(LOCAL(GDPRCALL_NEW)=",
+        "GotoIf($[${LEN(${GDPRCALL_NEW})}!=32", 'GotoIf($["${DB(gdprcall/withdrawn/', "MSet(GDPRCALL_LAST=",
+        "Set(CHANNEL(hangup_handler_push)", "Gosub(gdprcall-segment",
+    ]  # fmt: skip
+    places = [place(steps, start) for start in order]
+    assert places == sorted(places)
+    assert steps[place(steps, "GotoIf($[${GDPRCALL_TURN}<20]")] == "GotoIf($[${GDPRCALL_TURN}<20]?wait:out)"
+
+
+def test_bas_04_a_call_that_is_held_is_told_unrecorded_and_gets_the_withdrawal_key() -> None:
+    steps = PLAN["gdprcall-verdict"]["hold"]
+    assert steps[0] == "Set(GDPRCALL_OPEN=yes)"
+    assert steps[-1] == "Goto(norec,1)"
+    assert any("gdprstop" in step and step.startswith("Set(DYNAMIC_FEATURES=") for step in steps)
+    assert "GDPRCALL_OPEN=" in PLAN["gdprcall"]["s"][0]
+
+
+def test_bas_05_what_must_be_kept_is_recorded_as_all_else_without_the_withdrawal_key() -> None:
+    assert PLAN["gdprcall-verdict"]["_keep."] == ["Set(LOCAL(GDPRCALL_KEYLESS)=yes)", "Goto(rec${EXTEN:4},1)"]
+    steps = PLAN["gdprcall-verdict"]["_rec."]
+    assert "GDPRCALL_KEEP=${GDPRCALL_KEYLESS}" in steps[place(steps, "MSet(GDPRCALL_LAST=")]
+    assert 'GotoIf($["${GDPRCALL_KEEP}"="yes" | "#${DYNAMIC_FEATURES}#" =~ "#gdprstop#"]?restore)' in steps
 
 
 def test_only_an_id_of_32_hex_digits_reaches_a_file_name_and_no_id_twice() -> None:
@@ -137,7 +165,7 @@ def test_the_segment_is_counted_before_its_file_is_opened() -> None:
 
 def test_con_08_a_withdrawal_is_marked_before_it_stops_and_told_after_it_stopped() -> None:
     steps = PLAN["gdprcall-withdraw"]["s"]
-    assert steps[0] == 'GotoIf($["${GDPRCALL_REC}"=""]?out)'
+    assert steps[0] == 'GotoIf($["${GDPRCALL_REC}"="" | "${GDPRCALL_KEEP}"="yes"]?out)'
     order = ["Set(DB(gdprcall/withdrawn/${GDPRCALL_REC})=", "ExecIf(", "UserEvent(", "Playback("]
     places = [place(steps, start) for start in order]
     assert places == sorted(places)
@@ -162,6 +190,7 @@ def test_sec_05_no_number_of_a_caller_and_nothing_dialled_is_read_but_the_daemon
             if any("EXTEN" in step for step in steps):
                 assert (context, extension) in {
                     ("gdprcall-ask", "_[1-9]!"), ("gdprcall-verdict", "_rec."), ("gdprcall-forget", "_forget."),
+                    ("gdprcall-verdict", "_keep."), ("gdprcall-agent", "_[a-z]!"),
                 }  # fmt: skip
 
 
@@ -171,8 +200,10 @@ def test_sec_05_events_log_lines_and_file_names_hold_only_ids_and_names_of_lines
     allowed = {"REC", "SEG", "MMID", "LINE", "OLD", "FOLDER"}
     for text in written:
         names = set(re.findall(r"\$\{([A-Z_0-9]+)[}:]", text))
+        # EXTEN: the agent's word, letters alone.
+        names -= {"EXTEN"} if text.endswith("Word: ${FILTER(a-z,${EXTEN})}") else set()
         assert names <= {f"GDPRCALL_{name}" for name in allowed} | {"ARG1"}, text
-    assert re.findall(r"gdprcall-stop,s,1\((.*?)\)", code("gdprcall.conf")) == ["asked_again", "failed"]
+    assert re.findall(r"gdprcall-stop,s,1\((.*?)\)", code("gdprcall.conf")) == ["asked_again", "failed", "done"]
 
 
 def test_all_variables_are_ours_by_name_and_none_is_inherited() -> None:

@@ -11,11 +11,12 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from gdprcall import evidence as module
-from gdprcall.consent.dialogue import Consent, Note, Outcome, Terms
+from gdprcall.consent.dialogue import Consent, Note, Outcome, Sound, Terms
 from gdprcall.errors import NotFound, VaultError
 from gdprcall.evidence import CallFacts, LedgerEvidence
 from gdprcall.policy.model import Basis, Controller, Line
 from gdprcall.vault.archive import Vault
+from gdprcall.vault.growing import RECORDED
 from gdprcall.vault.keys import Slot, fingerprint
 from gdprcall.vault.ledger import Fact, Kind
 from tests.gates import Gate
@@ -24,7 +25,7 @@ from tests.vaults import ACME, NUMBER, SUBJECT, Clock, opened, recording_id
 
 REC = recording_id(1)
 TERMS = Terms("prompt", 4000, "1", "2", 2, 5000)
-ASKED = Consent(TERMS, asked=1, heard_ms=4500)
+ASKED = Consent(TERMS, asked=1, tries=1, heard_ms=4500)
 GRANTED = Note(Outcome.GRANTED)
 LINE = Line("support", "acme", "quality", Basis.CONSENT, ("en",), 14)
 CONTROLLER = Controller("acme", "Acme", "privacy@acme.example", "DE", "acme.example", ACME.recipients)
@@ -260,3 +261,56 @@ async def test_fcl_05_a_ledger_that_takes_nothing_is_no_evidence(desk: Desk, log
     with pytest.raises(VaultError):
         await desk.evidence.not_started("hangup")
     assert [line["event"] for line in logged] == ["evidence_failed"]
+
+
+async def test_inf_05_the_note_of_who_was_informed_seals_the_number_as_a_grant_does(desk: Desk) -> None:
+    await desk.evidence.note(ASKED, Note(Outcome.INFORMED))
+    assert desk.number is not None
+    assert desk.vault.recording(REC).outcome == "informed"
+
+
+async def test_bas_04_what_is_only_told_leaves_no_recording_and_the_contract_that_follows_gets_one(desk: Desk) -> None:
+    await desk.evidence.note(ASKED, Note(Outcome.INFORMED, "", Sound.NONE))
+    assert desk.noted() == [(Kind.DECISION, None)]
+    assert desk.number is None
+    await desk.evidence.note(ASKED, Note(Outcome.INFORMED, "contract_phase"))
+    row = desk.vault.recording(REC)
+    (decision,) = desk.vault.decisions()
+    assert (row.state, decision.recording, decision.reason) == ("recording", REC, "contract_phase")
+    assert desk.number is not None
+
+
+async def test_rgt_14_a_wish_that_changes_nothing_keeps_recording_and_number(desk: Desk) -> None:
+    await desk.evidence.note(ASKED, Note(Outcome.LEGAL_REQUIRED))
+    await desk.evidence.note(ASKED, Note(Outcome.LEGAL_REQUIRED, "wish_spoken", Sound.KEPT))
+    assert desk.number is not None
+    assert not desk.vault.recording(REC).withdrawn
+
+
+@pytest.mark.parametrize("outcome", [Outcome.OBJECTED, Outcome.MINOR, Outcome.WITHDRAWN])
+async def test_con_08_what_is_noted_as_destroyed_takes_nothing_more(desk: Desk, outcome: Outcome) -> None:
+    await desk.evidence.note(ASKED, Note(Outcome.INFORMED))
+    await desk.evidence.note(ASKED, Note(outcome, "key", Sound.DESTROYED))
+    row = desk.vault.recording(REC)
+    assert (row.withdrawn, row.outcome) == (True, outcome)
+
+
+async def test_inf_02_the_full_notice_is_named_only_if_it_was_played(desk: Desk) -> None:
+    facts = replace(call_facts(None), notice_sha256="aa" * 32)
+    await LedgerEvidence(desk.vault, facts).note(ASKED, Note(Outcome.REFUSED))
+    await LedgerEvidence(desk.vault, facts).note(replace(ASKED, notices=2), Note(Outcome.REFUSED))
+    without, with_it = (dict(entry.body or {}) for entry in desk.vault.ledger.entries())
+    assert "notice_sha256" not in without
+    assert (with_it["notices"], with_it["notice_sha256"]) == (2, "aa" * 32)
+
+
+async def test_bas_10_the_draw_can_be_repeated_from_what_is_noted(desk: Desk) -> None:
+    facts = replace(call_facts(None), line=replace(LINE, sample_rate=0.5), sample_seed="5eed")
+    await LedgerEvidence(desk.vault, facts).note(ASKED, Note(Outcome.REFUSED))
+    (entry,) = desk.vault.ledger.entries()
+    body = dict(entry.body or {})
+    assert (body["sample_rate"], body["sample_seed"], body["uniqueid"]) == (0.5, "5eed", facts.uniqueid)
+
+
+def test_a_recording_is_sealed_while_it_grows_under_every_outcome_that_begins_one() -> None:
+    assert {str(outcome) for outcome in Outcome if Note(outcome).sound is Sound.BEGINS} == RECORDED

@@ -219,13 +219,23 @@ async def test_a_call_that_goes_has_left_unless_asterisk_has_it_no_more(
 
 async def test_a_verdict_is_one_command(tmp_path: Path) -> None:
     async with desk(tmp_path) as there:
-        for give, verdict in (("record", "rec" + "0" * 32), ("release", "norec"), ("route", "route")):
+        for give, verdict in (("record", "rec" + "0" * 32), ("release", "norec"), ("route", "route"), ("hold", "hold")):
             peer, call = await there.call()
             giving = asyncio.create_task(call.record("0" * 32) if give == "record" else getattr(call, give)())
             assert await peer.command() == f'EXEC Goto "gdprcall-verdict,{verdict},1"'
             peer.say("200 result=0")
             await giving
             assert await peer.command() == ""
+
+
+async def test_bas_05_a_recording_that_no_key_ends_has_a_verdict_of_its_own(tmp_path: Path) -> None:
+    async with desk(tmp_path) as there:
+        peer, call = await there.call()
+        giving = asyncio.create_task(call.record("0" * 32, withdrawable=False))
+        assert await peer.command() == f'EXEC Goto "gdprcall-verdict,keep{"0" * 32},1"'
+        peer.say("200 result=0")
+        await giving
+        assert await peer.command() == ""
 
 
 async def test_a_verdict_to_record_that_nobody_took_has_failed_and_another_is_not_missed(tmp_path: Path) -> None:

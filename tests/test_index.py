@@ -93,6 +93,23 @@ def test_the_state_of_a_recording_follows_from_its_entries(index: Index, facts: 
     assert [found.id for found in index.recordings(Wanted(state=state))] == [A]
 
 
+@pytest.mark.parametrize(
+    ("reason", "outcome"),
+    [
+        ("withdrawn", "withdrawn"),
+        ("objected", "objected"),
+        ("minor", "minor"),
+        ("because", "withdrawn"),
+        ("", "withdrawn"),
+    ],
+)
+def test_rgt_14_a_recording_that_is_taken_back_says_how(index: Index, reason: str, outcome: str) -> None:
+    index.apply(entries(GRANTED, fact(Kind.WITHDRAWN, method="key", reason=reason)))
+    row = index.recording(A)
+    assert row is not None
+    assert (row.withdrawn, row.outcome) == (True, outcome)
+
+
 def test_nothing_of_an_erased_recording_comes_back(index: Index) -> None:
     index.apply(entries(GRANTED, seal(), INTENDED, ERASED, seal(2), seal(3, Kind.QUARANTINED), GRANTED))
     assert index.segments() == []

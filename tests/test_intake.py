@@ -705,3 +705,12 @@ async def test_a_recording_that_is_sealed_while_its_books_are_looked_at_is_not_t
     await both(sealing, sweeping)
     assert room.state() == "sealed"
     assert events(logged) == ["sealed"]
+
+
+async def test_rgt_14_a_mark_on_what_was_recorded_under_an_interest_is_an_objection(room: Room) -> None:
+    room.vault.note(decision(REC, basis="legitimate_interest", outcome="informed"))
+    room.marks.standing.add(REC)
+    await room.intake.take(room.file())
+    assert room.gone()
+    row = room.vault.recording(REC)
+    assert (row.outcome, row.withdrawn) == ("objected", True)

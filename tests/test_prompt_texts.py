@@ -185,6 +185,11 @@ def test_several_recipients_are_joined_as_the_language_does() -> None:
         assert joined in texts.words(SUPPORT, FULL, language, Kind.NOTICE).text
 
 
+@pytest.mark.parametrize(("language", "word"), [("en", "copy"), ("sv", "kopia"), ("de", "Kopie"), ("hu", "másolat")])
+def test_who_must_be_recorded_is_told_of_the_copy(language: str, word: str) -> None:
+    assert word in texts.words(on(Basis.LEGAL_OBLIGATION), ACME, language).mandatory
+
+
 def test_inf_06_who_is_called_hears_where_the_number_is_from() -> None:
     parts = texts.words(replace(SUPPORT, direction=Direction.OUTBOUND, source="our form"), ACME, "en").parts
     assert [part.name for part in parts] == ["mandatory", "source", "keys", "more"]

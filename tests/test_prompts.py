@@ -62,6 +62,12 @@ def test_a_line_is_found_by_its_own_basis_and_so_is_its_full_notice(tmp_path: Pa
     assert list(known.lacking()) == []
 
 
+def test_a_line_or_language_that_is_none_has_no_prompt(tmp_path: Path) -> None:
+    known = built(tmp_path)
+    assert known.find("nothing", "en") is None
+    assert known.find("support", "fr") is None
+
+
 def test_a_line_without_a_key_for_it_has_no_full_notice_and_does_not_announce_one(tmp_path: Path) -> None:
     line = replace(SUPPORT, keys=Keys(more=""), languages=("en",))
     known = built(tmp_path, Policy({"acme": ACME}, {"support": line}))

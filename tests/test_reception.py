@@ -20,10 +20,11 @@ from gdprcall.asterisk.arrival import Arrival, question_seconds
 from gdprcall.asterisk.spool import Spool, SpoolFile
 from gdprcall.asterisk.stasis import Stasis
 from gdprcall.calls import Calls
+from gdprcall.holding import Holding
 from gdprcall.intake import Intake
-from gdprcall.policy.model import Basis, Line, Policy
+from gdprcall.policy.model import Basis, Line, Override, Policy
 from gdprcall.prompts import catalogue, synthesis
-from gdprcall.reception import Holding, House, Reception
+from gdprcall.reception import House, Reception
 from gdprcall.vault import subjects
 from gdprcall.vault.ledger import Entry, Kind
 from gdprcall.vault.rows import RecordingRow
@@ -502,3 +503,98 @@ async def test_a_fault_of_our_own_in_one_call_gives_it_back_and_leaves_the_other
         await desk.asked()
         desk.press("2")
         assert (await desk.noted(Kind.DECISION))["outcome"] == "refused"
+
+
+ADVICE = Override("opinion 7", "0" * 64, ("DE", "SE", "GB"))
+INTEREST = replace(
+    LINE, basis=Basis.LEGITIMATE_INTEREST, interest="to settle complaints", purpose="documentation", override=ADVICE
+)
+DUTY = replace(
+    LINE, basis=Basis.LEGAL_OBLIGATION, law="an act", member_state="EU", purpose="regulated_service", must=True
+)
+RESCUE = replace(LINE, basis=Basis.VITAL_INTEREST, purpose="emergency", emergency=True)
+
+
+def on(desk: Desk, line: Line, folder: Path, *, built: bool = True) -> None:
+    """Let the desk hold another line, with its prompts or without."""
+    policy = Policy({"acme": CONTROLLER}, {"support": line})
+    if built:
+        catalogue.build(policy, desk.sounds, folder / "prompts", Clicks())
+    prompts = catalogue.Catalogue(policy, desk.sounds, folder / "prompts")
+    desk.reception.terms = Holding(policy, prompts, {"acme": KEY})
+
+
+async def test_rgt_14_the_objection_key_of_the_line_records_nothing(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        on(desk, INTEREST, tmp_path)
+        await desk.asked()
+        desk.press("9")
+        assert (await desk.noted(Kind.DECISION))["outcome"] == "objected"
+        assert desk.verdicts() == ["norec"]
+
+
+async def test_inf_03_a_duty_without_a_prompt_is_routed(tmp_path: Path, logged: list[EventDict]) -> None:
+    async with open_desk(tmp_path) as desk:
+        on(desk, DUTY, tmp_path, built=False)
+        desk.arrives(demand="must")
+        assert (await desk.noted(Kind.DECISION))["outcome"] == "prompt_error"
+        assert desk.verdicts() == ["route"]
+        assert "prompt_unfit" in {line["event"] for line in logged}
+
+
+async def test_bas_05_a_duty_that_the_dialplan_calls_may_is_told_of_and_never_served_unrecorded(
+    tmp_path: Path, logged: list[EventDict]
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        on(desk, DUTY, tmp_path)
+        await desk.asked()
+        desk.press("2")
+        assert (await desk.noted(Kind.DECISION))["outcome"] == "routed"
+        assert desk.verdicts() == ["route"]
+        assert "may_on_obligation" in {line["event"] for line in logged}
+
+
+@pytest.mark.parametrize(("deferred", "reason"), [(True, "notice_deferred"), (False, "notice_failed")])
+async def test_bas_06_an_emergency_without_a_prompt_is_recorded(tmp_path: Path, deferred: bool, reason: str) -> None:
+    async with open_desk(tmp_path) as desk:
+        on(desk, replace(RESCUE, notice_deferred=deferred), tmp_path, built=False)
+        desk.arrives()
+        body = await desk.noted(Kind.DECISION)
+        assert (body["outcome"], body["reason"]) == ("informed", reason)
+        await until(lambda: bool(desk.verdicts()))
+        assert [verdict[:4] for verdict in desk.verdicts()] == ["keep"]
+
+
+async def test_bas_10_who_is_not_drawn_is_given_back_unasked_and_leaves_no_decision(
+    tmp_path: Path, logged: list[EventDict]
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        on(desk, replace(LINE, sample_rate=1e-12), tmp_path)
+        desk.arrives()
+        await until(lambda: bool(desk.verdicts()))
+        assert desk.verdicts() == ["norec"]
+        await until(lambda: any(line["event"] == "call_finished" for line in logged))
+        assert next(line for line in logged if line["event"] == "call_finished")["outcome"] == "not_drawn"
+        assert desk.entries(Kind.DECISION) == []
+
+
+async def test_bas_09_who_calls_from_where_rules_are_stricter_is_asked_for_consent_and_the_evidence_says_so(
+    tmp_path: Path,
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        on(desk, INTEREST, tmp_path)
+        await desk.asked(number="+33612345678")
+        desk.press("1")
+        body = await desk.noted(Kind.DECISION)
+        assert (body["outcome"], body["basis"], body["stricter"]) == ("granted", "consent", ["BAS-09"])
+        consent = next(p for p in desk.reception.terms.catalogue._prompts.values() if p.sha256 == body["prompt_sha256"])  # type: ignore[union-attr]
+        assert consent.kind == "consent"
+
+
+async def test_bas_09_a_caller_without_a_number_is_asked_for_consent(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        on(desk, INTEREST, tmp_path)
+        await desk.asked(number="")
+        desk.press("2")
+        body = await desk.noted(Kind.DECISION)
+        assert (body["outcome"], body["basis"]) == ("refused", "consent")

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gdprcall.consent.dialogue import (
     Ask,
+    Basis,
     Consent,
+    ContractBegun,
+    ContractEnded,
     Digit,
     Ended,
     Event,
@@ -16,6 +20,7 @@ from gdprcall.consent.dialogue import (
     Outcome,
     PartyJoined,
     Played,
+    SpokenYes,
     State,
     Terms,
     Withdrawn,
@@ -30,6 +35,9 @@ from tests.vaults import opened
 
 MAY = Terms("prompt", 4000, "1", "2", 2, 5000)
 MUST = Terms("prompt", 4000, "1", "2", 2, 5000, must=True)
+CONTRACT, DUTY = replace(MAY, basis=Basis.CONTRACT), replace(MUST, basis=Basis.LEGAL_OBLIGATION)
+INTEREST = replace(MAY, basis=Basis.LEGITIMATE_INTEREST)
+TOLD: list[Event] = [Played(1, 9000), NoInput(1)]
 ACCEPTS: list[Event] = [Digit(1, "1", 4500)]
 
 
@@ -61,11 +69,19 @@ class Telephone:
     async def quiet(self) -> None:
         self.quieted += 1
 
-    async def record(self, recording: str) -> None:
+    async def record(self, recording: str, *, withdrawable: bool = True) -> None:
         # What stands in the ledger when Asterisk hears of it.
         entries = (entry for entry in self._vault.ledger.entries() if entry.kind is Kind.DECISION)
         self.durable = [str((entry.body or {})["outcome"]) for entry in entries]
-        self._hear(f"record {recording}", "record")
+        self._hear(f"record {recording}" + ("" if withdrawable else " for good"), "record")
+
+    async def hold(self) -> None:
+        self._hear("hold", "hold")
+
+    async def begin(self) -> None:
+        entries = (entry for entry in self._vault.ledger.entries() if entry.kind is Kind.DECISION)
+        self.durable = [str((entry.body or {})["outcome"]) for entry in entries]
+        self._hear("begin", "begin")
 
     async def release(self) -> None:
         self._hear("release", "release")
@@ -98,7 +114,15 @@ class Call:
     def session(self, terms: Terms = MAY) -> Session[str]:
         telephone = self.telephone
         evidence = LedgerEvidence(self.vault, call_facts())
-        return Session(terms, recording=REC, prompt="sound", front=telephone, evidence=evidence, recorder=telephone)
+        return Session(
+            terms,
+            recording=REC,
+            prompt="sound",
+            notice="whole notice",
+            front=telephone,
+            evidence=evidence,
+            recorder=telephone,
+        )
 
     async def run(self, *events: Event, terms: Terms = MAY) -> Session[str]:
         """Run a call in which the caller answers the first question with ``events``."""
@@ -251,3 +275,79 @@ async def test_what_failed_before_the_call_was_asked_asks_nothing(call: Call) ->
         await session.run()
     assert call.telephone.said == []
     assert session.consent == Consent(MAY, State.UNRECORDED, outcome=Outcome.HANGUP_IN_PROMPT)
+
+
+async def test_inf_05_who_was_told_of_an_interest_is_recorded_on_a_durable_note_of_it(call: Call) -> None:
+    call.telephone.does["record"] = [Ended()]
+    session = await call.run(*TOLD, terms=INTEREST)
+    assert call.telephone.said == ["ask 1 sound", f"record {REC}"]
+    assert call.telephone.durable == ["informed"]
+    assert session.recorded
+    assert call.vault.recording(REC).state == "recording"
+    assert call.vault.sealed_number(REC) is not None
+
+
+async def test_rgt_14_an_objection_in_mid_call_is_noted_as_one_and_erased(call: Call) -> None:
+    call.telephone.does["record"] = [Withdrawn("key")]
+    await call.run(*TOLD, terms=INTEREST)
+    assert call.telephone.said[-2:] == ["stop objected", "erase"]
+    assert call.noted() == [(Kind.DECISION, "informed"), (Kind.WITHDRAWN, "objected")]
+    row = call.vault.recording(REC)
+    assert row.withdrawn
+    assert row.outcome == "objected"
+
+
+async def test_bas_05_a_duty_is_recorded_for_good_and_a_wish_keeps_the_recording(call: Call) -> None:
+    call.telephone.does["record"] = [Withdrawn("spoken"), Ended()]
+    session = await call.run(*TOLD, terms=DUTY)
+    assert call.telephone.said == ["ask 1 sound", f"record {REC} for good"]
+    assert call.noted() == [(Kind.DECISION, "legal_required"), (Kind.DECISION, "legal_required")]
+    assert session.consent.state is State.STOPPED
+    row = call.vault.recording(REC)
+    assert (row.state, row.withdrawn) == ("recording", False)
+    assert call.vault.sealed_number(REC) is not None
+
+
+async def test_bas_04_a_contract_is_open_until_the_agents_word_and_noted_again_before_it_is_recorded(
+    call: Call,
+) -> None:
+    call.telephone.does["hold"] = [ContractBegun()]
+    call.telephone.does["begin"] = [ContractEnded(), Ended()]
+    session = await call.run(*TOLD, terms=CONTRACT)
+    assert call.telephone.said == ["ask 1 sound", "hold", "begin", "stop contract_ended"]
+    assert call.telephone.durable == ["informed", "informed"]
+    assert session.consent.state is State.CONCLUDED
+    first, second = (entry for entry in call.vault.ledger.entries() if entry.kind is Kind.DECISION)
+    assert (first.recording, second.recording) == (None, REC)
+    assert call.vault.recording(REC).state == "recording"
+
+
+async def test_bas_04_a_contract_call_without_a_contract_leaves_no_recording_and_no_number(call: Call) -> None:
+    call.telephone.does["hold"] = [Ended()]
+    session = await call.run(*TOLD, terms=CONTRACT)
+    assert not session.recorded
+    assert call.noted() == [(Kind.DECISION, "informed")]
+    assert call.vault.sealed_number(REC) is None
+
+
+async def test_bas_04_a_contract_whose_recording_cannot_begin_is_stopped(call: Call) -> None:
+    call.telephone.does["hold"] = [ContractBegun()]
+    call.telephone.fails.add("begin")
+    call.telephone.does["stop"] = [Ended()]
+    await call.run(*TOLD, terms=CONTRACT)
+    assert call.telephone.said == ["ask 1 sound", "hold", "begin", "stop begin_failed:PeerError"]
+
+
+async def test_con_01_a_spoken_yes_becomes_a_grant_only_when_it_is_confirmed(call: Call) -> None:
+    call.telephone.does["hold"] = [SpokenYes(), SpokenYes()]
+    call.telephone.does["begin"] = [Ended()]
+    session = await call.run(NoInput(1), terms=replace(MAY, attempts=1, spoken=True))
+    assert call.telephone.said == ["ask 1 sound", "hold", "begin"]
+    assert call.noted() == [(Kind.DECISION, "timeout"), (Kind.DECISION, "granted")]
+    assert session.recorded
+
+
+async def test_inf_02_the_full_notice_is_a_sound_of_its_own(call: Call) -> None:
+    terms = replace(MAY, more="0", notice="n")
+    await call.run(Digit(1, "0", 100), Digit(2, "2", 100), terms=terms)
+    assert call.telephone.said == ["ask 1 sound", "ask 2 whole notice", "release"]

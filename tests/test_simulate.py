@@ -28,13 +28,23 @@ class FileCaller:
                 self._blocks[-1][1].append(files.event(line.text))
 
     def act(self, moment: simulate.Moment, asked: int) -> list[d.Event]:
-        names = {"asked": "ask", "listening": "listen", "noting": "note", "recording": "record"}
-        wanted = names.get(moment, moment)
+        wanted = {
+            simulate.Moment.ASKED: {"ask", "explain"},
+            simulate.Moment.LISTENING: {"listen"},
+            simulate.Moment.NOTING: {"note"},
+            simulate.Moment.HELD: {"hold"},
+            simulate.Moment.RECORDING: {"record", "begin"},
+        }.get(moment, {str(moment)})
         while self._blocks:
             command, events = self._blocks.pop(0)
-            if command == wanted:
+            if command in wanted:
+                if moment is simulate.Moment.HELD and not events:
+                    events = self._after_the_note()
                 return events + self._afterwards(moment)
         return []
+
+    def _after_the_note(self) -> list[d.Event]:
+        return self._blocks.pop(0)[1] if self._blocks and self._blocks[0][0] == "note" else []
 
     def _afterwards(self, moment: simulate.Moment) -> list[d.Event]:
         if moment is not simulate.Moment.RECORDING:

@@ -457,3 +457,18 @@ async def test_events_of_channels_that_are_not_ours_are_passed_over() -> None:
         await asked(there)
         there.tell("ChannelVarset")
         assert there.events.empty()
+
+
+async def test_bas_05_a_recording_that_no_key_ends_has_a_verdict_of_its_own() -> None:
+    async with desk() as there:
+        call = await asked(there)
+        await call.record("0" * 32, withdrawable=False)
+        assert there.verdicts() == [("gdprcall-verdict", "keep" + "0" * 32)]
+
+
+async def test_bas_04_a_call_that_is_open_for_the_agents_word_is_held() -> None:
+    async with desk() as there:
+        call = await asked(there)
+        await call.hold()
+        assert there.verdicts() == [("gdprcall-verdict", "hold")]
+        assert call.finished

@@ -10,7 +10,15 @@ from pathlib import Path
 
 from gdprcall.asterisk import agi
 from gdprcall.asterisk.agilink import AgiLink, Left
-from gdprcall.asterisk.arrival import ASK_CONTEXT, BACK_SECONDS, VERDICT_CONTEXT, PlayablePrompt, question_seconds
+from gdprcall.asterisk.arrival import (
+    ASK_CONTEXT,
+    BACK_SECONDS,
+    HOLD,
+    VERDICT_CONTEXT,
+    PlayablePrompt,
+    question_seconds,
+    verdict,
+)
 from gdprcall.consent.dialogue import Ask, Digit, Ended, Event, Failed, NoInput, Played
 from gdprcall.errors import PeerError
 from gdprcall.log import get_logger
@@ -107,10 +115,15 @@ class AgiCall:
     async def quiet(self) -> None:
         """Do nothing: a key has stopped the sound."""
 
-    async def record(self, recording: str) -> None:
+    async def record(self, recording: str, *, withdrawable: bool = True) -> None:
         """Give the call back with the verdict that records; raises PeerError when that is not certain."""
         self._given = True
-        await self._link.go_to(VERDICT_CONTEXT, f"rec{recording}")
+        await self._link.go_to(VERDICT_CONTEXT, verdict(recording, withdrawable=withdrawable))
+
+    async def hold(self) -> None:
+        """Give the call back unrecorded, open for the agent's word; raises PeerError when that is not certain."""
+        self._given = True
+        await self._link.go_to(VERDICT_CONTEXT, HOLD)
 
     async def release(self) -> None:
         """Give the call back unrecorded."""

@@ -151,6 +151,10 @@ class Ami:
             raise
         return True
 
+    async def let_begin(self, channel: str, recording: str) -> None:
+        """Tell the dialplan of a channel, which waits for it, that this recording may begin; raises PeerError."""
+        await self.action("Setvar", Channel=channel, Variable="GDPRCALL_GO", Value=recording)
+
     async def withdrawn_marks(self) -> list[str]:
         """Return the recordings whose callers withdrew and whose marks still stand."""
         try:

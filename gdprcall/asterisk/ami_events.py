@@ -38,6 +38,14 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentSaid:
+    """The agent pressed one of the codes that say something of the call on this channel."""
+
+    uniqueid: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
 class WatchdogFired:
     """The dialplan took a call on because no answer came in time."""
 
@@ -99,6 +107,7 @@ AmiEvent = (
     RecordingStarted
     | RecordingStopped
     | Withdrawn
+    | AgentSaid
     | WatchdogFired
     | MixMonitorStarted
     | HungUp
@@ -166,6 +175,8 @@ def _ours(fields: Mapping[str, str]) -> AmiEvent | None:
     kind, recording = fields.get("Kind"), fields.get("Rec", "")
     if kind == "timeout":
         return WatchdogFired(fields.get("Line", ""))
+    if kind == "agent":
+        return AgentSaid(fields.get("Uniqueid", ""), fields.get("Word", ""))
     if not RECORDING.fullmatch(recording):
         return None
     match kind:

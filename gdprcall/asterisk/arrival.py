@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 PROTOCOL = "v1"
 ASK_CONTEXT = "gdprcall-ask"
 VERDICT_CONTEXT = "gdprcall-verdict"
+HOLD = "hold"
+"""The verdict of a call that goes on unrecorded, and whose agent may say that a recording is to begin."""
 BACK_SECONDS = 1.0
 """How long a call may take through the dialplan to its next question; seen: 2 to 4 ms."""
 MARGIN_SECONDS = 2
@@ -35,6 +37,11 @@ class PlayablePrompt:
     media: str
     language: str
     total_ms: int
+
+
+def verdict(recording: str, *, withdrawable: bool) -> str:
+    """Return the verdict that records; ``keep`` gives the caller no key that ends it."""
+    return f"{'rec' if withdrawable else 'keep'}{recording}"
 
 
 def question_seconds(prompt_ms: int, timeout_ms: int) -> int:

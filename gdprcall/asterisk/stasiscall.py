@@ -8,7 +8,15 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from gdprcall.asterisk.ari import Ari, AriEvent, Gone
-from gdprcall.asterisk.arrival import ASK_CONTEXT, BACK_SECONDS, VERDICT_CONTEXT, PlayablePrompt, question_seconds
+from gdprcall.asterisk.arrival import (
+    ASK_CONTEXT,
+    BACK_SECONDS,
+    HOLD,
+    VERDICT_CONTEXT,
+    PlayablePrompt,
+    question_seconds,
+    verdict,
+)
 from gdprcall.asterisk.moment import Moment
 from gdprcall.consent.dialogue import Ask, Digit, Ended, Event, Failed, NoInput, Played
 from gdprcall.errors import PeerError
@@ -67,12 +75,18 @@ class StasisCall:
             with suppress(PeerError):
                 await self._stop_playing()
 
-    async def record(self, recording: str) -> None:
+    async def record(self, recording: str, *, withdrawable: bool = True) -> None:
         """Give the call back with the verdict that records; raises PeerError when that is not certain."""
         self._finish()
         # ``continue`` waits for the end of a sound, so the sound is stopped first.
         await self._stop_playing()
-        await self._ari.continue_(self.channel, VERDICT_CONTEXT, f"rec{recording}")
+        await self._ari.continue_(self.channel, VERDICT_CONTEXT, verdict(recording, withdrawable=withdrawable))
+
+    async def hold(self) -> None:
+        """Give the call back unrecorded, open for the agent's word; raises PeerError when that is not certain."""
+        self._finish()
+        await self._stop_playing()
+        await self._ari.continue_(self.channel, VERDICT_CONTEXT, HOLD)
 
     async def release(self) -> None:
         """Give the call back unrecorded."""

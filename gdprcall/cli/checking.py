@@ -21,7 +21,7 @@ from gdprcall.mistakes import Mistaken
 from gdprcall.policy.changes import changes
 from gdprcall.policy.dialplan import compare
 from gdprcall.policy.explain import Explanation, explain, summary
-from gdprcall.policy.finding import Finding
+from gdprcall.policy.finding import Finding, warn
 from gdprcall.policy.model import Line, Policy
 from gdprcall.policy.page import page
 from gdprcall.policy.rules import SERVED_OPTIONS
@@ -34,20 +34,20 @@ class Seen:
     """What a check saw; without a reading no dialplan was named."""
 
     config: Config
+    found: Sequence[Finding]
     reading: Reading | None
     differences: Sequence[Finding]
     changes: Sequence[Finding]
     explained: Explanation | None
-    custody: Sequence[str]
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
         """The warnings that matter: of the line that is explained, and of its controller; or all."""
         if self.explained is None:
-            return self.config.warnings
+            return tuple(self.found)
         line = self.config.policy.lines[self.explained.line]
         places = (f"lines.{line.id}", f"controllers.{line.controller}")
-        return tuple(f for f in self.config.warnings if any(f"{f.place}.".startswith(f"{one}.") for one in places))
+        return tuple(f for f in self.found if any(f"{f.place}.".startswith(f"{one}.") for one in places))
 
 
 @click.command(
@@ -84,11 +84,11 @@ def check(state: Shared, line: str | None, paths: tuple[Path, ...], before: Path
     policy, reading = config.policy, dialplan.read(*paths)
     seen = Seen(
         config,
+        (*config.warnings, *_custody(config)),
         reading if paths else None,
         compare(policy, reading.found, whole=not reading.unread) if paths else [],
         changes(load(before).policy, policy) if before else [],
         explain(policy, _line(policy, line), SERVED_OPTIONS) if line else None,
-        _custody(config),
     )
     if json_:
         print_json(_as_json(seen))
@@ -110,10 +110,15 @@ def _config(state: Shared, *, json_: bool) -> Config:
         raise
 
 
-def _custody(config: Config) -> list[str]:
-    """Return what the custody of the controllers' keys leaves to be desired."""
-    found = [finding for finding in custody.examine(config) if finding.grade != "ok"]
-    return [f"{finding.check}: {finding.text}; {finding.mend}" for finding in found]
+def _custody(config: Config) -> Iterator[Finding]:
+    """Yield what is not known of who can open recordings, beside what the policy itself says."""
+    for found in custody.examine(config):
+        if found.grade != "ok":
+            controller = found.check.removeprefix("recipients of ")
+            place = (
+                f"controllers.{controller}.recipients" if controller in config.policy.controllers else "vault.folder"
+            )
+            yield warn("SEC-01", place, found.text, found.mend)
 
 
 def _line(policy: Policy, id_: str) -> Line:
@@ -128,8 +133,7 @@ def _as_json(seen: Seen) -> dict[str, object]:
     return {
         "lines": {line.id: summary(policy.controller_of(line), line) for line in policy.lines.values()},
         "mistakes": [],
-        "warnings": [finding.as_json() for finding in seen.config.warnings],
-        "custody": list(seen.custody),
+        "warnings": [finding.as_json() for finding in seen.found],
         "dialplan": {
             "compared": reading is not None and bool(reading.found),
             "unread": reading.unread if reading else [],
@@ -151,7 +155,6 @@ def _text(seen: Seen) -> Iterator[str]:
         yield "no lines: nothing is recorded"
     if warnings:
         yield page(warnings, owners)
-    yield from (f"warning: {text}" for text in seen.custody)
     if seen.changes:
         yield f"\nwhat changes{page(seen.changes, owners)}"
     if seen.reading is not None:

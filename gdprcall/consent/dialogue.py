@@ -1,207 +1,73 @@
-"""The consent dialogue of one call: every state, event, command and transition is in this file.
+"""The consent dialogue of one call: what each event changes, and what must be done; the law's answers are ``table.py``'s.
 
 ``step`` is a pure function of a value and an event. It never looks at a clock, plays a sound, writes evidence or
 touches a recording: it says what must be done, and the front end of the call does it.
 
-Theory of operation, basis ``consent`` (GDPR Art. 6(1)(a); only an active act after the information counts):
+Theory of operation:
 
-* A question has a number, ``asked``, and every event that answers it returns that number, so the silence or the end
-  of an earlier question never counts against a later one.
-* The accept key counts only when the mandatory part of the prompt had been heard when it was pressed; earlier, it is
-  ignored. The refuse key counts at once.
-* Silence and wrong keys use up attempts; when none is left the call goes on unrecorded.
-* Evidence comes first: ``Note(granted)`` must come back as ``Noted`` before ``Record`` is said. Whatever arrives in
-  between (a refusal, a hangup) is weighed before anything is recorded.
+* What is played has a number, ``asked``, and every event that answers it returns that number, so the silence or the
+  end of an earlier question never counts against a later one.
+* Under ``consent`` only an active act after the information counts: the accept key, once the mandatory part of the
+  prompt had been heard when it was pressed; earlier, it is ignored. Under any other basis the whole prompt must have
+  been heard, for that is what informs. The key that says no counts at once, everywhere.
+* The more key plays the full notice and returns to the question, which begins anew; that uses up no try.
+* Evidence comes first: a note that begins a recording must come back as ``Noted`` before ``Record`` or ``Begin`` is
+  said. Whatever arrives in between (a refusal, a hangup) is weighed before anything is recorded.
+* A call that is ``ready`` goes on unrecorded until the agent's word: that a contract is being made, or, twice, that the
+  caller, whose keys do not come through, said yes. Each leads to a note of its own first.
 * Commands are carried out in order; the first that fails stops the rest and comes back as ``Failed``. No failure
-  leads to a recording.
+  leads to a recording; a missing notice does, where a life is at stake.
 """
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import assert_never
 
-
-class Outcome(StrEnum):
-    """How a dialogue ended; the code that is kept with the decision."""
-
-    GRANTED = "granted"
-    REFUSED = "refused"
-    TIMEOUT = "timeout"
-    INVALID = "invalid"
-    HANGUP_IN_PROMPT = "hangup_in_prompt"
-    PROMPT_ERROR = "prompt_error"
-    SYSTEM_FAIL = "system_fail"
-    WITHDRAWN = "withdrawn"
-
-
-class State(StrEnum):
-    """Where a dialogue stands; the last three are final for the question of recording."""
-
-    NEW = "new"
-    ASKING = "asking"
-    NOTING = "noting"
-    RECORDING = "recording"
-    STOPPED = "stopped"
-    UNRECORDED = "unrecorded"
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """The terms of one line in one language; times in milliseconds.
-
-    ``must`` is the dialplan's word: such a call is routed away, not served unrecorded.
-    """
-
-    prompt: str
-    mandatory_ms: int
-    accept: str
-    refuse: str
-    attempts: int
-    timeout_ms: int
-    must: bool = False
-
-
-# Events: what happened to the call.
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """The call is in the hands of the front end and can be asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """The prompt of question ``asked`` was heard to its end; ``heard_ms`` long."""
-
-    asked: int
-    heard_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Digit:
-    """A key was pressed when ``heard_ms`` of the prompt of question ``asked`` had been heard."""
-
-    asked: int
-    digit: str
-    heard_ms: int
-
-    def __repr__(self) -> str:
-        """Leave the digit out: values are logged when something goes wrong."""
-        return f"Digit(asked={self.asked}, heard_ms={self.heard_ms})"
-
-
-@dataclass(frozen=True, slots=True)
-class NoInput:
-    """Nobody pressed a key in the time that question ``asked`` allows after its prompt."""
-
-    asked: int
-
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """The evidence of ``outcome`` is durable."""
-
-    outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class PartyJoined:
-    """Somebody who was not asked is about to be heard in a recorded call."""
-
-    why: str = "party_joined"
-
-
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
-    """The caller took the consent back (GDPR Art. 7(3))."""
-
-    method: str = "key"
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A command, the prompt or the system failed; ``reason`` is a code, never a text with data in it."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The call left the dialogue: ``hangup``, or ``left`` when Asterisk took it on without us; the prompt so far."""
-
-    how: str = "hangup"
-    heard_ms: int = 0
-
-
-Event = Started | Played | Digit | NoInput | Noted | PartyJoined | Withdrawn | Failed | Ended
-
-
-# Commands: what the front end, the ledger and the recorder must do, in this order.
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Stop what is playing, play ``prompt`` and listen for ``digits`` until ``timeout_ms`` after its end."""
-
-    asked: int
-    prompt: str
-    digits: str
-    timeout_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """Let the question go on: the key did not count."""
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Make this outcome durable; comes back as ``Noted`` or ``Failed``."""
-
-    outcome: Outcome
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Give the call back to the dialplan with the verdict that starts the recording."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """End the running recording."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Erase:
-    """Destroy everything that was recorded under this decision."""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Give the call back: it must not be served unrecorded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """Give the call back: it goes on unrecorded, to the same service."""
-
-
-Command = Ask | Listen | Note | Record | Stop | Erase | Route | Release
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """The dialogue of one call so far."""
-
-    terms: Terms
-    state: State = State.NEW
-    asked: int = 0
-    heard_ms: int = 0
-    outcome: Outcome | None = None
-
+from gdprcall.consent.table import DRAWN, SWITCHABLE, TABLE, Act, Answer, Row
+from gdprcall.consent.values import (
+    Ask,
+    Basis,
+    Begin,
+    Command,
+    Consent,
+    ContractBegun,
+    ContractEnded,
+    Digit,
+    Ended,
+    Erase,
+    Event,
+    Failed,
+    Hold,
+    Listen,
+    MinorSuspected,
+    NoInput,
+    Note,
+    Noted,
+    Outcome,
+    PartyJoined,
+    Played,
+    Record,
+    Release,
+    Route,
+    Sound,
+    SpokenYes,
+    Started,
+    State,
+    Stop,
+    Terms,
+    Withdrawn,
+)
+
+__all__ = [
+    "MOST_NOTICES", "Ask", "Basis", "Begin", "Command", "Consent", "ContractBegun", "ContractEnded", "Digit", "Ended",
+    "Erase", "Event", "Failed", "Hold", "Listen", "MinorSuspected", "NoInput", "Note", "Noted", "Outcome", "PartyJoined",
+    "Played", "Record", "Release", "Route", "Sound", "SpokenYes", "Started", "State", "Step", "Stop", "Terms",
+    "Withdrawn", "step",
+]  # fmt: skip
+
+MOST_NOTICES = 3
+"""How often the full notice is played in one call; after that its key is a key like any other."""
+NOTICE_WAIT_MS = 500
+AT_ONCE_MS = 1
 
 Step = tuple[Consent, tuple[Command, ...]]
 
@@ -213,11 +79,15 @@ def step(consent: Consent, event: Event) -> Step:
             return _new(consent, event)
         case State.ASKING:
             return _asking(consent, event)
+        case State.EXPLAINING:
+            return _explaining(consent, event)
         case State.NOTING:
             return _noting(consent, event)
+        case State.READY | State.CONFIRMING:
+            return _ready(consent, event)
         case State.RECORDING:
             return _recording(consent, event)
-        case State.STOPPED:
+        case State.STOPPED | State.CONCLUDED:
             return _stopped(consent, event)
         case State.UNRECORDED:
             return consent, ()
@@ -226,15 +96,19 @@ def step(consent: Consent, event: Event) -> Step:
 
 
 def _new(consent: Consent, event: Event) -> Step:
+    terms = consent.terms
     match event:
+        case Started() if not terms.sampled and terms.basis in DRAWN:
+            # The draw went against it: nobody is asked, and nothing is kept of a call that nothing happened to.
+            return replace(consent, state=State.UNRECORDED), _way_on(consent)
+        case Started() if not terms.dtmf and _cell(consent, Row.NO_DTMF).act is Act.UNRECORDED:
+            return _answered(consent, Row.NO_DTMF)
+        case Started() if terms.deferred and terms.basis is Basis.VITAL_INTEREST:
+            return _answered(consent, Row.UNHEARD, "notice_deferred")
         case Started():
-            return _ask(consent)
-        case Failed(reason):
-            return _unrecorded(consent, _blame(reason), reason)
-        case Ended(how, heard_ms):
-            return _gone(replace(consent, heard_ms=max(consent.heard_ms, heard_ms)), how)
+            return _ask(consent, tries=1)
         case _:
-            return consent, ()
+            return _broken_off(consent, event)
 
 
 def _asking(consent: Consent, event: Event) -> Step:
@@ -242,90 +116,228 @@ def _asking(consent: Consent, event: Event) -> Step:
         case Digit(asked) if asked == consent.asked:
             return _key(replace(consent, heard_ms=event.heard_ms), event.digit)
         case Played(asked, heard_ms) if asked == consent.asked:
-            return replace(consent, heard_ms=heard_ms), ()
+            return replace(consent, heard_ms=heard_ms, heard_all=True), ()
         case NoInput(asked) if asked == consent.asked:
-            return _again(consent, Outcome.TIMEOUT)
-        case Failed(reason):
-            return _unrecorded(consent, _blame(reason), reason)
-        case Ended(how, heard_ms):
-            return _gone(replace(consent, heard_ms=max(consent.heard_ms, heard_ms)), how)
+            informed = consent.heard_all or consent.terms.basis is Basis.CONSENT
+            return _answered(consent, Row.SILENCE) if informed else _answered(consent, Row.UNHEARD, "prompt_unheard")
         case _:
-            return consent, ()
+            return _broken_off(consent, event)
 
 
 def _key(consent: Consent, digit: str) -> Step:
     terms = consent.terms
     if digit == terms.refuse:
-        return _unrecorded(consent, Outcome.REFUSED)
+        return _answered(consent, Row.REFUSE)
+    if _more(consent) and digit == terms.more:
+        after = replace(consent, state=State.EXPLAINING, asked=consent.asked + 1, notices=consent.notices + 1)
+        return after, (Ask(after.asked, terms.notice, terms.refuse, NOTICE_WAIT_MS),)
     if digit != terms.accept:
-        return _again(consent, Outcome.INVALID)
-    if consent.heard_ms < terms.mandatory_ms:
-        return consent, (Listen(),)
-    granted = replace(consent, state=State.NOTING, outcome=Outcome.GRANTED)
-    return granted, (Note(Outcome.GRANTED),)
+        return _answered(consent, Row.WRONG)
+    asked_for = terms.basis is Basis.CONSENT
+    heard = consent.heard_ms >= terms.mandatory_ms if asked_for else consent.heard_all
+    return _answered(replace(consent, acknowledged=not asked_for), Row.ACCEPT if heard else Row.EARLY)
+
+
+def _explaining(consent: Consent, event: Event) -> Step:
+    match event:
+        case Digit(asked) if asked == consent.asked:
+            return _answered(consent, Row.REFUSE) if event.digit == consent.terms.refuse else _ask(consent)
+        case NoInput(asked) if asked == consent.asked:
+            return _ask(consent)
+        case Played():
+            return consent, ()
+        case Ended(how):
+            # What was heard of the question counts, not what was heard of the notice.
+            return _gone(consent, how)
+        case _:
+            return _broken_off(consent, event)
 
 
 def _noting(consent: Consent, event: Event) -> Step:
-    # Two keys at once, or a hangup right after the key: what is not clear is not consent. The granted note may
-    # already be durable; the later note stands beside it and no recording ever starts.
+    # Two keys at once, or a hangup right after the key: what is not clear is not consent. The note may already be
+    # durable; the later one stands beside it and no recording ever starts.
     match event:
-        case Noted(Outcome.GRANTED):
-            return replace(consent, state=State.RECORDING), (Record(),)
+        case Noted(outcome) if outcome is consent.outcome and consent.then is not None:
+            held = isinstance(consent.then, Hold)
+            state = State.READY if held else State.RECORDING
+            return replace(consent, state=state, held=held or consent.held, then=None), (consent.then,)
         case Digit(asked) if asked == consent.asked and event.digit != consent.terms.accept:
-            refused = event.digit == consent.terms.refuse
-            return _unrecorded(consent, Outcome.REFUSED if refused else Outcome.INVALID, "second_key")
+            no = event.digit == consent.terms.refuse
+            return _weighed(consent, Row.REFUSE if no else Row.SECOND, "second_key")
+        case Withdrawn(method):
+            return _weighed(consent, Row.REFUSE, method)
+        case MinorSuspected(method):
+            return _weighed(consent, Row.MINOR, method)
+        case PartyJoined(why) if consent.held:
+            return _unrecorded(consent, consent.outcome or Outcome.SYSTEM_FAIL, why)
+        case Ended() if consent.held:
+            return replace(consent, state=State.UNRECORDED), ()
+        case Failed(reason) if consent.terms.basis is Basis.VITAL_INTEREST and _of_prompt(reason):
+            return consent, ()
+        case _:
+            return _broken_off(consent, event)
+
+
+def _weighed(consent: Consent, row: Row, reason: str) -> Step:
+    """Return what an event does to a note that is being written: it comes to nothing, or goes on."""
+    match _cell(consent, row):
+        case Answer(Act.UNRECORDED | Act.FLAG | Act.DESTROY, outcome) if outcome is not None:
+            return _unrecorded(consent, outcome, reason)
+        case Answer(Act.ROUTE, outcome) if outcome is not None:
+            return _unrecorded(consent, outcome, reason)
+        case Answer(Act.WISH):
+            return replace(consent, wished=True), ()
+        case _:
+            return consent, ()
+
+
+def _ready(consent: Consent, event: Event) -> Step:
+    asks, sure = consent.terms.basis is Basis.CONSENT, consent.state is State.CONFIRMING
+    match event:
+        case ContractBegun() if consent.terms.basis is Basis.CONTRACT:
+            return _note(consent, Outcome.INFORMED, "contract_phase", Begin())
+        case SpokenYes() if asks and sure:
+            return _note(consent, Outcome.GRANTED, "spoken", Begin())
+        case SpokenYes() if asks:
+            return replace(consent, state=State.CONFIRMING), ()
+        case Withdrawn(method):
+            return _weighed(consent, Row.REFUSE, method)
+        case MinorSuspected(method):
+            return _weighed(consent, Row.MINOR, method)
+        case PartyJoined(why):
+            return _unrecorded(consent, consent.outcome or Outcome.SYSTEM_FAIL, why)
+        case Ended() if sure:
+            return _unrecorded(consent, Outcome.NO_DTMF, "unconfirmed")
+        case Ended():
+            return replace(consent, state=State.UNRECORDED), ()
         case Failed(reason):
-            return _unrecorded(consent, _blame(reason), reason)
-        case Ended(how, heard_ms):
-            return _gone(replace(consent, heard_ms=max(consent.heard_ms, heard_ms)), how)
+            # It may not have been given back.
+            return _unrecorded(replace(consent, held=False), Outcome.SYSTEM_FAIL, reason)
         case _:
             return consent, ()
 
 
 def _recording(consent: Consent, event: Event) -> Step:
     match event:
-        case Withdrawn(method):
-            return _withdrawn(consent, method)
         case PartyJoined(why):
-            return replace(consent, state=State.STOPPED), (Stop(why),)
+            return _in_mid_call(consent, Row.PARTY, why)
+        case ContractEnded() if consent.terms.basis is Basis.CONTRACT:
+            return replace(consent, state=State.CONCLUDED), (Stop("contract_ended"),)
         case Failed(reason):
             # The verdict may be lost. The way on comes first: nobody waits for a stop that may take its time, or fail.
             return replace(consent, state=State.STOPPED), (*_way_on(consent), Stop(reason))
         case Ended():
             return replace(consent, state=State.STOPPED), ()
         case _:
-            return consent, ()
+            return _stopped(consent, event)
 
 
 def _stopped(consent: Consent, event: Event) -> Step:
     match event:
+        case Withdrawn(method) if consent.state is State.CONCLUDED:
+            return _wish(consent, method)
         case Withdrawn(method):
-            return _withdrawn(consent, method)
+            return _in_mid_call(consent, Row.WITHDRAWN, method)
+        case MinorSuspected(method) if consent.outcome is not Outcome.MINOR:
+            return _in_mid_call(consent, Row.MINOR, method)
         case _:
             return consent, ()
 
 
-def _withdrawn(consent: Consent, method: str) -> Step:
-    after = replace(consent, state=State.UNRECORDED, outcome=Outcome.WITHDRAWN)
-    return after, (Stop("withdrawn"), Note(Outcome.WITHDRAWN, method), Erase())
+def _in_mid_call(consent: Consent, row: Row, method: str) -> Step:
+    match _cell(consent, row):
+        case Answer(Act.STOP):
+            return replace(consent, state=State.STOPPED), (Stop(method),)
+        case Answer(Act.WISH):
+            return _wish(consent, "minor" if row is Row.MINOR else method)
+        case Answer(Act.FLAG, outcome) if outcome is not None:
+            after = replace(consent, state=State.STOPPED, outcome=outcome)
+            return after, (Stop(str(outcome)), Note(outcome, method, Sound.KEPT))
+        case Answer(Act.DESTROY, outcome) if outcome is not None:
+            after = replace(consent, state=State.UNRECORDED, outcome=outcome)
+            means = None if outcome is Outcome.WITHDRAWN else Sound.DESTROYED
+            return after, (Stop(str(outcome)), Note(outcome, method, means), Erase())
+        case _:
+            return consent, ()
 
 
-def _ask(consent: Consent) -> Step:
+def _wish(consent: Consent, what: str) -> Step:
+    """Return the note of a wish that changes nothing; the first is enough."""
+    if consent.wished or consent.outcome is None:
+        return consent, ()
+    return replace(consent, wished=True), (Note(consent.outcome, f"wish_{what}", Sound.KEPT),)
+
+
+def _answered(consent: Consent, row: Row, reason: str = "") -> Step:
+    """Return what the table says to an answer, or to none."""
+    match _cell(consent, row):
+        case Answer(Act.RECORD, outcome) if outcome is not None:
+            why = "notice_failed" if row is Row.UNHEARD and _of_prompt(reason) else reason
+            return _note(consent, outcome, why or _manner(consent), Record(consent.terms.basis in SWITCHABLE))
+        case Answer(Act.HOLD) if consent.terms.must:
+            return _unrecorded(consent, Outcome.ROUTED, "must")
+        case Answer(Act.HOLD, outcome) if outcome is not None:
+            return _note(consent, outcome, reason or _manner(consent), Hold())
+        case Answer(Act.AGAIN, outcome) if outcome is not None:
+            again = consent.tries < consent.terms.attempts
+            return _ask(consent, tries=1) if again else _unrecorded(consent, outcome)
+        case Answer(Act.UNRECORDED | Act.ROUTE, outcome) if outcome is not None:
+            return _unrecorded(consent, outcome, reason)
+        case Answer(Act.WISH):
+            return replace(consent, wished=True), (Listen(),)
+        case _:
+            return consent, (Listen(),)
+
+
+def _manner(consent: Consent) -> str:
+    """Return how it came to a note that begins something."""
+    if consent.terms.explicit and consent.terms.basis is Basis.CONSENT:
+        return "explicit"
+    return "wish_key" if consent.wished else "acknowledged" if consent.acknowledged else ""
+
+
+def _ask(consent: Consent, tries: int = 0) -> Step:
     terms = consent.terms
-    after = replace(consent, state=State.ASKING, asked=consent.asked + 1, heard_ms=0)
-    return after, (Ask(after.asked, terms.prompt, terms.accept + terms.refuse, terms.timeout_ms),)
+    after = replace(consent, state=State.ASKING, asked=consent.asked + 1, heard_ms=0, heard_all=False)
+    after = replace(after, tries=consent.tries + tries)
+    digits = terms.accept + terms.refuse + (terms.more if _more(after) else "")
+    # No key can change anything where a life is at stake, so none is waited for.
+    wait_ms = AT_ONCE_MS if terms.basis is Basis.VITAL_INTEREST else terms.timeout_ms
+    return after, (Ask(after.asked, terms.prompt, digits, wait_ms),)
 
 
-def _again(consent: Consent, otherwise: Outcome) -> Step:
-    if consent.asked < consent.terms.attempts:
-        return _ask(consent)
-    return _unrecorded(consent, otherwise)
+def _more(consent: Consent) -> bool:
+    terms = consent.terms
+    known = bool(terms.more and terms.notice) and terms.basis is not Basis.VITAL_INTEREST
+    return known and consent.notices < MOST_NOTICES
+
+
+def _note(consent: Consent, outcome: Outcome, reason: str, then: Record | Hold | Begin) -> Step:
+    after = replace(consent, state=State.NOTING, outcome=outcome, then=then)
+    return after, (Note(outcome, reason, Sound.NONE if isinstance(then, Hold) else None),)
+
+
+def _broken_off(consent: Consent, event: Event) -> Step:
+    """Return what a failure or the end of the call does before anything is recorded."""
+    match event:
+        case Failed(reason):
+            return _answered(consent, Row.UNHEARD if _of_prompt(reason) else Row.FAILED, reason)
+        case Ended(how, heard_ms):
+            return _gone(replace(consent, heard_ms=max(consent.heard_ms, heard_ms)), how)
+        case _:
+            return consent, ()
 
 
 def _unrecorded(consent: Consent, outcome: Outcome, reason: str = "") -> Step:
-    after = replace(consent, state=State.UNRECORDED, outcome=outcome)
+    terms = consent.terms
+    told = Note(outcome, reason, None if Note(outcome).sound is Sound.NONE else Sound.NONE)
+    after = replace(consent, outcome=outcome, then=None)
+    may_be_spoken = terms.spoken and terms.basis is Basis.CONSENT and not (terms.must or consent.held)
+    if may_be_spoken and outcome in {Outcome.TIMEOUT, Outcome.NO_DTMF}:
+        # Silence is no refusal: the agent may read the question out.
+        return replace(after, state=State.READY, held=True), (Hold(), told)
     # The way on comes first: no caller waits for a disk to hear that nothing is recorded.
-    return after, (*_way_on(consent), Note(outcome, reason))
+    return replace(after, state=State.UNRECORDED), (*_way_on(consent), told)
 
 
 def _gone(consent: Consent, how: str) -> Step:
@@ -335,8 +347,15 @@ def _gone(consent: Consent, how: str) -> Step:
 
 
 def _way_on(consent: Consent) -> tuple[Command, ...]:
-    return (Route(),) if consent.terms.must else (Release(),)
+    if consent.held:
+        return ()
+    routed = consent.terms.must or consent.terms.basis is Basis.LEGAL_OBLIGATION
+    return (Route(),) if routed else (Release(),)
 
 
-def _blame(reason: str) -> Outcome:
-    return Outcome.PROMPT_ERROR if reason.startswith("prompt") else Outcome.SYSTEM_FAIL
+def _cell(consent: Consent, row: Row) -> Answer:
+    return TABLE[consent.terms.basis][row]
+
+
+def _of_prompt(reason: str) -> bool:
+    return reason.startswith("prompt")

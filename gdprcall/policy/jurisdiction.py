@@ -4,7 +4,7 @@ Of a caller it is told the country alone, never the number; of what it knows not
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gdprcall.policy.bases import EEA
 from gdprcall.policy.finding import Finding, refuse, warn
@@ -47,6 +47,17 @@ def rules_for(profiles: Profiles, line: Line, controller: Controller, caller_cou
     days = max(days, line.min_retention_days)
     countries = (controller.country, caller_country)
     return Held(basis, days, countries, tuple(dict.fromkeys(asked)), tuple(dict.fromkeys(because)))
+
+
+def with_consent(line: Line) -> Line:
+    """Return a line as it is where stricter rules want consent; its full notice, which names its own basis, is left out."""
+    return replace(line, basis=Basis.CONSENT, keys=replace(line.keys, more=""))
+
+
+def as_held(line: Line, held: Held) -> Line:
+    """Return a line as it holds for one call."""
+    asked = line if held.basis is line.basis else with_consent(line)
+    return replace(asked, retention_days=held.retention_days)
 
 
 def _asks(known: Profile | None, line: Line, country: str) -> bool:

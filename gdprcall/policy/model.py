@@ -216,6 +216,8 @@ class Line:
     art9_condition: str = ""
     art9_content: str = ""
     minors: bool = False
+    # who has no keys: whether an agent may note a spoken yes, twice
+    spoken: bool = False
     # outbound: where the number is from (Art. 14); and a call whose seconds the caller pays for
     source: str = ""
     charged: bool = False

@@ -12,9 +12,9 @@ from gdprcall.policy.model import Basis, Controller, Direction, Line, Policy, Pu
 
 __all__ = ["SERVED_BASES", "SERVED_OPTIONS", "Finding", "check"]
 
-SERVED_BASES: frozenset[Basis] = frozenset({Basis.CONSENT})
+SERVED_BASES: frozenset[Basis] = frozenset(Basis)
 """What the dialogue can carry out today; a line on any other basis is refused, however lawful it is."""
-SERVED_OPTIONS: frozenset[str] = frozenset()
+SERVED_OPTIONS: frozenset[str] = frozenset({"sample_rate", "explicit", "more"})
 """Which of ``OPTIONS`` the daemon carries out today; a line that would be served otherwise than it says is refused."""
 OPTIONS = ("outbound", "sample_rate", "explicit", "pause", "more")
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from gdprcall.policy.jurisdiction import REPLACED, with_consent
 from gdprcall.policy.model import OBJECTED_TO, Line, Policy
 from gdprcall.prompts import texts
 from gdprcall.prompts.store import Prompt, assemble, is_laid_out, keep, lay_out, manifests, sound_path
@@ -57,7 +58,8 @@ class Catalogue:
 
         By default that is the question of the line's own basis; ``Kind.NOTICE`` is its full notice.
         """
-        prompt = self._prompts.get((line, language, kind or Kind(self._policy.lines[line].basis)))
+        asked = self._policy.lines.get(line)
+        prompt = self._prompts.get((line, language, kind or Kind(asked.basis))) if asked else None
         if prompt is None or self._signature(prompt) != self._seen[prompt.language, prompt.sha256]:
             return None
         return prompt
@@ -167,3 +169,5 @@ def now_wanted(policy: Policy) -> Iterator[tuple[Line, str, Kind]]:
         for language in line.languages:
             for kind in kinds_of(line):
                 yield line, language, kind
+            if line.basis in REPLACED:  # who calls from where rules are stricter is asked
+                yield with_consent(line), language, Kind.CONSENT

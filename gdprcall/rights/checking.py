@@ -75,10 +75,12 @@ class Checking:
         """Look at the policy and the prompt that a decision names."""
         if not self._policy(row.policy_sha256):
             yield "policy", "the policy that held is missing, or is not what its hash says"
-        if row.recording and row.heard_ms < row.mandatory_ms:
+        # Only a consent by key hangs on what was heard before: a spoken one is asked for by the agent.
+        by_key = row.recording is not None and row.basis == "consent" and not row.reason.startswith("spoken")
+        if by_key and row.heard_ms < row.mandatory_ms:
             yield "prompt", "agreed before what had to be said was heard"
         if not row.prompt_sha256:
-            if row.recording:
+            if by_key:
                 yield "prompt", "agreed without a prompt"
             return
         spoken = body.get("text_sha256")

@@ -131,7 +131,7 @@ def _purpose(evidence: Evidence, controller: terms.Values, line: terms.Values, l
         "jurisdiction": controller.text("country") or "und",
         "recipient_third_parties": controller.texts("disclosed_to"),
         "withdrawal_method": terms.withdrawal(controller, line),
-        "privacy_rights": {"rights": list(terms.RIGHTS), "url": controller.text("notice_url")},
+        "privacy_rights": {"rights": terms.rights(row.basis), "url": controller.text("notice_url")},
         "codes_of_conduct": [],
         "impact_assessment": None,
         "authority_party": controller.text("authority") or None,
@@ -152,13 +152,17 @@ def _events(evidence: Evidence, controller: terms.Values) -> list[Json]:
         body = entry.body or {}
         if entry.kind is Kind.DECISION:
             asked = body.get("asked_at")
+            if evidence.row.basis != "consent":
+                continue  # nobody was asked: what was told and what came of it stands under telephony
             if body.get("attempts") and not events:
                 happened(asked if isinstance(asked, int) and asked else entry.time, "requested", controller.id, entry)
-            if body.get("outcome") in {"granted", "refused"}:
-                happened(entry.time, "given" if body["outcome"] == "granted" else "refused", "pii_principal", entry)
+            state = {"granted": "given", "refused": "refused"}.get(str(body.get("outcome")))
+            if state and (not events or events[-1]["event_state"] != state):
+                happened(entry.time, state, "pii_principal", entry)
         elif entry.kind is Kind.WITHDRAWN and not withdrawn:
             withdrawn = True
-            happened(entry.time, "withdrawn", "pii_principal", entry)
+            by = controller.id if body.get("reason") == "minor" else "pii_principal"
+            happened(entry.time, "withdrawn", by, entry)
         elif entry.kind is Kind.ERASED and not withdrawn and events:
             happened(entry.time, "expired", controller.id, entry)
     return events

@@ -24,15 +24,15 @@ BASES = {
     "public_task": "eu-gdpr:A6-1-e",
     "legitimate_interest": "eu-gdpr:A6-1-f",
 }
-RIGHTS = (
-    "access (Art. 15)",
-    "rectification (Art. 16)",
-    "erasure (Art. 17)",
-    "restriction (Art. 18)",
-    "portability (Art. 20)",
-    "withdrawal of consent (Art. 7(3))",
-    "complaint to an authority (Art. 77)",
-)
+RIGHTS = ("access (Art. 15)", "rectification (Art. 16)", "erasure (Art. 17)", "restriction (Art. 18)")
+COMPLAINT = "complaint to an authority (Art. 77)"
+RIGHTS_OF = {
+    "consent": ("portability (Art. 20)", "withdrawal of consent (Art. 7(3))"),
+    "contract": ("portability (Art. 20)",),
+    "public_task": ("objection (Art. 21(1))",),
+    "legitimate_interest": ("objection (Art. 21(1))",),
+}
+"""What a person may claim beside ``RIGHTS``, by the basis."""
 PII = ("voice", "what was said", "telephone number", "time of the call", "voice of the agent")
 
 
@@ -74,6 +74,11 @@ def lawful_basis(basis: str, line: Values) -> str:
     article = BASES.get(basis, basis)
     condition = line.text("art9_condition")
     return f"{article}, eu-gdpr:A9-2-{condition}" if condition else article
+
+
+def rights(basis: str) -> list[str]:
+    """Return what a person may claim whose call is recorded on a basis."""
+    return [*RIGHTS, *RIGHTS_OF.get(basis, ()), COMPLAINT]
 
 
 def pii(line: Values) -> list[dict[str, object]]:

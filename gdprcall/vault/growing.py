@@ -25,6 +25,8 @@ from gdprcall.vault.stores import Stores
 
 OPEN_STATES = ("recording", "spooled")
 """The states of a recording of which more must come."""
+RECORDED = frozenset({"granted", "informed", "legal_required"})
+"""The outcomes under which a recording begins."""
 Recipients = Callable[[str], tuple[str, ...]]
 
 
@@ -172,7 +174,7 @@ class Growing:
 
     def _take_up(self, source: Path, recording: str, segment: int, recipients: Recipients) -> Growth | None:
         row = self._stores.recording(recording)
-        if row.state not in OPEN_STATES or row.outcome != "granted" or row.withdrawn or row.erasing:
+        if row.state not in OPEN_STATES or row.outcome not in RECORDED or row.withdrawn or row.erasing:
             return None
         growth = self._continue(source, recording, segment, os.O_RDWR)
         file = None if growth else self._fresh(source, recording, segment)

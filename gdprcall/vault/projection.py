@@ -26,13 +26,14 @@ def _decided(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
     numbers = "heard_ms mandatory_ms attempts retention_days".split()
     values = _texts(body, texts) | _numbers(body, numbers)
     values |= {"controller": entry.controller or "", "time": entry.time, "recording": entry.recording}
-    # The same decision noted again (a second key right after the first) has the later outcome and keeps its recording.
+    # The same decision noted again (a second key right after the first, the agent's word) has the later outcome and keeps
+    # its recording, or gets one.
     db.execute(
         """INSERT INTO decision VALUES (:decision, :call, :uniqueid, :controller, :line, :purpose, :basis, :outcome,
             :reason, :language, :prompt_sha256, :heard_ms, :mandatory_ms, :attempts, :policy_sha256, :time,
             :recording, NULL)
         ON CONFLICT DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason,
-            decided_at = excluded.decided_at""",
+            decided_at = excluded.decided_at, recording = coalesce(recording, excluded.recording)""",
         values,
     )
     if entry.recording is not None:
@@ -74,11 +75,12 @@ def _discarded(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
         _settle(db, entry.recording, "'not_started'")
 
 
-def _withdrawn(db: sqlite3.Connection, entry: Entry, _body: Body) -> None:
+def _withdrawn(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
     # Withdrawal is for the future (Art. 7(3)): the grant stays what it was, with the time at which it ended.
+    outcome = body["reason"] if body.get("reason") in _TAKEN_BACK else "withdrawn"
     db.execute(
-        "UPDATE decision SET withdrawn_at = ?, outcome = 'withdrawn' WHERE recording = ? AND withdrawn_at IS NULL",
-        (entry.time, entry.recording),
+        "UPDATE decision SET withdrawn_at = ?, outcome = ? WHERE recording = ? AND withdrawn_at IS NULL",
+        (entry.time, outcome, entry.recording),
     )
 
 
@@ -166,6 +168,7 @@ def _numbers(body: Body, names: list[str]) -> dict[str, object]:
     return {name: fits.get(name, 0) for name in names}
 
 
+_TAKEN_BACK = ("withdrawn", "objected", "minor")
 _WITHOUT_RECORDING = frozenset(
     {Kind.DECISION, Kind.FORGOTTEN, Kind.KEYS_BACKED_UP, Kind.REWRAP_EXPORTED, *holders.CHANGES}
 )

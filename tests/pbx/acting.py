@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gdprcall.consent.dialogue import Basis
 from tests.dialogue_files import KEYS, DialogueFile
 from tests.pbx.callers import Hangup, Press, Stay, Step, Wait
 
@@ -20,10 +21,24 @@ class Lengths:
 def actable(file: DialogueFile) -> bool:
     """Whether a caller alone can act a file out: what fails inside the system is not a caller's doing."""
     events = [line.text for line in file.lines if line.mark == ">"]
-    foreign = ("failed", "party-joined", "ended left")
+    foreign = ("failed", "party-joined", "ended left", "minor", "contract", "spoken")
     # Asterisk reports one key after the other, so these two moments exist only between its events.
     between = file.name in {"stale-silence", "two-keys-at-once"}
-    return events[0] == "started" and not between and not any(text.startswith(foreign) for text in events)
+    if any(text.startswith(foreign) for text in events) or events[0] != "started":
+        return False
+    return _on_these_lines(file) and not between and not _explained_to_the_end(file)
+
+
+def _on_these_lines(file: DialogueFile) -> bool:
+    # The lines of these calls ask for consent; test_real_bases.py has those of the other bases.
+    terms = file.terms
+    return terms.basis is Basis.CONSENT and terms.sampled and terms.dtmf and not (terms.explicit or terms.spoken)
+
+
+def _explained_to_the_end(file: DialogueFile) -> bool:
+    # A full notice takes a minute.
+    notices = {line.text.split()[1] for line in file.lines if line.text.startswith("explain")}
+    return any(line.text == f"no-input {notice}" for line in file.lines for notice in notices)
 
 
 def line_of(file: DialogueFile) -> str:
@@ -45,7 +60,7 @@ def act(file: DialogueFile, lengths: Lengths) -> list[Step]:
                 steps.append(Press(KEYS[key]))
                 # Press leaves 0.15 seconds after the key; a wrong key starts the next question at once.
                 now = max(moment, now) + 0.15
-                asked_at = moment if key == "wrong" else asked_at
+                asked_at = moment if key in {"wrong", "more"} or _explaining(file, place) else asked_at
             case (">", "no-input", _):
                 asked_at += lengths.total + lengths.timeout
             case (">", "ended", "hangup"):
@@ -58,6 +73,12 @@ def act(file: DialogueFile, lengths: Lengths) -> list[Step]:
     # A call that is routed away is ended by the other side.
     rest: list[Step] = [Stay(10)] if file.terms.must else [TALK, Hangup()]
     return [*steps, *([Wait(silent)] if silent else []), *rest]
+
+
+def _explaining(file: DialogueFile, place: int) -> bool:
+    """Whether a key is pressed in a full notice, which it ends."""
+    said = [line.text for line in file.lines[:place] if line.text.startswith(("ask", "explain"))]
+    return bool(said) and said[-1].startswith("explain")
 
 
 def _leave(file: DialogueFile, place: int) -> list[Step]:

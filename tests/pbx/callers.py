@@ -122,9 +122,10 @@ class Agent:
         delay: float = 0,
         voice: str = "agent",
         ports: int = 390,
+        port: int = 0,
     ) -> None:
         self._ports = ports
-        port = asterisk.agent_port if answers else asterisk.silent_port
+        port = port or (asterisk.agent_port if answers else asterisk.silent_port)
         # What the plan leaves open is ended by the caller.
         plan = [*steps] if any(isinstance(step, Hangup | Stay) for step in steps) else [*steps, Stay(600)]
         text = scenario.answering(plan, voice, delay) if answers else scenario.ringing()

@@ -73,7 +73,7 @@ timeout_seconds = {timeout}
 """
 READY_SECONDS = 20
 
-_BUILT: dict[tuple[int, int, str], Path] = {}
+_BUILT: dict[tuple[int, int, str, str], Path] = {}
 """What was built of prompts in this process, by what decides how they sound."""
 
 
@@ -90,6 +90,7 @@ class Installation:
         identity: Path | None = None,
         fronts: Sequence[str] = ("ari",),
         environment: Mapping[str, str] | None = None,
+        lines: str = "",
     ) -> None:
         self.folder = folder.resolve()
         self.asterisk = asterisk
@@ -104,6 +105,7 @@ class Installation:
         self._speed = speed
         self._fronts = fronts
         self._environment = environment or {}
+        self._lines = lines
         self._process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
@@ -128,6 +130,7 @@ class Installation:
                 recipient=recipient,
                 timeout=self._timeout,
             )
+            + self._lines
         )
         self._prompts()
 
@@ -284,7 +287,8 @@ class Installation:
 
     def _prompts(self) -> None:
         """Build the prompts, or lay those down again that were built before for the same lines: to speak takes seconds."""
-        said = (self._speed, self._timeout, self.environment()["PATH"].partition(os.pathsep)[0])
+        program = self.environment()["PATH"].partition(os.pathsep)[0]
+        said = (self._speed, self._timeout, program, self._lines)
         kept = _BUILT.get(said)
         places = {"vault": self.folder / "vault", "sounds": self.asterisk.sounds}
         if kept is None:
