@@ -22,7 +22,7 @@ def list_(vault: Vault, config: Config, params: Params, _actor: str) -> object:
     """Return every configured recipient, or those of one controller, its role, and what it proved."""
     vault.catch_up()
     found = recipients.standing(config.policy, vault.index.recipients())
-    return [one.as_json() for one in found if params.get("controller") in {None, one.controller}]
+    return [one.as_json() for one in found if params.get("controller") in (None, one.controller)]
 
 
 def challenge(vault: Vault, config: Config, params: Params, _actor: str) -> object:
@@ -98,7 +98,7 @@ def of_controller(config: Config, params: Params, controller: str | None) -> Par
 
 def _purpose(params: Params) -> Purpose:
     value = params.get("purpose")
-    if value not in set(Purpose):
+    if not isinstance(value, str) or value not in set(Purpose):
         raise ConfigError("purpose is neither enrol nor canary", "give one of them")
     return Purpose(str(value))
 
