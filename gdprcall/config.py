@@ -66,6 +66,8 @@ class Config:
     tombstone_command: tuple[str, ...] = ()
     reserve_bytes: int = 64 << 20
     quarantine_days: int = 7
+    memory: Path = Path("/run/gdprcall/sealing")
+    progressive: bool = True
 
     @property
     def prompts(self) -> Path:
@@ -159,6 +161,8 @@ def _config(path: Path, file: schema.File, policy: Policy, warnings: tuple[Findi
         tombstone_command=tuple(file.backup.tombstone_command),
         reserve_bytes=file.vault.reserve_mib << 20,
         quarantine_days=file.vault.quarantine_days,
+        memory=Path(file.sealing.memory),
+        progressive=file.sealing.progressive,
     )
 
 

@@ -19,6 +19,7 @@ from gdprcall.checkpoints import Checkpoints, tell
 from gdprcall.config import Config
 from gdprcall.consent.dialogue import Event, PartyJoined, Withdrawn
 from gdprcall.errors import GdprcallError, PeerError
+from gdprcall.follower import Follower, Ground
 from gdprcall.fronts import Fronts
 from gdprcall.intake import SWEEP_SECONDS, Intake
 from gdprcall.log import get_logger
@@ -51,14 +52,15 @@ class Daemon:
         self._reloading = asyncio.Lock()
         self._log = get_logger()
         self._started = time.monotonic()
-        places = settings.asterisk
-        secret = settings.secret("ami-password").decode()
+        places, secret = settings.asterisk, settings.secret("ami-password").decode()
         self._ami = Ami(
             places.ami_host, places.ami_port, places.ami_user, secret, on_event=self._ami_event, on_up=self._ami_up
         )
         self._calls = Calls(self._ami, self._unattended_withdrawal)
+        self._follower = Follower(vault, Ground(places.spool, settings.memory, settings.progressive), self._recipients)
         known = (self._spool.files, self._recipients, self, self._live_recordings, self._sole_controller)
-        self._intake = Intake(Work(vault, *known, quarantine_days=settings.quarantine_days))
+        days, following = settings.quarantine_days, self._follower
+        self._intake = Intake(Work(vault, *known, quarantine_days=days, follow=following.follow, leave=following.leave))
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
@@ -90,7 +92,7 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
         context = Context(self._vault, self._settings, self.live, alarm=tell, now=lambda: self._settings)
         parts = [self._watch_spool(), self._intake.run(), self._look_after(), self._tell_systemd()]
-        parts += [Checkpoints(self._vault, self._settings).run()]
+        parts += [self._follower.run(), Checkpoints(self._vault, self._settings).run()]
         parts += [self._ami.run(), *self._fronts.parts(), serve_api(context, self._settings.socket)]
         for part in parts:
             tasks.create_task(part)
@@ -116,6 +118,7 @@ class Daemon:
             "asking": self._reception.asking,
             "recording": len(self._calls) - self._reception.asking,
             "waiting_files": self._intake.waiting,
+            "sealing_in_call": self._follower.count,
             "last_seal_ms": self._intake.last_seal_ms,
             "last_sweep_ms": self._intake.last_sweep_ms,
             "tasks": len(asyncio.all_tasks(self._loop)),

@@ -7,8 +7,11 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 
+from gdprcall import leftovers
+from gdprcall.backlog import Backlog
 from gdprcall.errors import GdprcallError, NotFound, PeerError, Refused, VaultError
 from gdprcall.log import get_logger
+from gdprcall.vault.growing import OPEN_STATES
 from gdprcall.vault.ledger import Entry, Fact, Kind
 from gdprcall.vault.rows import RecordingRow, SegmentFacts
 from gdprcall.vault.wav import EMPTY_WAV_BYTES, EmptyWav, NotAWav
@@ -16,13 +19,8 @@ from gdprcall.work import Found, Work
 
 AT_ONCE = 4
 """How many files are sealed side by side: each waits for the disk several times, and their notes share one fsync."""
-BEHIND_SECONDS = 30.0
-"""How long a finished file may wait for its turn: a disk that is slower than the calls leaves plaintext for minutes."""
 SWEEP_SECONDS = 60
 """How often the spool is looked through for files that no event told of."""
-
-OPEN_STATES = ("recording", "spooled")
-"""The states of a recording of which more must come."""
 
 UNSEALED: Mapping[type[Exception], str] = {
     FileNotFoundError: "gone",
@@ -44,8 +42,7 @@ class Intake:
         self._locks = [asyncio.Lock() for _ in range(64)]
         self._queue: asyncio.Queue[Found] = asyncio.Queue()
         self._created: dict[str, int] = {}
-        self._closed: dict[str, float] = {}  # files that wait or are being sealed, the oldest first: since when
-        self._behind = False
+        self._backlog = Backlog()
         self._failing: dict[str, str] = {}
         self.ledger_damaged = False
         self.last_seal_ms: int | None = None
@@ -58,16 +55,8 @@ class Intake:
 
     @property
     def behind(self) -> bool:
-        """Whether files wait too long for their turn: nothing new may be recorded until half of that is caught up."""
-        now = asyncio.get_running_loop().time()
-        waited = now - next(iter(self._closed.values()), now)
-        if not self._behind and waited > BEHIND_SECONDS:
-            self._behind = True
-            self._log.error("sealing_behind", count=len(self._closed), seconds=round(waited, 1))
-        elif self._behind and waited < BEHIND_SECONDS / 2:
-            self._behind = False
-            self._log.info("sealing_caught_up")
-        return self._behind
+        """Whether finished files wait too long for their turn; see ``Backlog.behind``."""
+        return self._backlog.behind
 
     @property
     def idle(self) -> bool:
@@ -77,10 +66,12 @@ class Intake:
     def created(self, file: Found) -> None:
         """Remember when Asterisk opened ``file``: the earliest moment that can be heard in it."""
         self._created[file.path.name] = self._work.clock()
+        self._work.follow(file)
 
     def closed(self, file: Found) -> None:
         """Queue a file that Asterisk has closed."""
-        self._closed.setdefault(file.path.name, asyncio.get_running_loop().time())
+        self._work.leave(file)
+        self._backlog.add(file.path.name)
         self._queue.put_nowait(file)
 
     async def run(self) -> None:
@@ -93,7 +84,7 @@ class Intake:
         while True:
             file = await self._queue.get()
             await self.take(file)
-            self._closed.pop(file.path.name, None)
+            self._backlog.done(file.path.name)
 
     async def take(self, file: Found) -> None:
         """Seal or destroy one finished file; what fails stays in the spool, is named, and blocks new recordings."""
@@ -125,12 +116,18 @@ class Intake:
         for file in self._work.files():
             # What failed before had been closed, even if its call goes on.
             if file.recording not in live or file.path.name in self._failing:
+                self._work.leave(file)
                 await self.take(file)
+            elif file.path.name not in self._backlog:
+                self._work.follow(file)  # a call that another daemon began, or of which no event told
         # What somebody else took away no longer stands in the way.
         there = {file.path.name for file in self._work.files()}
         for known in (self._failing, self._created):
             for name in known.keys() - there:
                 del known[name]
+        for recording, segment in await asyncio.to_thread(self._work.vault.left_growing):
+            async with self._lock(recording):
+                await leftovers.put_away(self._work, recording, segment)
         for row in await asyncio.to_thread(self._work.vault.unfinished):
             async with self._lock(row.id):
                 await self._close_books(row.id)
@@ -220,7 +217,10 @@ class Intake:
             controller=entry.controller,
             seconds=body.get("seconds"),
             ms=body.get("plaintext_ms"),
+            peak_bytes=body.get("plaintext_peak"),
         )
+        if "rest_of" in body:
+            leftovers.tell(file.recording, file.segment)
 
     async def _without_decision(self, file: Found) -> None:
         # Sound that no decision explains is destroyed, but only if the ledger is whole: a decision that was lost
@@ -240,6 +240,7 @@ class Intake:
         await asyncio.to_thread(self._quarantine, file, controller.id, controller.retention_days, "no_decision")
 
     async def _withdraw(self, recording: str, method: str) -> None:
+        await asyncio.to_thread(self._work.vault.forget_keys, recording)
         try:
             row = await asyncio.to_thread(self._work.vault.recording, recording)
         except NotFound:
@@ -252,6 +253,7 @@ class Intake:
         await self._erase(recording)
 
     async def _erase(self, recording: str) -> None:
+        await asyncio.to_thread(self._work.vault.forget_keys, recording)
         row = await asyncio.to_thread(self._work.vault.recording, recording)
         try:
             await self._discard_all(recording, row.controller)

@@ -83,8 +83,14 @@ EVENTS: Mapping[str, Event] = {
     "sealing_caught_up": Event("info", "files are sealed in time again, and callers recorded", NOTHING),
     "quarantined": Event(
         "error",
-        "a file that is no WAV, or unexplained by a damaged ledger, was sealed apart",
+        "a file that is no WAV or not whole, or unexplained by a damaged ledger, was sealed apart",
         "gdprcall recordings list --state quarantined; it is destroyed after quarantine_days",
+    ),
+    "progressive_off": Event(
+        "warning", "files are sealed at the end of their calls, not while they grow; reason says why", "gdprcall doctor"
+    ),
+    "chunk_failed": Event(
+        "warning", "a file could not be sealed while it grows; it is tried again, at the latest at its end", "see hint"
     ),
     "discarded": Event("info", "a plaintext file was destroyed unsealed; reason says why", NOTHING),
     "plaintext_without_decision": Event(
@@ -124,7 +130,7 @@ EVENTS: Mapping[str, Event] = {
 ALLOWED_KEYS = frozenset(
     "event level timestamp call recording segment decision controller line outcome reason state seconds ms bytes count "
     "seq attempts peer version language prompt heard_ms decided_ms recorded error hint code exit uniqueid missing size "
-    "free unit signal demand logger where dropped_keys operation".split()
+    "free unit signal demand logger where dropped_keys operation peak_bytes".split()
 )
 
 Values = MutableMapping[str, Any]  # structlog's own type for the values of one line

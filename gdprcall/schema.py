@@ -57,6 +57,13 @@ class Vault(Section):
     quarantine_days: Days = 7
 
 
+class Sealing(Section):
+    """Whether a recording is sealed while its call goes on, and where in memory the keys of running calls are."""
+
+    progressive: bool = True
+    memory: Annotated[str, Field(pattern=r"^/[^\x00]+$", max_length=4000)] = "/run/gdprcall/sealing"
+
+
 class Secrets(Section):
     """Where the secrets are."""
 
@@ -187,6 +194,7 @@ class File(Section):
 
     asterisk: Asterisk = Asterisk()
     vault: Vault = Vault()
+    sealing: Sealing = Sealing()
     secrets: Secrets = Secrets()
     audit: Audit = Audit()
     backup: Backup = Backup()
@@ -212,6 +220,8 @@ def mistake(detail: ErrorDetails) -> tuple[str, str, str]:
         return place, text, "for example 127.0.0.1:4573"
     if last == "checkpoint_folder":
         return place, "must be a whole path", "for example /var/lib/gdprcall-checkpoints"
+    if last == "memory":
+        return place, "must be a whole path in memory", "for example /run/gdprcall/sealing"
     if last == "[key]":
         return place, "a name has small letters, digits and _, and begins with a letter", "rename it"
     # The value itself is left out: it may be a secret in the wrong place.
@@ -222,6 +232,7 @@ def _names(location: tuple[int | str, ...]) -> list[str]:
     sections: Mapping[str, type[BaseModel]] = {
         "asterisk": Asterisk,
         "vault": Vault,
+        "sealing": Sealing,
         "secrets": Secrets,
         "audit": Audit,
         "backup": Backup,

@@ -23,8 +23,8 @@ LOCK_SECONDS = 8.0
 
 SWITCH_SECONDS = 0.001
 """How long a thread that seals may keep the interpreter from the thread that answers callers."""
-THREADS = 10
-"""More than seal side by side: a decision that must become durable never waits behind them for a thread."""
+THREADS = 11
+"""More than seal side by side or look after growing files: a decision that must become durable never waits behind them for a thread."""
 
 
 def serve(path: Path) -> None:
@@ -62,7 +62,7 @@ def _opened(settings: config.Config) -> Vault:
     tombstones = safekeeping.tombstones(settings, _not_handed_out)
     while True:
         try:
-            return Vault.open(settings.vault, tombstones=tombstones)
+            return Vault.open(settings.vault, tombstones=tombstones, memory=settings.memory)
         except InUse:
             if time.monotonic() > end:
                 raise

@@ -40,9 +40,16 @@ class Found(Protocol):
         """Its number in the recording, from 1."""
 
 
+def nobody(_file: Found) -> None:
+    """Look after no file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What intake stands on: the vault, the spool's listing and who says what."""
+    """What intake stands on: the vault, the spool's listing and who says what.
+
+    ``follow`` is told of each file that Asterisk writes and ``leave`` of each that it closed.
+    """
 
     vault: Vault
     files: Callable[[], Sequence[Found]]
@@ -52,3 +59,5 @@ class Work:
     sole_controller: Callable[[], Controller | None] = lambda: None
     clock: Clock = now_ms
     quarantine_days: int = 7
+    follow: Callable[[Found], None] = nobody
+    leave: Callable[[Found], None] = nobody

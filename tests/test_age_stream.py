@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from gdprcall.age.errors import HeaderError, PayloadError
 from gdprcall.age.format import derive
-from gdprcall.age.stream import CHUNK_BYTES, PayloadWriter, decrypt_payload, encrypt_payload
+from gdprcall.age.stream import (
+    CHUNK_BYTES,
+    ChunkSealer,
+    PayloadWriter,
+    chunk_place,
+    decrypt_payload,
+    encrypt_payload,
+    salvage_payload,
+)
 
 FILE_KEY, NONCE = bytes(range(16)), bytes(range(16, 32))
 SEALED_BYTES = CHUNK_BYTES + 16
@@ -231,3 +239,85 @@ def test_memory_is_bounded_by_chunks_however_long_the_sound(piece: str) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 8 * CHUNK_BYTES
+
+
+def chunk(number: int) -> bytes:
+    return PATTERN[number * CHUNK_BYTES : (number + 1) * CHUNK_BYTES]
+
+
+@pytest.mark.parametrize("size", [131_072, 200_000, 262_144])
+def test_chunks_that_are_sealed_one_at_a_time_with_the_first_one_last_are_the_same_payload(size: int) -> None:
+    sealer, out = ChunkSealer(FILE_KEY, NONCE), io.BytesIO(NONCE)
+    count = -(-size // CHUNK_BYTES)
+    for number in [*range(1, count), 0]:
+        out.seek(chunk_place(number))
+        out.write(sealer.seal(number, PATTERN[:size][number * CHUNK_BYTES :][:CHUNK_BYTES], last=number == count - 1))
+    assert out.getvalue() == sealed(PATTERN[:size])
+
+
+def test_a_second_different_chunk_0_is_refused_and_nothing_of_it_is_given_out() -> None:
+    sealer = ChunkSealer(FILE_KEY, NONCE)
+    first = sealer.seal(0, chunk(0), last=False)
+    with pytest.raises(ValueError, match="another chunk was encrypted under this number"):
+        sealer.seal(0, chunk(1), last=False)
+    assert sealer.seal(0, chunk(0), last=False) == first
+    sealer.seal(1, chunk(1), last=False)
+    with pytest.raises(ValueError, match="another chunk"):
+        sealer.seal(0, bytes(CHUNK_BYTES), last=False)
+
+
+def test_the_latest_chunk_may_be_sealed_again_with_the_same_bytes_and_flag_alone() -> None:
+    sealer = ChunkSealer(FILE_KEY, NONCE)
+    first = sealer.seal(1, chunk(1), last=False)
+    assert sealer.seal(1, chunk(1), last=False) == first
+    for plain, last in ((chunk(2), False), (chunk(1), True), (chunk(1)[:-1], True)):
+        with pytest.raises(ValueError, match="another chunk"):
+            sealer.seal(1, plain, last=last)
+    assert sealer.following == 2
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 5, 900])
+def test_a_chunk_out_of_turn_is_refused_whatever_its_bytes(number: int) -> None:
+    sealer = ChunkSealer(FILE_KEY, NONCE, following=2)
+    sealer.seal(2, chunk(2), last=False)
+    sealer.seal(3, chunk(3), last=False)
+    sealer.seal(0, chunk(0), last=False)
+    if number == 4:
+        sealer.seal(4, b"end", last=True)
+        number = 5
+    with pytest.raises(ValueError, match="encrypted before, or it is not its turn"):
+        sealer.seal(number, chunk(0), last=False)
+
+
+@pytest.mark.parametrize(
+    ("number", "plain", "last"),
+    [(1, b"", True), (1, b"short", False), (1, bytes(CHUNK_BYTES + 1), False), (0, b"x", True)],
+)
+def test_no_chunk_is_empty_or_too_long_and_only_the_last_one_is_short(number: int, plain: bytes, last: bool) -> None:
+    with pytest.raises(ValueError, match="a chunk is full"):
+        ChunkSealer(FILE_KEY, NONCE).seal(number, plain, last=last)
+
+
+def test_a_sealer_wants_a_nonce_and_does_not_begin_with_chunk_0() -> None:
+    with pytest.raises(ValueError, match="16 bytes"):
+        ChunkSealer(FILE_KEY, NONCE[:-1])
+    with pytest.raises(ValueError, match="chunk 0"):
+        ChunkSealer(FILE_KEY, NONCE, following=0)
+
+
+def test_a_sealer_knows_its_own_chunks() -> None:
+    payload, sealer = sealed(PATTERN), ChunkSealer(FILE_KEY, NONCE, following=3)
+    two = payload[chunk_place(2) : chunk_place(3)]
+    assert sealer.opens(2, two)
+    assert not sealer.opens(1, two)
+    assert not ChunkSealer(bytes(16), NONCE).opens(2, two)
+
+
+def test_of_a_payload_that_was_never_finished_every_whole_chunk_but_the_first_is_salvaged() -> None:
+    payload = bytearray(sealed(PATTERN))
+    payload[chunk_place(0) : chunk_place(1)] = bytes(SEALED_BYTES)
+    out = io.BytesIO()
+    assert salvage_payload(FILE_KEY, io.BytesIO(payload[: chunk_place(3) + 500]), out) == 2 * CHUNK_BYTES
+    assert out.getvalue() == chunk(1) + chunk(2)
+    with pytest.raises(HeaderError):
+        salvage_payload(FILE_KEY, io.BytesIO(b"short"), out)

@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from gdprcall.cli.main import root, run
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.note import Signer
 from tests import vaults
+from tests.recorders import in_memory
 
 CONFIG = """
 [asterisk]
@@ -220,6 +222,30 @@ def test_ret_02_what_has_expired_goes_and_what_has_not_stays(shell: Shell) -> No
     assert status == 0
     assert len(json.loads(out)["erased"]) == 1
     assert json.loads(shell("retention", "due", "--json")[1]) == []
+
+
+def test_what_was_never_finished_is_salvaged_and_otherwise_refused(shell: Shell, tmp_path: Path) -> None:
+    with in_memory() as memory:
+        whole = vaults.wav(20, 4)
+        with Vault.open(shell.folder / "vault", clock=vaults.Clock(), memory=memory / "keys") as vault:
+            recording = vaults.recording_id(7)
+            vault.note(vaults.decision(recording))
+            path = vaults.spooled(memory / "spool", recording, data=whole)
+            vault.advance(path, recording, 1, lambda _id: vaults.ACME.recipients)
+            path.unlink()
+            vault.put_away(vaults.facts(recording))
+    exported, identity = tmp_path / f"{recording}.1.age", ("-i", str(shell.identity))
+    assert shell("recordings", "export", recording, "-o", str(exported), "--purpose", "test")[0] == 0
+    assert shell("recordings", "open", str(exported), *identity)[0] == 4
+    assert not exported.with_suffix(".wav").exists()
+    assert shell("recordings", "open", str(exported), *identity, "--salvage")[0] == 0
+    with wave.open(str(exported.with_suffix(".wav")), "rb") as sound:
+        assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (8000, 1, 2)
+        assert sound.readframes(sound.getnframes()) == whole[65_536 : 4 * 65_536]
+    with exported.open("r+b") as file:
+        file.truncate(1000)
+    status, _, err = shell("recordings", "open", str(exported), *identity, "--salvage", "--force")
+    assert (status, "without --salvage" in err) == (4, True)
 
 
 def test_an_export_opens_only_as_the_recording_that_its_name_says(shell: Shell, tmp_path: Path) -> None:

@@ -311,3 +311,12 @@ def test_checkpoints_go_where_the_configuration_says(tmp_path: Path) -> None:
     assert (loaded.checkpoint_folder, loaded.checkpoint_command) == (Path("/srv/out"), ("/bin/send", "there"))
     path.write_text("")
     assert (config.load(path).checkpoint_folder, config.load(path).checkpoint_command) == (None, ())
+
+
+def test_a_call_is_sealed_while_it_goes_on_unless_that_is_switched_off(tmp_path: Path) -> None:
+    found = load(tmp_path, GOOD)
+    assert (found.progressive, found.memory) == (True, Path("/run/gdprcall/sealing"))
+    found = load(tmp_path, '[sealing]\nprogressive = false\nmemory = "/run/elsewhere"\n' + GOOD)
+    assert (found.progressive, found.memory) == (False, Path("/run/elsewhere"))
+    assert "sealing.memory: must be a whole path in memory" in refused(tmp_path, '[sealing]\nmemory = "keys"\n' + GOOD)
+    assert "did you mean progressive?" in refused(tmp_path, "[sealing]\nprogresive = true\n" + GOOD)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import test_backup_crash as backups
+from tests import test_growing_crash as growing
 from tests import test_rewrapping as rewrapping
 from tests import test_vault_crash as sealing
 from tests.pbx.prepare import ROOT
@@ -36,6 +37,8 @@ def test_every_step_of_the_vault_is_one_at_which_something_is_cut_off(tmp_path: 
     passed: set[str] = set()
     for number, (prepare, work, _) in enumerate(sealing.CASES.values()):
         passed |= set(sealing.names_of_steps(tmp_path / f"case{number}", prepare, work))
+    for number, case in enumerate(growing.CASES):
+        passed |= set(growing.names_of_steps(tmp_path / f"grows{number}", case))
     for number, whole in enumerate(backups.WORKS):
         backups.model(tmp_path / f"work{number}", whole)
         passed |= set(backups.names_of_steps(tmp_path / f"work{number}" / "model", whole))

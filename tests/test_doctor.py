@@ -248,6 +248,21 @@ def test_sec_02_a_sound_file_that_nobody_writes_or_seals_is_told(config: Config)
     assert (finding.grade, "ab" * 16 in finding.text) == (WARN, False)
 
 
+def test_sec_01_whether_a_call_can_be_sealed_while_it_goes_on_is_told(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_memory = replace(config, memory=Path("/dev/shm/gdprcall-none"))
+    assert one(files.sealing(in_memory), "sealing").grade is OK
+    assert "while the call goes on" in one(files.sealing(in_memory), "sealing").text
+    on_disk = one(files.sealing(replace(config, memory=Path("/proc/keys"))), "sealing")
+    assert (on_disk.grade, on_disk.mend) == (WARN, "name a folder in memory: sealing.memory")
+    off = one(files.sealing(replace(config, progressive=False)), "sealing")
+    assert (off.grade, "at the end" in off.text) == (OK, True)
+    monkeypatch.setattr(files, "punches", lambda _folder: False)
+    unfit = one(files.sealing(in_memory), "sealing")
+    assert (unfit.grade, "punches no holes" in unfit.text) == (WARN, True)
+
+
 def test_a_stranger_in_the_spool_is_told_without_his_name(config: Config) -> None:
     (config.asterisk.spool / "+4670-call.wav").touch()
     finding = one(files.spool(config), "spool strangers")

@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from gdprcall import intake as module
+from gdprcall import backlog
 from gdprcall.asterisk.spool import Spool, SpoolFile
 from gdprcall.errors import GdprcallError, PeerError
 from gdprcall.intake import Intake
@@ -184,7 +184,7 @@ async def test_closed_files_are_taken_as_they_come_and_then_nothing_waits(room: 
 async def test_fcl_files_that_wait_too_long_for_the_disk_stop_recording_until_they_are_sealed(
     room: Room, logged: list[EventDict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BEHIND_SECONDS", 0.05)
+    monkeypatch.setattr(backlog, "BEHIND_SECONDS", 0.05)
     room.grant()
     running = asyncio.ensure_future(room.intake.run())
     sealing = room.gate("header stored")

@@ -85,12 +85,15 @@ def test_the_figures_are_those_that_the_bench_measures() -> None:
 
 
 def test_the_sample_configuration_is_read(tmp_path: Path) -> None:
-    block, without_stasis = sorted(blocks("toml"), key=len, reverse=True)
+    block, without_stasis = (next(one for one in blocks("toml") if part in one) for part in ("[lines", "agi_listen"))
+    sealing = next(one for one in blocks("toml") if "[sealing]" in one)
     recipient = X25519Identity.generate(lambda n: bytes(range(n))).recipient().encode()
     path = tmp_path / "gdprcall.toml"
     path.write_text(block.replace("age1…", recipient))
     assert tomllib.loads(path.read_text())["lines"].keys() == {"support"}
     assert config.load(path).policy.lines["support"].keys.withdraw == "*9"
+    path.write_text(sealing)
+    assert (config.load(path).progressive, config.load(path).memory) == (True, Path("/run/gdprcall/sealing"))
     path.write_text(without_stasis)
     assert config.load(path).asterisk.fronts == ("agi",)
 

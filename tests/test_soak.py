@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gdprcall.vault.punching import punch
 from tests import vaults
 from tests.pbx.scenario import Hangup, Press, Stay, Wait
 from tests.pbx.soak import disk
@@ -18,7 +19,8 @@ from tests.pbx.soak.disk import Disk, Entry
 from tests.pbx.soak.loop import command
 from tests.pbx.soak.plan import CallPlan, How, Target, Upon, plan
 from tests.pbx.soak.tap import Said, event
-from tests.pbx.soak.witness import Life, Witness
+from tests.pbx.soak.witness import Life, Witness, missing
+from tests.recorders import BUFFER, MixMonitor, in_memory
 
 REC = "ab" * 16
 PART = (REC, 1)
@@ -265,7 +267,10 @@ def test_five_hundred_rounds_hold_everything_that_can_happen() -> None:
     assert any(call.steps[-1] == Hangup() and len(call.steps) == 2 for call in calls)
     assert all(call.patient for call in calls if call.must)
     assert any(one.erasing for one in rounds)
-    assert max(call.at + call.busy_seconds for call in calls) < 8
+    assert max(call.at + call.busy_seconds for call in calls) < 17
+    long = [one for one in rounds if one.seconds > 9]
+    assert 50 < len(long) < 70
+    assert all(any(blow.target is Target.DAEMON and blow.moment.after > 7 for blow in one.blows) for one in long)
 
 
 def test_asterisk_too_is_struck_in_every_fifth_round_at_least() -> None:
@@ -337,6 +342,43 @@ def test_a_witness_keeps_the_sound_of_a_file_that_is_gone(tmp_path: Path) -> Non
     assert asked == [REC]
     assert (life.recording, life.segment, life.sound, life.decided) == (REC, 1, SOUND, True)
     assert life.created <= life.written <= life.closed
+
+
+def test_a_witness_knows_what_was_taken_out_before_it_looked_and_who_closed_the_file(tmp_path: Path) -> None:
+    with in_memory() as spool, Witness(spool, lambda _recording: True) as witness:
+        recorder = MixMonitor(spool / NAME, vaults.wav(9)[44:])
+
+        recorder.write(4)
+        while not witness.lives() or len(witness.lives()[0].sound or b"") < 4 * BUFFER:
+            pass
+        with (spool / NAME).open("r+b") as daemon:
+            punch(daemon.fileno(), 65_536, 65_536)
+        assert witness.lives()[0].sound == recorder.whole[44 : 44 + 4 * BUFFER]
+        recorder.close()
+        while len(witness.lives()[0].sound or b"") < len(recorder.whole) - 44 or not witness.lives()[0].closed:
+            pass
+        closed = witness.lives()[0].closed
+        (spool / NAME).open("r+b").close()  # a daemon that is killed lets go of it too
+        (spool / f"{'cd' * 16}.1.wav").touch()
+        while len(witness.lives()) < 2 or not witness.lives()[1].closed:
+            pass
+        life = witness.lives()[0]
+    assert (life.closed, life.missed, life.sound) == (closed, [], recorder.whole[44:])
+
+
+def test_sound_that_was_taken_out_before_it_was_seen_is_not_compared(tmp_path: Path) -> None:
+    missed = dataclasses.replace(LIFE, sound=SOUND[:100] + bytes(50) + SOUND[150:], missed=[(100, 150)])
+    assert broken(GOOD, dataclasses.replace(SEEN, lives=(missed,))) == set()
+    other = dataclasses.replace(missed, missed=[(100, 149)])
+    assert broken(GOOD, dataclasses.replace(SEEN, lives=(other,))) == {"I4"}
+    with in_memory() as spool:
+        path = spool / NAME
+        path.write_bytes(b"\1" * 200_044)
+        with path.open("r+b") as file:
+            punch(file.fileno(), 65_536, 65_536)
+            assert list(missing(file.fileno(), 44, 200_044)) == [(65_536, 131_072)]
+            assert list(missing(file.fileno(), 70_000, 90_000)) == [(70_000, 90_000)]
+            assert list(missing(file.fileno(), 131_072, 200_044)) == []
 
 
 def test_the_tap_hears_our_events_only() -> None:

@@ -142,7 +142,12 @@ def test_spool_vault_and_socket_are_where_the_configuration_and_the_dialplan_loo
     assert f"d {SPOOL} 2770 asterisk gdprcall -" in (UNITS / "tmpfiles.d/gdprcall.conf").read_text()
     assert f"?{SPOOL}:" in (ROOT / "dialplan/gdprcall.conf").read_text()
     assert schema.Vault().folder == f"/var/lib/{service['Service']['StateDirectory']}"
-    assert schema.Vault().socket.startswith(f"/run/{service['Service']['RuntimeDirectory']}/")
+    runtime = f"/run/{service['Service']['RuntimeDirectory']}"
+    assert schema.Vault().socket.startswith(f"{runtime}/")
+    # The keys of running calls outlive the daemon, and the daily sweep may take one away.
+    assert Path(schema.Sealing().memory).parent == Path(runtime)
+    assert service["Service"]["RuntimeDirectoryPreserve"] == "yes"
+    assert unit("gdprcall-retention.service")["Service"]["ReadWritePaths"] == f"-{runtime}"
 
 
 def test_sec_02_the_spool_is_memory_that_only_asterisk_and_the_daemon_can_look_into() -> None:

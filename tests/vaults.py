@@ -112,9 +112,15 @@ def spooled(folder: Path, recording: str, segment: int = 1, data: bytes | None =
     return path
 
 
-def opened(folder: Path, *, clock: Clock | None = None, step: Callable[[str], None] = lambda _name: None) -> Vault:
+def opened(
+    folder: Path,
+    *,
+    clock: Clock | None = None,
+    step: Callable[[str], None] = lambda _name: None,
+    memory: Path | None = None,
+) -> Vault:
     """Open the vault of a test."""
-    return Vault.open(folder / "vault", clock=clock or Clock(), step=step)
+    return Vault.open(folder / "vault", clock=clock or Clock(), step=step, memory=memory)
 
 
 def sealed(

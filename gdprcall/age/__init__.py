@@ -26,18 +26,33 @@ from gdprcall.age.hybrid import RECIPIENT_PREFIX as HYBRID_RECIPIENT_PREFIX
 from gdprcall.age.hybrid import HybridIdentity, HybridRecipient
 from gdprcall.age.scrypt import STANZA as PASSPHRASE_STANZA
 from gdprcall.age.scrypt import ScryptIdentity, ScryptRecipient
-from gdprcall.age.stream import NONCE_BYTES, PayloadWriter, Sink, decrypt_payload, encrypt_payload
+from gdprcall.age.stream import (
+    CHUNK_BYTES,
+    NONCE_BYTES,
+    TAG_BYTES,
+    ChunkSealer,
+    PayloadWriter,
+    Sink,
+    chunk_place,
+    chunks_of,
+    decrypt_payload,
+    encrypt_payload,
+    salvage_payload,
+)
 from gdprcall.age.x25519 import X25519Identity, X25519Recipient
 
 __all__ = [
+    "CHUNK_BYTES",
     "FILE_KEY_BYTES",
     "MAX_HEADER_BYTES",
     "NONCE_BYTES",
+    "TAG_BYTES",
     "AgeError",
     "ArmorError",
     "ArmorWriter",
     "BadIdentity",
     "BadRecipient",
+    "ChunkSealer",
     "Header",
     "HeaderError",
     "HybridIdentity",
@@ -56,6 +71,8 @@ __all__ = [
     "X25519Identity",
     "X25519Recipient",
     "check_mix",
+    "chunk_place",
+    "chunks_of",
     "decrypt",
     "decrypt_payload",
     "encrypt",
@@ -67,6 +84,7 @@ __all__ = [
     "parse_identity",
     "parse_recipient",
     "read_header",
+    "salvage_payload",
     "unarmored",
 ]
 

@@ -1,6 +1,7 @@
 """The payload of an age v1 file: 64 KiB chunks of ChaCha20-Poly1305, each numbered, the last one marked (STREAM).
 
-Memory is bounded by one chunk. A (key, number, last) triple is used once; nothing here ever encrypts a chunk again.
+Memory is bounded by one chunk. A (key, number, last) triple is used once, or again for the very same bytes: nothing here
+ever gives out two different chunks of one number.
 """
 
 from typing import BinaryIO, Protocol
@@ -73,6 +74,62 @@ class PayloadWriter:
         self._open = not last
 
 
+class ChunkSealer:
+    """Encrypts a payload chunk by chunk while it still grows: from ``following`` on in order, chunk 0 at any time.
+
+    A number is given out once, and again only for the very same bytes: two different chunks under one number would
+    open both of them. Everything else is refused with ValueError, and nothing is given out.
+    """
+
+    def __init__(self, file_key: bytes, nonce: bytes, following: int = 1) -> None:
+        if len(nonce) != NONCE_BYTES:
+            raise ValueError("the nonce of a payload has 16 bytes")
+        if following < 1:
+            raise ValueError("chunk 0 is not one of those that follow")
+        self._cipher = _cipher(file_key, nonce)
+        self._following = following
+        self._finished = False
+        # What was given out last and first; no other number is given out again, for whatever bytes.
+        self._given: dict[int, tuple[bool, bytes]] = {}
+
+    @property
+    def following(self) -> int:
+        """The number of the chunk that is to be encrypted next."""
+        return self._following
+
+    def seal(self, number: int, plain: bytes | memoryview, *, last: bool) -> bytes:
+        """Return a chunk encrypted; a full one that is not ``last`` must be known to be followed by another."""
+        if not 0 < len(plain) <= CHUNK_BYTES or (len(plain) < CHUNK_BYTES and not last) or (last and not number):
+            raise ValueError("a chunk is full, and the last one, which is not chunk 0, may be shorter")
+        known = self._given.get(number)
+        new = number == self._following and not self._finished
+        if known is None and not new and number != 0:
+            raise ValueError("this chunk was encrypted before, or it is not its turn")
+        sealed = self._cipher.encrypt(_nonce(number, last=last), plain, None)
+        if known is not None and known != (last, sealed[-TAG_BYTES:]):
+            raise ValueError("another chunk was encrypted under this number")
+        if known is None:
+            self._given = {kept: tag for kept, tag in self._given.items() if kept == 0 or number == 0}
+            self._given[number] = (last, sealed[-TAG_BYTES:])
+        if new:
+            self._following, self._finished = number + 1, last
+        return sealed
+
+    def opens(self, number: int, sealed: bytes) -> bool:
+        """Whether ``sealed`` is a chunk of this payload that others follow."""
+        return _is_genuine(self._cipher, sealed, number)
+
+
+def chunk_place(number: int) -> int:
+    """Return where in a payload a chunk begins."""
+    return NONCE_BYTES + number * (CHUNK_BYTES + TAG_BYTES)
+
+
+def chunks_of(plain: int) -> int:
+    """Return of how many chunks the payload of so many bytes consists (C2SP age.md, "Payload")."""
+    return max(1, -(-plain // CHUNK_BYTES))
+
+
 def encrypt_payload(file_key: bytes, source: BinaryIO, sink: Sink, *, nonce: bytes) -> int:
     """Write the payload of ``source`` to ``sink`` and return its size in bytes; ``nonce`` is 16 fresh random bytes."""
     writer = PayloadWriter(file_key, nonce, sink)
@@ -103,6 +160,27 @@ def decrypt_payload(file_key: bytes, source: BinaryIO, sink: Sink) -> int:
         if not following:
             return total
         chunk, number = following, number + 1
+
+
+def salvage_payload(file_key: bytes, source: BinaryIO, sink: Sink) -> int:
+    """Write what is genuine of a payload that was never finished: every chunk but its first and its last; return its size.
+
+    Chunks that are missing or damaged are left out. Raises HeaderError where the file ends before its payload begins.
+    """
+    nonce = _read(source, NONCE_BYTES)
+    if len(nonce) != NONCE_BYTES:
+        raise HeaderError("the file ends before its payload")
+    cipher = _cipher(file_key, nonce)
+    total = number = 0
+    while chunk := _read(source, CHUNK_BYTES + TAG_BYTES):
+        try:
+            plain = cipher.decrypt(_nonce(number, last=False), chunk, None)
+        except InvalidTag:
+            plain = b""
+        sink.write(plain)
+        total += len(plain)
+        number += 1
+    return total
 
 
 def _open(cipher: ChaCha20Poly1305, chunk: bytes, number: int, *, last: bool) -> bytes:

@@ -42,6 +42,7 @@ class Spool:
         ``on_overflow`` says that events were lost, so that the folder must be looked through.
         """
         mask = Mask.CREATE | Mask.CLOSE_WRITE | Mask.MOVED_TO | Mask.DELETE_SELF | Mask.MOVE_SELF | Mask.ONLYDIR
+        mask |= Mask.EXCL_UNLINK  # what is sealed was open here for writing, and is closed once it is removed
         with Inotify() as inotify:
             try:
                 inotify.add_watch(self.folder, mask)

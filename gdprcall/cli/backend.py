@@ -110,7 +110,8 @@ class Backend:
 
     def opened(self) -> Vault:
         """Return the vault, opened here; raises VaultError, also when another process has it open."""
-        return Vault.open(self._config.vault, tombstones=safekeeping.tombstones(self._config, _warn))
+        tombstones = safekeeping.tombstones(self._config, _warn)
+        return Vault.open(self._config.vault, tombstones=tombstones, memory=self._config.memory)
 
     @contextmanager
     def _context(self) -> Iterator[operations.Context]:

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -11,6 +12,7 @@ from gdprcall.cli.files import read_identities, write_whole
 from gdprcall.cli.output import print_fields, print_json, print_rows, progress
 from gdprcall.cli.shared import Shared, example, shared
 from gdprcall.errors import CheckFailed, GdprcallError, NotFound, Refused
+from gdprcall.vault import wav
 from gdprcall.vault.binding import NUMBER, bound_to
 
 COLUMNS = {
@@ -90,6 +92,7 @@ def export(state: Shared, id_: str, segment: int | None, output: str, purpose: s
     "open",
     epilog=example(
         "gdprcall recordings open 9b1d….1.age --identity acme.identity",
+        "gdprcall recordings open 9b1d….1.age --identity acme.identity --salvage",
         "age -d -i acme.identity 9b1d….1.age > call.wav",
     ),
 )
@@ -97,19 +100,23 @@ def export(state: Shared, id_: str, segment: int | None, output: str, purpose: s
 @click.option("-i", "--identity", required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: the name with .wav.")
 @click.option("--recording", "wanted", metavar="ID", help="The recording it must be; default: as the file is named.")
+@click.option(
+    "--salvage", is_flag=True, help="Open what was never finished: all that was sealed of it, without its ends."
+)
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
-def open_(file: Path, identity: Path, output: Path | None, wanted: str | None, force: bool) -> None:
+def open_(file: Path, identity: Path, output: Path | None, wanted: str | None, salvage: bool, force: bool) -> None:
     """Turn an export into WAV, where the controller's identity is: not on the PBX.
 
     A file that is sealed as another recording than its name says is refused.
     """
+    read = _salvage if salvage else age.decrypt_payload
     target = output or file.with_suffix(".wav")
     try:
         identities = read_identities(identity)
         with file.open("rb") as source:
             file_key, header = age.open_header(age.read_header(source), identities)
             _check_binding(header, file, wanted)
-            write_whole(target, lambda sink: age.decrypt_payload(file_key, source, sink), force=force)
+            write_whole(target, lambda sink: read(file_key, source, sink), force=force)
     except age.NoMatch as error:
         raise GdprcallError("this identity does not open it", "it was sealed to another recipient") from error
     except age.AgeError as error:
@@ -158,6 +165,15 @@ def _refuse_unverified(receipts: object) -> None:
     incomplete = [receipt["recording"] for receipt in receipts if not receipt["complete"]]
     if incomplete:
         raise CheckFailed(f"not every step was verified for {', '.join(incomplete)}", "run: gdprcall audit verify")
+
+
+def _salvage(file_key: bytes, source: BinaryIO, sink: BinaryIO) -> None:
+    sink.write(bytes(wav.HEADER_BYTES))
+    size = age.salvage_payload(file_key, source, sink)
+    if not size:
+        raise CheckFailed("nothing between its first and its last four seconds opens", "open it without --salvage")
+    sink.seek(0)
+    sink.write(wav.header_of(size))
 
 
 def _check_binding(header: age.Header, file: Path, wanted: str | None) -> None:

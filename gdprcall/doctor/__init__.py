@@ -20,6 +20,7 @@ async def examine(config: Config) -> list[Finding]:
         *custody.examine(config),
         *audit.examine(config),
         *files.spool(config),
+        *files.sealing(config),
         *files.prompts(config),
         *await host.examine(config),
         *await asyncio.to_thread(lambda: list(serving.examine(config))),

@@ -17,6 +17,7 @@ from gdprcall.config import Config, refuse_identities
 from gdprcall.doctor.finding import FAIL, OK, WARN, Finding
 from gdprcall.errors import ConfigError, PeerError
 from gdprcall.prompts.catalogue import CONFIRMATION, Catalogue, sound_path
+from gdprcall.vault.punching import in_memory, punches
 
 USER = "gdprcall"
 STALE_SECONDS = 60
@@ -150,6 +151,21 @@ def mounted(folder: Path, mounts: str) -> tuple[str, frozenset[str]]:
         if folder.resolve().is_relative_to(place.replace("\\040", " ")) and len(place) >= len(best):
             best, found = place, (kind, options)
     return found[0], frozenset(found[1].split(","))
+
+
+def sealing(config: Config) -> Iterator[Finding]:
+    """Yield whether recordings can be sealed while their calls go on, which needs holes in files and keys in memory."""
+    if not config.progressive:
+        yield Finding("sealing", OK, "at the end of each call, as sealing.progressive says")
+        return
+    if not in_memory(config.memory):
+        mend = "name a folder in memory: sealing.memory"
+        yield Finding("sealing", WARN, f"{config.memory} is not in memory: sealed at the end of each call", mend)
+    elif config.asterisk.spool.is_dir() and not punches(config.asterisk.spool):
+        mend = "mount a tmpfs there (see systemd/README.md)"
+        yield Finding("sealing", WARN, "the spool's file system punches no holes: sealed at the end of each call", mend)
+    else:
+        yield Finding("sealing", OK, "while the call goes on; its keys are kept in memory")
 
 
 def _contents(folder: Path, user: User) -> Iterator[Finding]:

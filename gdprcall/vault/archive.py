@@ -14,8 +14,10 @@ from types import TracebackType
 from gdprcall import age
 from gdprcall.errors import CheckFailed, GdprcallError, NotFound, Refused, VaultError
 from gdprcall.times import Clock, now_ms
-from gdprcall.vault import checks, erasing, rewrapping, sealing
+from gdprcall.vault import checks, erasing, incomplete, sealing
+from gdprcall.vault.beginning import begin
 from gdprcall.vault.binding import NUMBER, binding_stanza, bound_header, check_header
+from gdprcall.vault.growing import Growing, Recipients
 from gdprcall.vault.index import Index
 from gdprcall.vault.keys import Keys, Slot
 from gdprcall.vault.ledger import Entry, Fact, Kind, Ledger
@@ -28,14 +30,17 @@ from gdprcall.vault.stores import Step, Stores
 from gdprcall.vault.tombstones import Tombstones
 
 VERIFY_HINT = "run: gdprcall audit verify"
+BUSY_SECONDS = 0.25
+"""How soon a growing file is looked at again whose recording somebody else has."""
 
 
 class Vault:
     """The vault folder under its exclusive lock."""
 
-    def __init__(self, folder: Path, stores: Stores, closing: ExitStack) -> None:
+    def __init__(self, folder: Path, stores: Stores, growing: Growing, closing: ExitStack) -> None:
         self.folder = folder
         self.stores = stores
+        self.growing = growing
         self.ledger, self.keys, self.index, self.objects = stores.ledger, stores.keys, stores.index, stores.objects
         self._closing = closing
 
@@ -48,11 +53,12 @@ class Vault:
         random: Callable[[int], bytes] = os.urandom,
         step: Step = lambda _name: None,
         tombstones: Tombstones | None = None,
+        memory: Path | None = None,
     ) -> "Vault":
         """Open the vault, making the folder if it is not there; raises VaultError, also when another has it open.
 
         ``step`` is called with a name between any two durable writes: the place where tests pull the plug.
-        ``tombstones`` says where the tombstone of each erasure leaves this host.
+        ``tombstones`` says where they leave this host; ``memory`` where the keys of running calls are kept.
         """
         with ExitStack() as opened:
             opened.callback(os.close, exclusive(folder))
@@ -66,8 +72,10 @@ class Vault:
             opened.callback(Shortening((ledger, keys, index)).close)
             objects, drop = Objects(folder / "objects"), tombstones or Tombstones()
             stores = Stores(ledger, keys, index, objects, clock, random, step, drop)
-            _begin(stores)
-            return cls(folder, stores, opened.pop_all())
+            growing = Growing(stores, memory)
+            opened.callback(growing.close)
+            begin(stores)
+            return cls(folder, stores, growing, opened.pop_all())
 
     def close(self) -> None:
         """Write what waits, close everything and let go of the lock; again does nothing."""
@@ -114,12 +122,12 @@ class Vault:
         withdrawn or erased, wav.NotAWav, wav.EmptyWav, VaultError; the plaintext then is still there.
         """
         with self.stores.holding(segment.recording):
-            return sealing.seal(self.stores, source, segment)
+            return sealing.seal(self.stores, self.growing, source, segment)
 
     def quarantine(self, source: Path, segment: SegmentFacts, reason: str) -> Entry:
         """Seal a file that is no sound or has no decision, in the same order; raises VaultError."""
         with self.stores.holding(segment.recording):
-            return sealing.quarantine(self.stores, source, segment, reason)
+            return sealing.quarantine(self.stores, self.growing, source, segment, reason)
 
     def discard(self, source: Path, recording: str, segment: int, controller: str | None, reason: str) -> Entry:
         """Destroy a sound file unsealed; the ledger knows it first, and only once.
@@ -127,8 +135,37 @@ class Vault:
         Raises NotFound when there never was such a file, VaultError when it is still there.
         """
         with self.stores.holding(recording):
+            self.growing.over(recording, segment)
             fact = Fact(Kind.DISCARDED, recording, controller, {"segment": segment, "reason": reason})
             return sealing.discard(self.stores, source, fact)
+
+    def advance(self, source: Path, recording: str, segment: int, recipients: Recipients) -> float | None:
+        """Seal what is full of a sound file that still grows; see ``Growing.advance``.
+
+        Returns soon, having done nothing, when somebody else has the recording.
+        """
+        with self.stores.holding_now(recording) as ours:
+            return self.growing.advance(source, recording, segment, recipients) if ours else BUSY_SECONDS
+
+    def forget_keys(self, recording: str) -> None:
+        """Forget the file keys of a recording that is wanted gone, before anything else; raises VaultError."""
+        with self.stores.holding(recording):
+            for error in self.growing.forget([recording]).values():
+                raise error
+
+    def left_growing(self) -> set[tuple[str, int]]:
+        """Return recording and segment of everything that is being sealed while it grows, or was left so."""
+        return {*self.objects.growing_names(), *self.growing.kept()}
+
+    def grew_until(self, recording: str, segment: int) -> int | None:
+        """Return when a payload grew last, in milliseconds; None if none was left growing."""
+        return self.objects.grew_until(recording, segment)
+
+    def put_away(self, segment: SegmentFacts) -> Entry | None:
+        """Quarantine what was sealed of a sound that is gone; see ``incomplete.put_away``."""
+        with self.stores.holding(segment.recording):
+            self.growing.over(segment.recording, segment.segment)
+            return incomplete.put_away(self.stores, segment)
 
     def erase(self, recording: str, *, reason: str, actor: str) -> Receipt:
         """Destroy a recording: its header first, so that no copy of the payload anywhere opens again.
@@ -144,7 +181,9 @@ class Vault:
     def erase_all(self, recordings: Sequence[str], *, reason: str, actor: str) -> dict[str, erasing.Outcome]:
         """Destroy many recordings with one search for what was overwritten; one that fails stops no other."""
         with self.stores.holding(*recordings):
-            return erasing.erase(self.stores, recordings, reason=reason, actor=actor)
+            kept = self.growing.forget(set(recordings))
+            rest = [recording for recording in recordings if recording not in kept]
+            return erasing.erase(self.stores, rest, reason=reason, actor=actor) | kept
 
     def finish_erasures(self) -> list[Receipt]:
         """Erase what was withdrawn or was being erased when a crash came; called at start, before anything is served.
@@ -254,42 +293,3 @@ class Vault:
     def _why(self, row: RecordingRow) -> str:
         intents = [e for e in self.ledger.entries(recording=row.id) if e.kind is Kind.ERASURE_INTENDED]
         return str((intents[-1].body or {}).get("reason", "")) if intents else "withdrawn"
-
-
-def _begin(stores: Stores) -> None:
-    """Bring the stores into step, and finish what a crash left."""
-    _distrust(stores)
-    try:
-        stores.catch_up()
-    except VaultError:
-        # A ledger that is not trusted is opened all the same, so that audit verify can name what is wrong with it.
-        if stores.ledger.trusted():
-            raise
-    stores.tombstones.begin()
-    if stores.ledger.trusted():
-        rewrapping.settle(stores)
-        _sweep(stores)
-
-
-def _distrust(stores: Stores) -> None:
-    """Let the ledger take nothing more when the other stores show that it is not the one they were filled with."""
-    if stores.index.applied() > stores.ledger.size():
-        stores.ledger.distrust("the ledger was cut or an old one was restored: the index has seen more entries")
-    elif not stores.ledger.size() and next(stores.objects.names(), None) is not None:
-        stores.ledger.distrust("the ledger is missing: it is empty, and there are recordings")
-
-
-def _sweep(stores: Stores) -> None:
-    """Destroy headers without a payload and numbers of calls that were never granted: a crash left them.
-
-    A header whose payload is there is never swept, whatever the ledger says: should the ledger be an old one after
-    all, that would destroy recordings. Retention takes it with its recording.
-    """
-    recordings, segments = stores.index.names()
-    for recording, segment in stores.keys.names(Slot.HEADER):
-        if (recording, segment) not in segments and not stores.objects.is_there(recording, segment):
-            stores.keys.destroy(recording, segment)
-    headers = {recording for recording, _ in stores.keys.names(Slot.HEADER)}
-    for recording, _ in stores.keys.names(Slot.NUMBER):
-        if recording not in recordings | headers and not any(stores.ledger.entries(recording=recording)):
-            stores.keys.destroy(recording, 0)

@@ -140,6 +140,12 @@ def unknown(stores: Stores, shard: str = "") -> Iterator[Finding]:
     Those alone whose recording begins with ``shard``: two hex digits, or nothing for all.
     """
     yield from _unknown(stores, "payload", list(stores.objects.names(shard or "??")))
+    for recording, number in stores.objects.growing_names(shard or "??"):
+        with stores.holding(recording):
+            there = stores.objects.grows(recording, number)
+            back, known = erased(stores, recording), _is_known(stores, recording)
+        if there and (back or not known):
+            yield Finding("payload", f"{recording}.{number}", BACK if back else "unknown to the ledger")
     yield from _unknown(stores, "header", stores.keys.names(Slot.HEADER, shard))
     for recording, _ in stores.keys.names(Slot.NUMBER, shard):
         with stores.holding(recording):
@@ -164,10 +170,16 @@ def _unknown(stores: Stores, where: str, names: list[tuple[str, int]]) -> Iterat
         with stores.holding(recording):
             there = _there(stores.keys, stores.objects, where, recording, number)
             known, back = stores.sealed(recording, number), erased(stores, recording)
+            # The header of a call that goes on, or of one that was cut off and is put away when that is known.
+            grows = where == "header" and stores.objects.grows(recording, number) and _is_known(stores, recording)
         if there and back:
             yield Finding(where, f"{recording}.{number}", BACK)
-        elif there and known is None:
+        elif there and known is None and not grows:
             yield Finding(where, f"{recording}.{number}", "unknown to the ledger")
+
+
+def _is_known(stores: Stores, recording: str) -> bool:
+    return any(True for _ in stores.ledger.entries(recording=recording))
 
 
 def _there(keys: Keys, objects: Objects, where: str, recording: str, number: int) -> bool:

@@ -8,6 +8,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -15,11 +16,15 @@ from typing import BinaryIO
 from gdprcall.errors import VaultError
 
 TEMPORARY = ".partial"
+GROWING = ".growing"
+"""A payload of a call that goes on: chunks stand in their places, the first one is not there yet."""
 
 _RECORDING = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[0-9a-f]{32}\.[1-9][0-9]{0,5}")
 _FOLDER = re.compile(r"[0-9a-f]{2}")
-_PLACE = re.compile(rf"([0-9a-f]{{2}})/\1[0-9a-f]{{30}}\.[1-9][0-9]{{0,5}}({re.escape(TEMPORARY)})?")
+_PLACE = re.compile(
+    rf"([0-9a-f]{{2}})/\1[0-9a-f]{{30}}\.[1-9][0-9]{{0,5}}({re.escape(TEMPORARY)}|{re.escape(GROWING)})?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +87,7 @@ class Objects:
         path = self.path(recording, segment)
         partial = path.with_name(path.name + TEMPORARY)
         try:
-            if not path.parent.is_dir():
-                path.parent.mkdir(mode=0o700, exist_ok=True)
-                sync_folder(self.folder)
+            self._folder_for(path)
             with open(partial, "xb", opener=_private) as file:
                 try:
                     sink = HashingSink(file)
@@ -104,9 +107,73 @@ class Objects:
             ) from error
         return Stored(sink.size, sink.hexdigest())
 
+    def begin(self, recording: str, segment: int, nonce: bytes) -> None:
+        """Make a growing payload that holds its nonce alone; one that is there is replaced. Raises VaultError."""
+        path = self.growing(recording, segment)
+        try:
+            self._folder_for(path)
+            path.unlink(missing_ok=True)
+            with open(path, "xb", opener=_private) as file:
+                file.write(nonce)
+            sync_folder(path.parent)
+        except OSError as error:
+            raise VaultError(
+                f"a payload could not be begun: {error.strerror}", "check free space and the vault folder"
+            ) from error
+
+    def grown(self, recording: str, segment: int) -> Stored:
+        """Return size and hash of a growing payload, which is durable then; raises VaultError."""
+        try:
+            # The disk and the hash each take some milliseconds, and the caller waits for both.
+            with self.growing(recording, segment).open("rb") as file, ThreadPoolExecutor(1) as pool:
+                synced = pool.submit(os.fsync, file.fileno())
+                stored = Stored(os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest())
+                synced.result()
+                return stored
+        except OSError as error:
+            raise VaultError(
+                f"a payload could not be made durable: {error.strerror}", "check free space and the vault folder"
+            ) from error
+
+    def settle(self, recording: str, segment: int) -> None:
+        """Give a growing payload that is durable its place; raises VaultError, also if another one is there."""
+        path, growing = self.path(recording, segment), self.growing(recording, segment)
+        try:
+            if not path.exists() or not path.samefile(growing):  # the same one: cut off between the two names
+                os.link(growing, path)
+            growing.unlink()
+            sync_folder(path.parent)
+        except FileExistsError as error:
+            raise VaultError("a payload of this name is there already: nothing is overwritten") from error
+        except OSError as error:
+            raise VaultError(
+                f"a payload could not be put in its place: {error.strerror}", "check the vault folder"
+            ) from error
+
+    def growing(self, recording: str, segment: int) -> Path:
+        """Return where a payload grows, or would, while its call goes on."""
+        path = self.path(recording, segment)
+        return path.with_name(path.name + GROWING)
+
+    def grows(self, recording: str, segment: int) -> bool:
+        """Whether a payload grows, or was left growing."""
+        return os.path.lexists(self.growing(recording, segment))
+
+    def grew_until(self, recording: str, segment: int) -> int | None:
+        """Return when a payload grew last, in milliseconds since 1970; None if none grows."""
+        try:
+            return round(self.growing(recording, segment).stat().st_mtime * 1000)
+        except FileNotFoundError:
+            return None
+
+    def growing_names(self, shard: str = "??") -> list[tuple[str, int]]:
+        """Return recording and segment of every payload that grows, or was left growing; see ``names``."""
+        found = [path.name.removesuffix(GROWING) for path in sorted(self.folder.glob(f"{shard}/*{GROWING}"))]
+        return [(name[:32], int(name[33:])) for name in found if _NAME.fullmatch(name)]
+
     def is_there(self, recording: str, segment: int) -> bool:
-        """Whether anything lies in the place of a payload."""
-        return _is_there(self.path(recording, segment))
+        """Whether anything lies in the place of a payload, or grows for it."""
+        return os.path.lexists(self.path(recording, segment)) or self.grows(recording, segment)
 
     def stored(self, recording: str, segment: int) -> Stored | None:
         """Return size and hash of a payload as it lies there, None if there is none; raises VaultError."""
@@ -132,16 +199,17 @@ class Objects:
         return sorted(int(path.suffix[1:]) for path in self._files(recording[:2]) if path.stem == recording)
 
     def remove(self, recording: str, segment: int) -> bool:
-        """Remove a payload durably; whether there was one; raises VaultError when it is still there."""
+        """Remove a payload durably, growing or not; whether there was one; raises VaultError when it is still there."""
         path = self.path(recording, segment)
+        there = self.is_there(recording, segment)
         try:
-            there = _is_there(path)
             path.unlink(missing_ok=True)
+            self.growing(recording, segment).unlink(missing_ok=True)
             if path.parent.is_dir():
                 sync_folder(path.parent)
         except OSError as error:
             raise VaultError(f"a payload could not be removed: {error.strerror}", "check the vault folder") from error
-        if _is_there(path):
+        if self.is_there(recording, segment):
             raise VaultError("a payload is still there after its removal", "check the vault folder")
         return there
 
@@ -159,20 +227,20 @@ class Objects:
         return cleared
 
     def _clear(self, folder: str, wanted: set[str], removed: Callable[[], None]) -> dict[str, Cleared]:
-        found = [path for path in self._files(folder) if path.stem in wanted]
+        found = [path for path in self._parts(folder) if _recording(path) in wanted]
         faults: dict[str, str] = {}
         for path in found:
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:
-                faults[path.stem] = error.strerror or type(error).__name__
+                faults[_recording(path)] = error.strerror or type(error).__name__
             removed()
         try:
             if (self.folder / folder).is_dir():
                 sync_folder(self.folder / folder)
         except OSError as error:
             faults |= dict.fromkeys(wanted, error.strerror or type(error).__name__)
-        there, left = Counter(path.stem for path in found), Counter(path.stem for path in self._files(folder))
+        there, left = Counter(map(_recording, found)), Counter(map(_recording, self._parts(folder)))
         return {one: Cleared(there[one] - left[one], left[one], faults.get(one, "")) for one in wanted}
 
     def size(self, recording: str, segment: int) -> int | None:
@@ -198,6 +266,16 @@ class Objects:
             if path.is_symlink() or not known.fullmatch(inside):
                 yield path.relative_to(self.folder)
 
+    def _folder_for(self, path: Path) -> None:
+        if not path.parent.is_dir():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(self.folder)
+
+    def _parts(self, folder: str) -> list[Path]:
+        """Return the payloads of a folder, and those that grow."""
+        paths = sorted(self.folder.glob(f"{folder}/*"))
+        return [path for path in paths if _NAME.fullmatch(path.name.removesuffix(GROWING))]
+
     def _files(self, folder: str) -> list[Path]:
         return [path for path in sorted(self.folder.glob(f"{folder}/*")) if _NAME.fullmatch(path.name)]
 
@@ -211,8 +289,8 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _is_there(path: Path) -> bool:
-    return os.path.lexists(path)
+def _recording(path: Path) -> str:
+    return path.name[:32]
 
 
 def _private(path: str, flags: int) -> int:

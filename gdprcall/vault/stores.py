@@ -50,6 +50,17 @@ class Stores:
                 held.enter_context(self._locks[place])
             yield
 
+    @contextmanager
+    def holding_now(self, recording: str) -> Iterator[bool]:
+        """The same for one recording, without waiting: whether nobody else has it."""
+        lock = self._locks[hash(recording) % STRIPES]
+        got = lock.acquire(blocking=False)
+        try:
+            yield got
+        finally:
+            if got:
+                lock.release()
+
     def catch_up(self) -> None:
         """Bring the index to the end of the ledger; raises VaultError."""
         # Two threads may do this at once: the index takes each entry once, whoever brings it.

@@ -36,6 +36,13 @@ class Wav:
     repaired: bool
 
 
+def header_of(sound_bytes: int) -> bytes:
+    """Return the header of so many bytes of sound as MixMonitor writes it: mono, 16 bit, 8 kHz."""
+    rate, sizes = 8000, (min(sound_bytes + HEADER_BYTES - 8, MAX_FIELD), min(sound_bytes, MAX_FIELD))
+    form = (16, 1, 1, rate, FRAME_BYTES * rate, FRAME_BYTES, 16)
+    return _LAYOUT.pack(b"RIFF", sizes[0], b"WAVE", b"fmt ", *form, b"data", sizes[1])
+
+
 def examine(head: bytes, size: int) -> Wav:
     """Return what a file is that begins with ``head`` (44 bytes) and is ``size`` bytes long.
 

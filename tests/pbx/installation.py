@@ -33,6 +33,9 @@ sounds = "{sounds}"
 folder = "{folder}/vault"
 socket = "{folder}/api.sock"
 
+[sealing]
+memory = "{memory}"
+
 [secrets]
 folder = "{folder}/secrets"
 
@@ -92,6 +95,8 @@ class Installation:
         self.officer = self.folder.with_name(f"{self.folder.name}-officer")
         self.identity = identity or self.officer / "acme.identity"
         self.log_path = self.folder / "gdprcall.log"
+        # In memory, and of this installation alone: beside the spool.
+        self.memory = asterisk.spool.parent / f"keys-{secrets.token_hex(4)}"
         self._timeout = timeout
         self._speed = speed
         self._fronts = fronts
@@ -116,6 +121,7 @@ class Installation:
                 spool=self.asterisk.spool,
                 sounds=self.asterisk.sounds,
                 folder=self.folder,
+                memory=self.memory,
                 recipient=recipient,
                 timeout=self._timeout,
             )

@@ -54,10 +54,13 @@ class Witness:
             self._watching.set()
             while not self._stop.is_set():
                 for event in inotify:
+                    if not str(event.name).endswith(".wav"):
+                        continue  # the daemon tries with a file without a name whether holes can be punched here
                     life = self.lives.setdefault(str(event.name), Life())
                     if event.mask & Mask.CREATE:
                         life.created = time.monotonic()
                     elif event.mask & (Mask.CLOSE_WRITE | Mask.MOVED_TO):
-                        life.closed = time.monotonic()
+                        # Who sealed it lets go of it when it is removed, which is no end of it.
+                        life.closed = life.closed if life.removed else time.monotonic()
                     else:
                         life.removed = time.monotonic()

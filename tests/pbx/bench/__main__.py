@@ -13,11 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.pbx.bench import custody, rounds, rows, vault
+from tests.pbx.bench.growing import growing
 from tests.pbx.bench.lives import lives, ratios, sealing
 from tests.pbx.bench.load import Agents, Traffic
 from tests.pbx.bench.meters import median, quantile, resident_mb
 from tests.pbx.bench.world import BASELINE, World, build
 from tests.pbx.prepare import PBX, ROOT
+from tests.recorders import in_memory
 
 FOLDER = ROOT / ".bench"
 ROUND_SECONDS = 10
@@ -121,6 +123,19 @@ class Bench:
         spool = self._world.plain_spool
         sealed, written = sealing(FOLDER / "seal", spool, 5)
         self._add(rows.SEAL, ratios(sealed, written), f"{median(sealed):.3f} s against {median(written):.3f} s")
+        self.growing()
+
+    def growing(self) -> None:
+        """Measure what sealing costs while a call goes on."""
+        seen = []
+        for number in range(self._rounds):
+            folder = FOLDER / "seal" / f"growing-{number}"
+            folder.mkdir(parents=True)
+            with in_memory() as memory:
+                seen.append(growing(folder, memory))
+        self._add(rows.GROW_PEAK, [one.peak_kib for one in seen])
+        self._add(rows.GROW_CPU, [one.cpu_ms for one in seen], "with the seal at its end")
+        self._add(rows.GROW_END, [one.end_ms for one in seen])
 
     def vault(self) -> None:
         """Measure what needs no calls."""

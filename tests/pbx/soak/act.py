@@ -25,6 +25,8 @@ SERVED_SECONDS = 20.0
 BEHIND_SECONDS = 0.3
 """How far a telephone may be behind its plan."""
 BACK_SECONDS = 30.0
+WATCH_SECONDS = 4.5
+"""How long a late blow waits for its change: a chunk of a long call comes every four seconds."""
 SPEAK = '#!/bin/sh\nexec "{espeak}" "$@" -s 4000\n'
 
 
@@ -170,7 +172,7 @@ def _caller(stage: Stage, round_: Round, place: int, begun: float) -> tuple[int,
 
 
 def _wait_for_the_hasty(callers: list[tuple[int, Caller]], round_: Round, begun: float) -> None:
-    end = begun + ROUND_SECONDS + 3
+    end = begun + round_.seconds + 3
     for place, caller in callers:
         if not round_.calls[place].patient:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -229,7 +231,7 @@ def _strike(stage: Stage, blow: Blow) -> Wound:
 def _wait_for_moment(stage: Stage, moment: Moment, begun: float) -> None:
     _sleep_until(begun + moment.after)
     if moment.upon is not None:
-        _wait_for_change(_places(stage, moment.upon), moment, begun + ROUND_SECONDS)
+        _wait_for_change(_places(stage, moment.upon), moment, begun + max(ROUND_SECONDS, moment.after + WATCH_SECONDS))
         time.sleep(moment.delay)
 
 

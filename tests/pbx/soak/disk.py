@@ -63,13 +63,15 @@ class Disk:
 
 def read(vault: Path, spool: Path) -> Disk:
     """Return what lies in a vault and a spool; raises sqlite3.Error when a database cannot be read."""
+    # First: what is sealed in this moment then has its entry and is still named, rather than having neither.
+    waiting = frozenset(path.name for path in spool.iterdir())
     headers, numbers = _slots(vault)
     return Disk(
         entries=tuple(_entries(vault)),
         headers=headers,
         numbers=frozenset(numbers),
         objects=frozenset(str(path.relative_to(vault / "objects")) for path in (vault / "objects").rglob("*.*")),
-        spool=frozenset(path.name for path in spool.iterdir()),
+        spool=waiting,
         damaged=tuple(_damaged(vault)),
     )
 

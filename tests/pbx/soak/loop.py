@@ -165,6 +165,7 @@ class Soak:
         for entry in self._disk.entries[known:]:
             granted = entry.kind == "decision" and (entry.body or {}).get("outcome") == "granted"
             self.figures["granted" if granted else entry.kind] += 1
+            self.figures["sealed while they grew"] += _grew(entry)
         gone = {entry.recording for entry in self._disk.entries if entry.kind == "erased"}
         self.figures["withdrawals lost with both programs"] = len(seen.withdrawn.keys() - gone)
         for path in happened.logs[1:]:
@@ -177,6 +178,13 @@ class Soak:
         lines = [f"round {self._number} of seed {self.seed} breaks an invariant:", *shown]
         lines += [f"plan: {pformat(round_)}", f"struck: {pformat(happened.wounds)}", f"logs: {happened.logs}"]
         return "\n".join([*lines, f"remains: {folder}", f"repeat: {command(self.seed, self._first, self._number)}"])
+
+
+def _grew(entry: disk.Entry) -> bool:
+    """Whether a segment had less plaintext at its end than sound: some of it was sealed before."""
+    body = entry.body or {}
+    peak = body.get("plaintext_peak", body.get("payload_bytes"))
+    return entry.kind == "sealed" and int(str(peak)) < int(str(body["payload_bytes"])) - 1000
 
 
 def command(seed: int, first: int, last: int) -> str:

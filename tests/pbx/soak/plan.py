@@ -15,6 +15,8 @@ ROUND_SECONDS = 2.6
 """Blows fall until then; calls are over by then, but for those that wait for the agent."""
 DELAYS = (0.0, 0.0, 0.0005, 0.001, 0.002, 0.005, 0.01)
 """Seconds between a change on disk and the blow that waits for it: what follows the change takes milliseconds."""
+LONG_EVERY, LONG_ROUND = 8, 3
+"""In every eighth round, the third among them, one caller talks so long that it is sealed while it talks."""
 LONGEST_STAY = 25.0
 """How long a patient caller waits at most: three seconds to be taken, then two questions with their watchdogs."""
 
@@ -116,6 +118,11 @@ class Round:
     blows: tuple[Blow, ...]
     erasing: Erasing | None
 
+    @property
+    def seconds(self) -> float:
+        """How long the callers who do not stay are busy at most."""
+        return max([ROUND_SECONDS, *(plan.at + plan.busy_seconds for plan in self.calls if not plan.patient)])
+
 
 def plan(seed: int, number: int) -> Round:
     """Return round ``number`` (from 1) of ``seed``."""
@@ -132,6 +139,8 @@ def plan(seed: int, number: int) -> Round:
     if number % 5 == 0 and all(blow.target is Target.DAEMON for blow in blows):
         how = How.TERM if blows[-1].how is How.TERM else How.KILL
         blows[-1] = replace(blows[-1], target=Target.ASTERISK, how=how)
+    if number % LONG_EVERY == LONG_ROUND:
+        calls, blows = (_long_call(dice), *calls[1:]), [_late_blow(dice), *blows[1:]]
     return Round(number, calls, tuple(sorted(blows, key=lambda blow: blow.moment.after)), erasing)
 
 
@@ -159,6 +168,25 @@ def _call(dice: random.Random) -> CallPlan:
     if not stays and dice.random() < 0.2:
         steps = [Wait(_tenths(dice, 0.1, PROMPT_SECONDS + 0.5)), Hangup()]
     return CallPlan(_tenths(dice, 0, 0.5), extension, tuple(steps))
+
+
+def _long_call(dice: random.Random) -> CallPlan:
+    steps: list[Step] = [Wait(_tenths(dice, PROMPT_SECONDS + 0.2, PROMPT_SECONDS + 0.5)), Press("1")]
+    steps.append(Wait(_tenths(dice, 9.5, 13.5)))
+    if dice.random() < 0.3:
+        steps += [Press("*9"), Wait(_tenths(dice, 0.1, 0.5))]
+    extension = dice.choice(("support", "agi-support"))
+    return CallPlan(_tenths(dice, 0, 0.3), extension, (*steps, Hangup()))
+
+
+def _late_blow(dice: random.Random) -> Blow:
+    """Return a blow that falls while a long call is being sealed, mostly right upon a chunk of it."""
+    how = dice.choices((How.KILL, How.TERM, How.FREEZE), (6, 2, 1))[0]
+    moment = Moment(_tenths(dice, 9.5, 12.5))
+    if dice.random() < 0.75:
+        upon = dice.choices((Upon.OBJECTS, Upon.KEYS, Upon.SPOOL), (4, 1, 1))[0]
+        moment = Moment(_tenths(dice, 7.5, 9.5), upon, dice.choice((1, 1, 2, 3)), dice.choice(DELAYS))
+    return Blow(Target.DAEMON, how, moment, _tenths(dice, 0.1, 1.0), dice.choice((0.0, 0.1, 0.8)))
 
 
 def _blow(dice: random.Random) -> Blow:

@@ -1,14 +1,15 @@
 """A witness of the spool: when each file came, whether its decision was on disk by then, and every byte of its sound.
 
-It keeps each file open, so that what was heard can be compared with what is sealed after the file is gone.
+It keeps each file open and reads it as it grows, so that what was heard can be compared with what is sealed after the
+file, or the beginning of it, is gone.
 """
 
 import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -20,7 +21,10 @@ WAKE_SECONDS = 0.05
 
 @dataclass(slots=True)
 class Life:
-    """The life of one sound file; times in seconds since 1970, 0 for what did not happen."""
+    """The life of one sound file; times in seconds since 1970, 0 for what did not happen.
+
+    ``missed`` are the places of ``sound`` that were taken out of the file before they were read.
+    """
 
     name: str
     created: float
@@ -28,6 +32,7 @@ class Life:
     written: float = 0.0
     closed: float = 0.0
     sound: bytes | None = None
+    missed: list[tuple[int, int]] = field(default_factory=list)
 
     @property
     def recording(self) -> str:
@@ -73,13 +78,16 @@ class Witness:
     def lives(self) -> list[Life]:
         """Return what was seen so far."""
         with self._lock:
-            return list(self._lives.values())
+            return [replace(life, missed=list(life.missed)) for life in self._lives.values()]
 
     def forget(self) -> None:
         """Forget the files that are over, and how late it ever was."""
         self.late = 0.0
         with self._lock:
-            self._lives = {name: life for name, life in self._lives.items() if not life.closed}
+            for name in [name for name, life in self._lives.items() if life.closed]:
+                if (descriptor := self._open.pop(name, None)) is not None:
+                    os.close(descriptor)
+                del self._lives[name]
 
     def _watch(self) -> None:
         with Inotify(sync_timeout=WAKE_SECONDS) as inotify:
@@ -100,15 +108,37 @@ class Witness:
                 with contextlib.suppress(FileNotFoundError):
                     self._open[name] = os.open(self._folder / name, os.O_RDONLY)
                 self._lives[name] = Life(name, now, self._decided(name.split(".", maxsplit=1)[0]))
-            elif name in self._lives and mask & Mask.MODIFY:
-                self._lives[name].written = now
             elif name in self._lives:
-                self._lives[name].closed = now
-                self._keep(name)
+                life = self._lives[name]
+                if self._heard(life):
+                    life.written = now
+                # A daemon that dies lets go of a file that it was sealing: nothing was written since it was closed.
+                if mask & Mask.CLOSE_WRITE and (not life.closed or life.written > life.closed):
+                    life.closed = now
 
-    def _keep(self, name: str) -> None:
-        descriptor = self._open.pop(name, None)
-        if descriptor is not None:
-            size = os.fstat(descriptor).st_size
-            self._lives[name].sound = os.pread(descriptor, size, 0)[HEADER_BYTES:]
-            os.close(descriptor)
+    def _heard(self, life: Life) -> bool:
+        """Read what is new of a file; whether there was anything: a header that is rewritten is not."""
+        descriptor = self._open.get(life.name)
+        if descriptor is None:
+            return False
+        life.sound = life.sound or b""
+        begin, end = HEADER_BYTES + len(life.sound), os.fstat(descriptor).st_size
+        if end <= begin:
+            return False
+        life.sound += os.pread(descriptor, end - begin, begin)
+        life.missed += [(one - HEADER_BYTES, other - HEADER_BYTES) for one, other in missing(descriptor, begin, end)]
+        return True
+
+
+def missing(descriptor: int, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield what is missing of a file between two places, as it was taken out."""
+    while begin < end:
+        begin = os.lseek(descriptor, begin, os.SEEK_HOLE)
+        if begin >= end:
+            return
+        try:
+            data = os.lseek(descriptor, begin, os.SEEK_DATA)
+        except OSError:  # none follows
+            data = end
+        yield begin, min(data, end)
+        begin = data

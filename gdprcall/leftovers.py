@@ -1,0 +1,47 @@
+"""What a lost spool or a lost key left in the vault of calls that were being sealed: it is put away, and told.
+
+It destroys nothing that was sealed under a decision that stands.
+"""
+
+import asyncio
+
+from gdprcall.errors import NotFound
+from gdprcall.log import get_logger
+from gdprcall.vault.rows import SegmentFacts
+from gdprcall.work import Work
+
+HINT = "a part of it is missing; open this one with: gdprcall recordings open --salvage"
+
+
+async def put_away(work: Work, recording: str, segment: int) -> None:
+    """Quarantine what was sealed of a call that is over and whose sound is gone; whoever calls holds its lock.
+
+    What of it is in the spool is intake's, and what of it may still grow is nobody's. Raises GdprcallError.
+    """
+    live = work.live()
+    if live is None or recording in live:
+        return
+    if any((file.recording, file.segment) == (recording, segment) for file in await asyncio.to_thread(work.files)):
+        return
+    try:
+        row = await asyncio.to_thread(work.vault.recording, recording)
+    except NotFound:
+        return  # verify names it
+    if row.state == "erased" or row.erasing or row.withdrawn:
+        # Its erasure takes all of it, and is finished elsewhere.
+        await asyncio.to_thread(work.vault.forget_keys, recording)
+        return
+    ended = await asyncio.to_thread(work.vault.grew_until, recording, segment)
+    if ended is None:
+        await asyncio.to_thread(work.vault.forget_keys, recording)
+        return
+    facts = SegmentFacts(
+        recording, segment, row.controller, work.recipients(row.controller), row.started_at, ended, row.retention_days
+    )
+    if await asyncio.to_thread(work.vault.put_away, facts) is not None:
+        tell(recording, segment)
+
+
+def tell(recording: str, segment: int) -> None:
+    """Tell that a segment is not whole."""
+    get_logger().error("quarantined", recording=recording, segment=segment, hint=HINT)
