@@ -6,7 +6,7 @@ It cannot open what it seals. In which order a recording is sealed and destroyed
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -63,17 +63,13 @@ class Vault:
         with ExitStack() as opened:
             opened.callback(os.close, exclusive(folder))
             settle(folder)
-            ledger = Ledger(folder / "ledger.db", clock=clock, random=random)
-            opened.callback(ledger.close)
-            keys = Keys(folder / "keys.db")
-            opened.callback(keys.close)
-            index = Index(folder / "index.db")
-            opened.callback(index.close)
+            ledger = opened.enter_context(closing(Ledger(folder / "ledger.db", clock=clock, random=random)))
+            keys = opened.enter_context(closing(Keys(folder / "keys.db")))
+            index = opened.enter_context(closing(Index(folder / "index.db")))
             opened.callback(Shortening((ledger, keys, index)).close)
             objects, drop = Objects(folder / "objects"), tombstones or Tombstones()
             stores = Stores(ledger, keys, index, objects, clock, random, step, drop)
-            growing = Growing(stores, memory)
-            opened.callback(growing.close)
+            growing = opened.enter_context(closing(Growing(stores, memory)))
             begin(stores)
             return cls(folder, stores, growing, opened.pop_all())
 
