@@ -74,6 +74,7 @@ def test_a_sealed_recording_opens_with_each_identity_of_its_controller_and_is_th
         "closed_at": DAY_ONE,
         "expires_at": DAY_ONE + 30 * DAY_MS,
         "plaintext_ms": 0,
+        "plaintext_peak": len(sound),
     }
     row = vault.recording(recording)
     assert (row.state, row.seconds, row.segments) == ("sealed", 1.0, 1)
