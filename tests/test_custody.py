@@ -18,6 +18,7 @@ from gdprcall.operations import Context
 from gdprcall.times import DAY_MS
 from gdprcall.vault import backup, holders, restore
 from gdprcall.vault.archive import Vault
+from gdprcall.vault.binding import binding_stanza, bound_header
 from gdprcall.vault.keys import Slot, fingerprint
 from gdprcall.vault.ledger import Kind
 from gdprcall.vault.verifying import Verification, Wanted
@@ -387,6 +388,21 @@ def test_a_bundle_holds_headers_of_its_controller_alone_and_no_payload(rotated: 
     )
     for line in lines:
         assert base64.b64decode(line["header"]).endswith(b"\n"), "a header ends with its MAC, and nothing follows"
+    desk.close()
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_a_header_of_a_call_that_goes_on_waits_for_the_next_export(rotated: Desk, everything: bool) -> None:
+    desk = rotated
+    new = vaults.recording_id(9)
+    bound = binding_stanza(new, "acme", "1")
+    desk.vault.keys.put(
+        new, 1, Slot.HEADER, bound_header(bytes(16), ACME.recipients, bound, random.Random(1).randbytes)
+    )
+    desk.vault.keep_number(new, "acme", vaults.NUMBER, ACME.recipients)
+    data = desk.export(all=everything)
+    assert (new.encode() in data, A.encode() in data) == (False, True)
+    assert desk.take(converted(data))["refused"] == []
     desk.close()
 
 

@@ -73,7 +73,9 @@ def page(vault: Vault, config: Config, controller: str, id_: str, after: After) 
     kept = _kept(vault, controller, id_)
     held, then = vault.keys.page(after)
     mine = [one for one in held if controller_of(one) == controller]
-    lines = [_line(one) for one in mine if kept.everything or _sealed_to(vault, one) != to]
+    for_whom = [(one, _sealed_to(vault, one)) for one in mine]
+    # What the ledger does not speak of yet belongs to a call that goes on: it is there to be exported when that is over.
+    lines = [_line(one) for one, by in for_whom if by is not None and (kept.everything or by != to)]
     return {"lines": lines, "after": then, "looked": len(held)}
 
 
@@ -116,9 +118,9 @@ def _line(held: Held) -> Line:
     return {"recording": held.recording, "segment": held.segment, "slot": str(held.kind), "header": text}
 
 
-def _sealed_to(vault: Vault, held: Held) -> set[str]:
-    """Return the fingerprints of the recipients that the ledger says a header is for; nothing when it does not say."""
-    word: set[str] = set()
+def _sealed_to(vault: Vault, held: Held) -> set[str] | None:
+    """Return the fingerprints of the recipients that the ledger says a header is for; None when it does not say."""
+    word: set[str] | None = None
     for entry in vault.ledger.entries(recording=held.recording, kinds=SEALS | {Kind.DECISION, Kind.REWRAPPED}):
         named = (entry.body or {}).get("recipients")
         if isinstance(named, list) and _tells_of(entry, held):
