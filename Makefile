@@ -218,7 +218,7 @@ uninstall: ## remove what install put there; configuration, vault and spool stay
 	@echo 'kept: configuration and secrets in $(sysconfdir)/gdprcall, the vault, the spool'
 
 clean: ## remove what tests and builds left
-	@rm -rf build dist .cache .demo .bench .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	@rm -rf build dist .cache .demo .demo-officer .bench .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 	@find gdprcall tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## clean, and remove .venv and .pbx

@@ -21,7 +21,8 @@ from gdprcall.log import get_logger
 from gdprcall.operations import CHANGING, Context
 from gdprcall.roles import Role, role_of
 
-MAX_REQUEST_BYTES = 256 * 1024
+MAX_REQUEST_BYTES = 4 * 1024 * 1024
+"""Some thousand new headers come in one request; nothing else is nearly as large."""
 COPY_BYTES = 256 * 1024
 UPLOAD_SECONDS = 10.0
 """How long a peer may take to send its small request."""
@@ -98,10 +99,11 @@ async def _operate(request: web.Request) -> web.Response:
 
 def _taken(context: Context) -> Context:
     """Return the context with what the daemon knows as of now: only the loop's own thread may look, for calls come and go."""
+    config = context.now() if context.now else context.config
     if context.live is None:
-        return context
+        return replace(context, config=config)
     live = context.live()
-    return replace(context, live=lambda: live)
+    return replace(context, config=config, live=lambda: live)
 
 
 async def _export(request: web.Request) -> web.StreamResponse:

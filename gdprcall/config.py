@@ -7,7 +7,8 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,10 @@ from gdprcall.prompts.texts import LANGUAGES, PURPOSES
 DEFAULT_PATH = Path("/etc/gdprcall/gdprcall.toml")
 IDENTITY_MARK = b"AGE-SECRET-KEY-"
 LARGEST_SECRET = 4096
+LARGEST_IDENTITY = 1 << 20
+DATABASES = frozenset({".db", ".db-wal", ".db-shm"})
+PAYLOAD = re.compile(r"[0-9a-f]{2}/[0-9a-f]{32}\.\d+")
+"""How the vault names its sealed payloads: whoever hides an identity as one is found by vault verify."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,15 +178,32 @@ def _places(asterisk: schema.Asterisk) -> AsteriskPlaces:
     return AsteriskPlaces(**asterisk.model_dump() | parsed)
 
 
-def refuse_identities(config: Config, *also: Path) -> None:
-    """Raise ConfigError if an identity lies among our own files: the PBX could then open its own recordings."""
-    for folder in (config.secrets, config.vault, *also):
-        for path in sorted(folder.glob("*")) if folder.is_dir() else []:
-            if path.suffix not in {".db", ".db-wal", ".db-shm"} and path.is_file() and _identities_in(path):
+def refuse_identities(config: Config) -> None:
+    """Raise ConfigError if an identity lies in our folders or below them: the PBX could then open its own recordings.
+
+    Looked through are configuration, secrets, systemd's credentials and the vault; sealed payloads and databases are not.
+    """
+    given = os.environ.get("CREDENTIALS_DIRECTORY")
+    for folder in (config.path.parent, config.secrets, config.vault, *([Path(given)] if given else [])):
+        for path in _small_files(folder):
+            if _identities_in(path):
                 raise ConfigError(
                     f"{path} holds an age identity, which must not be on the PBX",
                     "move it to the controller's own machine and remove it here",
                 )
+
+
+def _small_files(folder: Path) -> Iterator[Path]:
+    """Yield what could be an identity in a folder and below it, in order; what may not be read is passed over."""
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for path in (Path(place, name) for name in sorted(names)):
+            if path.suffix in DATABASES or PAYLOAD.fullmatch(f"{path.parent.name}/{path.name}"):
+                continue
+            with suppress(OSError):  # gone meanwhile, or not for us to read
+                status = path.stat()
+                if stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST_IDENTITY:
+                    yield path
 
 
 def _toml(path: Path) -> dict[str, object]:

@@ -7,6 +7,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from gdprcall import __version__, config
 from gdprcall.api import serve_api
@@ -23,9 +24,9 @@ from gdprcall.intake import SWEEP_SECONDS, Intake
 from gdprcall.log import get_logger
 from gdprcall.operations import Context
 from gdprcall.policy.model import Controller
-from gdprcall.prompts.catalogue import Catalogue
-from gdprcall.reception import Holding, House, Reception
+from gdprcall.reception import House, Reception
 from gdprcall.systemd import notify, watchdog_seconds
+from gdprcall.terms import holding, note_recipients
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.work import Work
@@ -47,6 +48,7 @@ class Daemon:
         self._spool = Spool(settings.asterisk.spool)
         self._watching = asyncio.Event()
         self._stop = asyncio.Event()
+        self._reloading = asyncio.Lock()
         self._log = get_logger()
         self._started = time.monotonic()
         places = settings.asterisk
@@ -61,6 +63,7 @@ class Daemon:
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
         self._note(Kind.DAEMON_STARTED, {"version": __version__})
+        await asyncio.to_thread(note_recipients, self._vault, self._settings)
         await self._finish_erasures()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -84,8 +87,8 @@ class Daemon:
         loop = self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
-        context = Context(self._vault, self._settings, self.live, alarm=tell)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+        context = Context(self._vault, self._settings, self.live, alarm=tell, now=lambda: self._settings)
         parts = [self._watch_spool(), self._intake.run(), self._look_after(), self._tell_systemd()]
         parts += [Checkpoints(self._vault, self._settings).run()]
         parts += [self._ami.run(), *self._fronts.parts(), serve_api(context, self._settings.socket)]
@@ -264,16 +267,23 @@ class Daemon:
             notify("WATCHDOG=1")
             await asyncio.sleep(min(watchdog_seconds() or 1.0, 1.0) if told else 0.05)
 
-    def _reload(self) -> None:
-        try:
-            settings = config.load(self._settings.path)
-            self._reception.terms = holding(settings)
-        except GdprcallError as error:
-            # A policy that cannot be read permits nothing; the old one is not fallen back to.
-            self._reception.terms = None
-            self._log.error("reload_refused", hint=error.hint)
-        else:
-            self._log.info("reloaded")
+    def _reload_soon(self) -> None:
+        self._tasks.create_task(self._reload())
+
+    async def _reload(self) -> None:
+        async with self._reloading:
+            try:
+                settings = config.load(self._settings.path)
+                terms = holding(settings)
+                await asyncio.to_thread(note_recipients, self._vault, settings)
+            except GdprcallError as error:
+                # A policy that cannot be read permits nothing; the old one is not fallen back to.
+                self._reception.terms = None
+                self._log.error("reload_refused", hint=error.hint)
+            else:
+                # Places, links and reserves are those of the start.
+                self._settings, self._reception.terms = replace(self._settings, policy=settings.policy), terms
+                self._log.info("reloaded")
 
     async def _drain(self) -> None:
         notify("STOPPING=1")
@@ -285,12 +295,3 @@ class Daemon:
 
     def _note(self, kind: Kind, body: Mapping[str, object]) -> None:
         self._vault.note(Fact(kind, None, None, body))
-
-
-def holding(settings: Config) -> Holding:
-    """Return what a configuration permits for new calls; raises ConfigError when a key is missing."""
-    policy, keys = settings.policy, settings.pseudonym_keys()
-    catalogue = Catalogue(policy, settings.asterisk.sounds, settings.prompts)
-    for line, language in catalogue.missing():
-        get_logger().error("prompt_unfit", line=line, language=language)
-    return Holding(policy, catalogue, keys)

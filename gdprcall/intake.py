@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from gdprcall.errors import GdprcallError, NotFound, PeerError, Refused, VaultError
 from gdprcall.log import get_logger
-from gdprcall.vault.ledger import Fact, Kind
+from gdprcall.vault.ledger import Entry, Fact, Kind
 from gdprcall.vault.rows import RecordingRow, SegmentFacts
 from gdprcall.vault.wav import EMPTY_WAV_BYTES, EmptyWav, NotAWav
 from gdprcall.work import Found, Work
@@ -23,6 +23,15 @@ SWEEP_SECONDS = 60
 
 OPEN_STATES = ("recording", "spooled")
 """The states of a recording of which more must come."""
+
+UNSEALED: Mapping[type[Exception], str] = {
+    FileNotFoundError: "gone",
+    NotFound: "no_decision",
+    Refused: "withdrawn",  # or its erasure was begun, since it was looked at
+    EmptyWav: "empty",
+    NotAWav: "no_wav",
+}
+"""Why a file was not sealed."""
 
 
 class Intake:
@@ -151,48 +160,38 @@ class Intake:
             self._log.error("recording_missing", recording=row.id, controller=row.controller, line=row.line)
 
     async def _dispose(self, file: Found) -> None:
-        size, row = await asyncio.to_thread(self._look, file)
-        if size is None:
-            return
-        if row is None:
-            if await self._marked(file.recording):
-                await self._withdraw(file.recording, "key")
-            else:
-                await self._without_decision(file)
-        elif row.state == "erased" or row.withdrawn:
-            await self._discard(file, row.controller, "withdrawn")
-        elif await self._marked(file.recording):
+        if await self._marked(file.recording):
             await self._withdraw(file.recording, "key")
-        elif size <= EMPTY_WAV_BYTES:
-            await self._discard(file, row.controller, "empty")
-        else:
-            await self._seal_or_quarantine(file, row)
-            if await self._marked(file.recording):
-                await self._withdraw(file.recording, "key")
+            return
+        # Looked at and sealed in one go: each change of threads costs more than a look.
+        row, outcome = await asyncio.to_thread(self._seal_if_granted, file)
+        if isinstance(outcome, Entry):
+            self._tell_sealed(file, outcome)
+        elif outcome == "no_decision":
+            await self._without_decision(file)
+        elif row is not None and outcome == "no_wav":
+            # A granted recording that cannot be understood is kept, sealed, for a person to look at.
+            self._log.error("quarantined", recording=file.recording, segment=file.segment, hint="export and open it")
+            await asyncio.to_thread(self._quarantine, file, row.controller, row.retention_days, outcome)
+        elif row is not None and outcome != "gone":
+            await self._discard(file, row.controller, outcome)
+            return
+        if row is not None and await self._marked(file.recording):
+            await self._withdraw(file.recording, "key")
 
-    def _look(self, file: Found) -> tuple[int | None, RecordingRow | None]:
-        """Return the size of a file, None if it is gone, and what is known of its recording."""
+    def _seal_if_granted(self, file: Found) -> tuple[RecordingRow | None, Entry | str]:
+        """Seal a file if that may be; return what is known of its recording, and the entry or why there is none."""
+        row = None
         try:
             size = file.path.stat().st_size
-        except FileNotFoundError:
-            return None, None
-        try:
-            return size, self._work.vault.recording(file.recording)
-        except NotFound:
-            return size, None
-
-    async def _seal_or_quarantine(self, file: Found, row: RecordingRow) -> None:
-        try:
-            await self._seal(file, row)
-        except Refused:
-            # Withdrawn, or its erasure begun, since the row was read.
-            await self._discard(file, row.controller, "withdrawn")
-        except EmptyWav:
-            await self._discard(file, row.controller, "empty")
-        except NotAWav as error:
-            # A granted recording that cannot be understood is kept, sealed, for a person to look at.
-            self._log.error("quarantined", recording=file.recording, segment=file.segment, hint=error.hint)
-            await asyncio.to_thread(self._quarantine, file, row.controller, row.retention_days, "no_wav")
+            row = self._work.vault.recording(file.recording)
+            if row.state == "erased" or row.withdrawn:
+                return row, "withdrawn"
+            if size <= EMPTY_WAV_BYTES:
+                return row, "empty"
+            return row, self._work.vault.seal(file.path, self._facts(file, row.controller, row.retention_days))
+        except tuple(UNSEALED) as error:
+            return row, UNSEALED[type(error)]
 
     def _quarantine(self, file: Found, controller: str, retention_days: int, why: str) -> None:
         # A clock of its own, and never longer than the recording that it would have been.
@@ -211,16 +210,14 @@ class Intake:
             retention_days=retention_days,
         )
 
-    async def _seal(self, file: Found, row: RecordingRow) -> None:
-        seal, facts = self._work.vault.seal, self._facts
-        entry = await asyncio.to_thread(lambda: seal(file.path, facts(file, row.controller, row.retention_days)))
+    def _tell_sealed(self, file: Found, entry: Entry) -> None:
         self.last_seal_ms = self._work.clock()
         body = entry.body or {}
         self._log.info(
             "sealed",
             recording=file.recording,
             segment=file.segment,
-            controller=row.controller,
+            controller=entry.controller,
             seconds=body.get("seconds"),
             ms=body.get("plaintext_ms"),
         )

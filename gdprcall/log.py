@@ -30,6 +30,11 @@ EVENTS: Mapping[str, Event] = {
     "stopped": Event("info", "the daemon has stopped", NOTHING),
     "fatal": Event("error", "the daemon cannot go on; calls go on unrecorded", "read hint; systemd starts it again"),
     "reloaded": Event("info", "the configuration was read again and holds for new calls", NOTHING),
+    "recipients_changed": Event(
+        "warning",
+        "a controller's recipients are others than the ledger knew; it is noted, and they hold from now on",
+        "was it you? see gdprcall keys list",
+    ),
     "reload_refused": Event(
         "error", "the new configuration has mistakes: nothing is recorded until it is mended", "gdprcall check"
     ),

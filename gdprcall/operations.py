@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gdprcall import auditing, promptkeeping, safekeeping
 from gdprcall.config import Config
+from gdprcall.custody import asked as custody
 from gdprcall.errors import ConfigError, GdprcallError, NotFound, VaultError
 from gdprcall.rights import erasure, retention
 from gdprcall.times import Clock, now_ms, parse_rfc3339, rfc3339
@@ -29,7 +30,7 @@ Params = Mapping[str, object]
 class Context:
     """What an operation works on; ``live`` is there only in the daemon; ``progress`` hears how much of how much is done.
 
-    ``alarm`` hears what went wrong beside an operation that was carried out all the same.
+    ``alarm`` hears what went wrong beside what was carried out all the same; ``now`` gives the configuration of a reload.
     """
 
     vault: Vault
@@ -39,6 +40,7 @@ class Context:
     clock: Clock = field(default=now_ms)
     progress: checks.Progress = lambda _done, _all: None
     alarm: Callable[[GdprcallError], None] = lambda _error: None
+    now: Callable[[], Config] | None = None
 
 
 Operation = Callable[[Context, Params], Json]
@@ -137,10 +139,9 @@ def retention_sweep(context: Context, params: Params) -> Json:
 
 def audit_log(context: Context, params: Params) -> Json:
     """Return entries of the ledger in order."""
-    kind, recording = params.get("kind"), params.get("recording")
+    kind, recording, since = params.get("kind"), params.get("recording"), _time(params, "since")
     if kind is not None and kind not in set(Kind):
         raise ConfigError(f"there is no kind of entry {kind!r}", f"kinds: {', '.join(Kind)}")
-    since = _time(params, "since")
     entries = (
         entry
         for entry in context.vault.ledger.entries(recording=str(recording) if recording else None)
@@ -171,8 +172,7 @@ def audit_prove(context: Context, params: Params) -> Json:
 
 def audit_key(context: Context, _params: Params) -> Json:
     """Return the public key that checks the ledger's checkpoints."""
-    key = auditing.signer(context.config)
-    return {"origin": key.name, "verifier": key.verifier().encode()}
+    return {"origin": (key := auditing.signer(context.config)).name, "verifier": key.verifier().encode()}
 
 
 def vault_backup(context: Context, params: Params) -> Json:
@@ -200,8 +200,11 @@ OPERATIONS: Mapping[str, Operation] = {
     "vault/verify": lambda context, params: safekeeping.verify(
         context.vault, params, whole=context.live is None, progress=context.progress
     ),
+} | {
+    name: lambda context, params, asked=asked: asked(context.vault, context.config, params, context.actor)
+    for name, asked in custody.OPERATIONS.items()
 }
-CHANGING = frozenset({"recordings/erase", "retention/sweep", "prompts/purge", "vault/backup"})
+CHANGING = frozenset({"recordings/erase", "retention/sweep", "prompts/purge", "vault/backup"}) | custody.CHANGING
 
 
 def export(context: Context, recording: str, segment: int, purpose: str) -> Export:

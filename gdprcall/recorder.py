@@ -5,6 +5,7 @@ It never starts one; that is the dialplan's, on a verdict.
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 
 from gdprcall.calls import Calls, LiveCall
@@ -13,7 +14,7 @@ from gdprcall.evidence import CallFacts
 from gdprcall.intake import Intake
 from gdprcall.log import get_logger
 from gdprcall.vault.archive import Vault
-from gdprcall.vault.ledger import Fact, Kind
+from gdprcall.vault.ledger import Entry, Fact, Kind
 
 FILE_SECONDS = 3.0
 """How long a granted recording may take to show its file before it counts as not started."""
@@ -78,11 +79,19 @@ class CallRecorder:
                 await self._calls.stop(self.live)
             await self._note(Kind.NOT_STARTED, {"reason": "no_file"})
         else:
-            await self._note(Kind.STARTED, {"segment": 1})
+            # Nobody waits for this one.
+            self._submit(Kind.STARTED, {"segment": 1}).add_done_callback(self._tell_failure)
 
     async def _note(self, kind: Kind, body: Mapping[str, object]) -> None:
-        fact = Fact(kind, self._facts.recording, self._facts.controller.id, body)
-        try:
-            await asyncio.wrap_future(self._vault.submit(fact))
-        except VaultError as error:
+        pending = self._submit(kind, body)
+        pending.add_done_callback(self._tell_failure)
+        with suppress(VaultError):
+            await asyncio.wrap_future(pending)
+
+    def _submit(self, kind: Kind, body: Mapping[str, object]) -> "Future[Entry]":
+        return self._vault.submit(Fact(kind, self._facts.recording, self._facts.controller.id, body))
+
+    def _tell_failure(self, pending: "Future[Entry]") -> None:
+        # Called by the ledger's thread.
+        if not pending.cancelled() and isinstance(error := pending.exception(), VaultError):
             self._log.error("evidence_failed", recording=self._facts.recording, hint=error.hint)

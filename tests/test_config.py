@@ -1,10 +1,11 @@
 """The configuration: what is right is read, what is wrong is named with its place and its mend."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from gdprcall import config
+from gdprcall import config, service
 from gdprcall.age import X25519Identity
 from gdprcall.errors import ConfigError
 
@@ -175,6 +176,37 @@ def test_identities_among_our_own_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "secrets" / "key").write_text(IDENTITY.encode())
     with pytest.raises(ConfigError, match="must not be on the PBX"):
         config.refuse_identities(settings)
+
+
+@pytest.mark.parametrize(
+    "place", ["", "deep/down", "secrets", "secrets/old", "vault", "vault/prompts", "vault/objects/ab", "credentials"]
+)
+def test_identities_are_refused_in_every_folder_of_ours_and_below(
+    tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
+    settings = load(
+        tmp_path, GOOD + f'[secrets]\nfolder = "{tmp_path}/secrets"\n[vault]\nfolder = "{tmp_path}/vault"\n'
+    )
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    path = tmp_path / place / "notes.txt"
+    path.write_text(f"# for later\n{IDENTITY.encode().lower()}\n")
+    with pytest.raises(ConfigError) as caught:
+        config.refuse_identities(settings)
+    assert str(path) in caught.value.message
+    assert IDENTITY.encode().lower() not in caught.value.message
+    with pytest.raises(ConfigError, match="must not be on the PBX"):
+        service.serve(settings.path)
+    assert not (tmp_path / "vault" / "lock").exists()
+
+
+def test_a_folder_that_cannot_be_looked_into_and_what_is_no_file_are_passed_over(tmp_path: Path) -> None:
+    settings = load(tmp_path, GOOD + f'[vault]\nfolder = "{tmp_path}/vault"\n')
+    (tmp_path / "vault" / "objects" / "ab").mkdir(parents=True)
+    (tmp_path / "vault" / "objects" / "ab" / f"{'ab' * 16}.1").write_bytes(b"AGE-SECRET-KEY-1 by chance, in a payload")
+    (tmp_path / "vault" / "lost").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "vault" / "pipe")
+    config.refuse_identities(settings)
 
 
 def settings_with_secrets(tmp_path: Path) -> config.Config:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import test_backup_crash as backups
+from tests import test_rewrapping as rewrapping
 from tests import test_vault_crash as sealing
 from tests.pbx.prepare import ROOT
 
@@ -38,6 +39,7 @@ def test_every_step_of_the_vault_is_one_at_which_something_is_cut_off(tmp_path: 
     for number, whole in enumerate(backups.WORKS):
         backups.model(tmp_path / f"work{number}", whole)
         passed |= set(backups.names_of_steps(tmp_path / f"work{number}" / "model", whole))
+    passed |= set(rewrapping.names_of_steps(tmp_path / "rewrap"))
     assert [name for name in sorted(named) if not any(re.fullmatch(name, one) for one in passed)] == []
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from gdprcall import handout
 from gdprcall.handout import HandOut, NotHandedOut
+from tests.deaths import Begin, Mortal
 
 
 def program(folder: Path, script: str) -> str:
@@ -68,3 +69,25 @@ def test_a_place_that_fails_does_not_keep_it_from_the_other(tmp_path: Path) -> N
     assert out.read_bytes() == b"content"
     both = HandOut(tmp_path, (send,))
     assert both.deliver("name", b"again") == [str(tmp_path), send]
+
+
+def drop(folder: Path, begin: Begin) -> None:
+    begin()
+    HandOut(folder, ()).deliver("checkpoint-9", b"nine\n" * 1000)
+
+
+def test_what_is_dropped_is_whole_or_not_there_whenever_the_process_dies(tmp_path: Path, mortal: Mortal) -> None:
+    found = []
+    (tmp_path / "end").mkdir()
+    writes = mortal.writes(drop, tmp_path / "end")
+    for at in range(writes):
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        mortal.dies(drop, folder, at=at)
+        file = folder / "checkpoint-9"
+        found.append(file.exists())
+        assert not file.exists() or file.read_bytes() == b"nine\n" * 1000
+        HandOut(folder, ()).deliver("checkpoint-9", b"nine\n" * 1000)
+        assert [path.name for path in folder.iterdir()] == ["checkpoint-9"]
+    assert found == sorted(found)
+    assert set(found) == {False, True}

@@ -112,6 +112,18 @@ def test_every_option_that_the_readme_uses_exists() -> None:
             assert option in shown, command
 
 
+def test_every_step_of_the_custody_of_keys_is_a_command_with_these_options() -> None:
+    steps = [line.split("#")[0].split() for block in blocks("text") for line in block.splitlines()]
+    ran = [words[2:] for words in steps if words[1:3] == ["gdprcall", "keys"]]
+    assert len(ran) == 9
+    for words in ran:
+        path = words[:3] if words[1] == "rewrap" else words[:2]
+        shown = CliRunner().invoke(root, [*path, "--help"])
+        assert shown.exit_code == 0, words
+        for option in (word for word in words if word.startswith("-")):
+            assert option in shown.output, words
+
+
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("readme")

@@ -194,7 +194,7 @@ def are_erased(folder: Path, recordings: list[str]) -> None:
         assert vault.finish_erasures() == []
     with opened(folder):  # what could not leave then leaves now
         pass
-    assert {path.name for path in (folder / "drop").iterdir()} >= {f"{one}.tombstone" for one in recordings}
+    assert {path.name for path in (folder / "drop").iterdir()} == {f"{one}.tombstone" for one in recordings}
     assert not list((folder / "vault").glob("tombstones/*"))
 
 

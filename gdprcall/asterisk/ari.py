@@ -1,4 +1,4 @@
-"""A thin ARI client: one websocket for events, a small pool of HTTP connections for requests.
+"""A thin ARI client: one websocket for events, a few kept connections for requests (``arihttp``).
 
 It reconnects for ever, and tells when it does. It never sets a channel variable: that would disable functions such as
 DB() for the rest of the call (verdicts travel in the extension of ``continue_``).
@@ -15,17 +15,15 @@ from urllib.parse import quote
 
 import aiohttp
 
+from gdprcall.asterisk.arihttp import Requests
 from gdprcall.asterisk.backoff import LOST_SECONDS, REFUSED_SECONDS, pause
 from gdprcall.errors import ConfigError, PeerError
 from gdprcall.log import get_logger
 
 REQUEST_SECONDS = 3.0
 HEARTBEAT_SECONDS = 5.0
-# Asterisk closes idle connections after 15 seconds; ours must give up first.
-KEEPALIVE_SECONDS = 10.0
 OLDEST_ASTERISK = (16, 3)  # the first with event filters
 USE_ASTERISK = "use Asterisk {}.{} or newer".format(*OLDEST_ASTERISK)
-USELESS = ("Accept", "Accept-Encoding", "User-Agent")
 MAX_MESSAGE_BYTES = 1 << 20
 EVENTS = (
     *("StasisStart", "StasisEnd", "PlaybackStarted", "PlaybackFinished", "ChannelDtmfReceived"),
@@ -69,12 +67,12 @@ class Ari:
         self._headers = {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
         self._on_event = on_event
         self._on_up = on_up
-        self._session: aiohttp.ClientSession | None = None
+        self._requests: Requests | None = None
         self._log = get_logger()
 
     async def run(self) -> None:
         """Keep the link up until cancelled; raises ApplicationReplaced, and ConfigError for an Asterisk too old."""
-        async with self.requests() as session:
+        async with self.requests(), aiohttp.ClientSession(headers=self._headers) as session:
             tries, said = 0, ""
             while True:
                 longest = LOST_SECONDS
@@ -101,20 +99,14 @@ class Ari:
         )
 
     @asynccontextmanager
-    async def requests(self) -> AsyncIterator[aiohttp.ClientSession]:
+    async def requests(self) -> AsyncIterator[None]:
         """Make requests possible, without events, for as long as the block lasts."""
-        connector = aiohttp.TCPConnector(limit=16, keepalive_timeout=KEEPALIVE_SECONDS)
-        timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
-        # Asterisk sets no cookies; each call makes four requests, and a jar would be looked through for each.
-        jar = aiohttp.DummyCookieJar()
-        async with aiohttp.ClientSession(
-            connector=connector, headers=self._headers, timeout=timeout, cookie_jar=jar, skip_auto_headers=USELESS
-        ) as session:
-            self._session = session
-            try:
-                yield session
-            finally:
-                self._session = None
+        requests = self._requests = Requests(self._url, self._headers)
+        try:
+            yield
+        finally:
+            self._requests = None
+            requests.close()
 
     async def _serve(self, session: aiohttp.ClientSession) -> None:
         """Hold one connection from its handshake to its end."""
@@ -125,8 +117,8 @@ class Ari:
         ) as socket:
             # Before anything that an older one lacks, which would look like a link that is never ready.
             self.version = await self._checked_version()
-            allowed = [{"type": event} for event in EVENTS]
-            await self._request("PUT", f"/applications/{self.app}/eventFilter", json={"allowed": allowed})
+            allowed = json.dumps({"allowed": [{"type": event} for event in EVENTS]}).encode()
+            await self._request("PUT", f"/applications/{self.app}/eventFilter", body=allowed)
             await self._on_up()
             self.up = True
             self._log.info("ari_up", version=self.version)
@@ -188,19 +180,22 @@ class Ari:
         params = {"endpoint": f"Local/{extension}@{context}/n", "context": context, "extension": "i", "timeout": "5"}
         await self._request("POST", "/channels", params=params)
 
-    async def _request(self, method: str, path: str, **more: Any) -> Json:
-        if self._session is None:
+    async def _request(
+        self, method: str, path: str, params: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> Json:
+        if self._requests is None:
             raise PeerError("ARI is not connected")
         try:
-            async with self._session.request(method, self._url + path, **more) as answer:
-                if answer.status in {404, 409, 412}:
-                    raise Gone(f"ARI: {method} of something that is gone", "")
-                if answer.status in {401, 403}:
-                    raise Forbidden(f"ARI refused {method}", "compare the ARI user with ari.conf: read_only must be no")
-                if answer.status >= 400:
-                    raise PeerError(f"ARI answered {answer.status} to {method}", "see Asterisk's log")
-                return await answer.json() if answer.status != 204 else None
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                answer = await self._requests.send(method, path, params or {}, body)
+            if answer.status in {404, 409, 412}:
+                raise Gone(f"ARI: {method} of something that is gone", "")
+            if answer.status in {401, 403}:
+                raise Forbidden(f"ARI refused {method}", "compare the ARI user with ari.conf: read_only must be no")
+            if answer.status >= 400:
+                raise PeerError(f"ARI answered {answer.status} to {method}", "see Asterisk's log")
+            return json.loads(answer.body) if answer.body and method == "GET" else None
+        except (TimeoutError, OSError, ValueError) as error:
             raise PeerError(f"ARI did not answer to {method}: {type(error).__name__}", "is Asterisk up?") from error
 
 

@@ -8,11 +8,11 @@ import click
 
 from gdprcall import auditing
 from gdprcall.cli import options
+from gdprcall.cli.files import write_new
 from gdprcall.cli.output import print_json, print_rows, progress
 from gdprcall.cli.shared import Shared, example, shared
-from gdprcall.errors import CheckFailed, ConfigError, Refused
+from gdprcall.errors import CheckFailed, ConfigError
 from gdprcall.vault.note import KEY_BYTES, LARGEST_NOTE, BadKey, Signer
-from gdprcall.vault.objects import sync_folder
 
 
 @click.group()
@@ -111,7 +111,7 @@ def prove(state: Shared, id_: str, output: Path | None, without_bodies: bool, js
     if output is None:
         print_json(proof)
         return
-    _write(output, json.dumps(proof, indent=2, ensure_ascii=False) + "\n", 0o644)
+    write_new(output, json.dumps(proof, indent=2, ensure_ascii=False) + "\n", 0o644)
     entries = [entry["index"] + 1 for entry in proof["entries"]]
     if json_:
         print_json({"file": str(output), "entries": entries})
@@ -148,7 +148,7 @@ def _new_key(state: Shared, origin: str) -> dict[str, str]:
         signer = Signer(origin, os.urandom(KEY_BYTES))
     except BadKey as error:
         raise ConfigError(f"{origin!r} is no name of a ledger", str(error)) from error
-    _write(state.config.secrets / auditing.SECRET, signer.encode() + "\n", 0o600)
+    write_new(state.config.secrets / auditing.SECRET, signer.encode() + "\n", 0o600)
     return {"origin": origin, "verifier": signer.verifier().encode()}
 
 
@@ -156,18 +156,3 @@ def _note(file: Path) -> str:
     """Return a checkpoint's text; what is too long for one or no text is told as such by its check."""
     with file.open("rb") as opened:
         return opened.read(LARGEST_NOTE + 1).decode(errors="replace")
-
-
-def _write(path: Path, text: str, mode: int) -> None:
-    """Write a new file durably; raises Refused when there is one already."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    except FileExistsError as error:
-        raise Refused(
-            f"{path} is there already", "it is never overwritten: rename it, or choose another name"
-        ) from error
-    with open(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(descriptor)
-    sync_folder(path.resolve().parent)

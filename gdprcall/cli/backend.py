@@ -46,12 +46,30 @@ class Backend:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._opened: operations.Context | None = None
+
+    @contextmanager
+    def one_vault(self) -> Iterator[None]:
+        """Keep the vault open from one call to the next, where it is opened here: a command that asks often."""
+        connection = self._daemon()
+        if connection is not None:
+            connection.close()
+            yield
+            return
+        with self._context() as context:
+            self._opened = context
+            try:
+                yield
+            finally:
+                self._opened = None
 
     def call(self, name: str, params: Mapping[str, object], progress: Progress | None = None) -> object:
         """Return the result of an operation; raises GdprcallError.
 
         ``progress`` hears how much of how much is done where it is done here; the daemon tells only the end.
         """
+        if self._opened is not None:
+            return operations.run(self._opened, name, params)
         connection = self._daemon()
         if connection is None:
             with self._context() as context:

@@ -15,12 +15,13 @@ from gdprcall.cli.output import print_json
 from gdprcall.cli.shared import Shared, example, shared
 from gdprcall.config import Config, load
 from gdprcall.dialplan import Reading
+from gdprcall.doctor import custody
 from gdprcall.errors import CheckFailed, NotFound
 from gdprcall.mistakes import Mistaken
 from gdprcall.policy.changes import changes
 from gdprcall.policy.dialplan import compare
 from gdprcall.policy.explain import Explanation, explain, summary
-from gdprcall.policy.finding import Finding
+from gdprcall.policy.finding import Finding, warn
 from gdprcall.policy.model import Line, Policy
 from gdprcall.policy.page import page
 from gdprcall.policy.rules import SERVED_OPTIONS
@@ -33,6 +34,7 @@ class Seen:
     """What a check saw; without a reading no dialplan was named."""
 
     config: Config
+    found: Sequence[Finding]
     reading: Reading | None
     differences: Sequence[Finding]
     changes: Sequence[Finding]
@@ -42,10 +44,10 @@ class Seen:
     def warnings(self) -> tuple[Finding, ...]:
         """The warnings that matter: of the line that is explained, and of its controller; or all."""
         if self.explained is None:
-            return self.config.warnings
+            return tuple(self.found)
         line = self.config.policy.lines[self.explained.line]
         places = (f"lines.{line.id}", f"controllers.{line.controller}")
-        return tuple(f for f in self.config.warnings if any(f"{f.place}.".startswith(f"{one}.") for one in places))
+        return tuple(f for f in self.found if any(f"{f.place}.".startswith(f"{one}.") for one in places))
 
 
 @click.command(
@@ -82,6 +84,7 @@ def check(state: Shared, line: str | None, paths: tuple[Path, ...], before: Path
     policy, reading = config.policy, dialplan.read(*paths)
     seen = Seen(
         config,
+        (*config.warnings, *_custody(config)),
         reading if paths else None,
         compare(policy, reading.found, whole=not reading.unread) if paths else [],
         changes(load(before).policy, policy) if before else [],
@@ -107,6 +110,17 @@ def _config(state: Shared, *, json_: bool) -> Config:
         raise
 
 
+def _custody(config: Config) -> Iterator[Finding]:
+    """Yield what is not known of who can open recordings, beside what the policy itself says."""
+    for found in custody.examine(config):
+        if found.grade != "ok":
+            controller = found.check.removeprefix("recipients of ")
+            place = (
+                f"controllers.{controller}.recipients" if controller in config.policy.controllers else "vault.folder"
+            )
+            yield warn("SEC-01", place, found.text, found.mend)
+
+
 def _line(policy: Policy, id_: str) -> Line:
     line = policy.lines.get(id_)
     if line is None:
@@ -119,7 +133,7 @@ def _as_json(seen: Seen) -> dict[str, object]:
     return {
         "lines": {line.id: summary(policy.controller_of(line), line) for line in policy.lines.values()},
         "mistakes": [],
-        "warnings": [finding.as_json() for finding in seen.config.warnings],
+        "warnings": [finding.as_json() for finding in seen.found],
         "dialplan": {
             "compared": reading is not None and bool(reading.found),
             "unread": reading.unread if reading else [],

@@ -6,18 +6,31 @@ from pathlib import Path
 import click
 
 from gdprcall import age, config
-from gdprcall.cli import options
+from gdprcall.cli import options, proofs, rewrap, rotating
+from gdprcall.cli.files import write_new
 from gdprcall.cli.output import print_json, print_rows
 from gdprcall.cli.shared import Shared, example, shared
 from gdprcall.config import DEFAULT_PATH
-from gdprcall.errors import GdprcallError, Refused
+from gdprcall.errors import Refused
 from gdprcall.vault.keys import fingerprint
-from gdprcall.vault.objects import sync_folder
+
+COLUMNS = {
+    "controller": "CONTROLLER",
+    "role": "ROLE",
+    "fingerprint": "FINGERPRINT",
+    "enrolled_at": "ENROLLED",
+    "canary_at": "LAST CANARY",
+    "recipient": "RECIPIENT",
+}
 
 
 @click.group()
 def keys() -> None:
-    """Make and list keys."""
+    """Make keys, prove that somebody holds them, and change who can open recordings."""
+
+
+for command in (*proofs.COMMANDS, rotating.rotate, rewrap.rewrap):
+    keys.add_command(command)
 
 
 @keys.command(epilog=example("gdprcall keys new -o acme.identity", "gdprcall keys new --post-quantum -o acme.identity"))
@@ -40,17 +53,7 @@ def new(state: Shared, output: Path, post_quantum: bool, json_: bool) -> None:
     identity = (age.HybridIdentity if post_quantum else age.X25519Identity).generate(os.urandom)
     recipient = identity.recipient().encode()
     text = f"# gdprcall identity: keep it secret, keep a copy, never put it on the PBX\n# public key: {recipient}\n"
-    try:
-        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as error:
-        raise Refused(f"{output} is there already", "choose another name: an identity is never overwritten") from error
-    except OSError as error:
-        raise GdprcallError(f"{output} cannot be written: {error.strerror}", "check the folder") from error
-    with open(descriptor, "w") as file:
-        file.write(f"{text}{identity.encode()}\n")
-        file.flush()
-        os.fsync(descriptor)
-    sync_folder(output.resolve().parent)
+    write_new(output, f"{text}{identity.encode()}\n", 0o600)
     if json_:
         print_json({"identity": str(output), "recipient": recipient, "fingerprint": fingerprint(recipient)})
     else:
@@ -62,17 +65,15 @@ def new(state: Shared, output: Path, post_quantum: bool, json_: bool) -> None:
 @options.as_json
 @shared
 def list_(state: Shared, json_: bool) -> None:
-    """List the recipients of each controller: who can open its recordings."""
-    rows = [
-        {"controller": controller.id, "fingerprint": fingerprint(recipient), "recipient": recipient}
-        for controller in state.config.policy.controllers.values()
-        for recipient in controller.recipients
-    ]
+    """List the recipients of each controller: who can open its recordings, and when each last proved it.
+
+    The first is the operational one, the others are for escrow. Recipients enrol and answer a monthly canary.
+    """
+    rows = state.backend.call("keys/list", {})
     if json_:
         print_json(rows)
     else:
-        columns = {"controller": "CONTROLLER", "fingerprint": "FINGERPRINT", "recipient": "RECIPIENT"}
-        print_rows(rows, columns, "no controllers")
+        print_rows(rows, COLUMNS, "no controllers")  # type: ignore[arg-type]  # JSON of our own
 
 
 def _refuse_on_the_pbx(output: Path, path: Path) -> None:

@@ -1,21 +1,17 @@
 """``gdprcall recordings``: the vault's recordings; what leaves is sealed, and is opened only where an identity is."""
 
-import os
 import sys
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
 from gdprcall import age
 from gdprcall.cli import options
+from gdprcall.cli.files import read_identities, write_whole
 from gdprcall.cli.output import print_fields, print_json, print_rows, progress
 from gdprcall.cli.shared import Shared, example, shared
 from gdprcall.errors import CheckFailed, GdprcallError, NotFound, Refused
 from gdprcall.vault.binding import NUMBER, bound_to
-from gdprcall.vault.objects import sync_folder
 
 COLUMNS = {
     "started_at": "STARTED",
@@ -86,7 +82,7 @@ def export(state: Shared, id_: str, segment: int | None, output: str, purpose: s
         raise Refused(f"recording {id_} has {len(parts)} segments", "give a folder, or one with --segment")
     for part in parts:
         path = target / f"{id_}.{part}.age" if target.is_dir() else target
-        _write_whole(path, lambda file, part=part: state.backend.export(id_, part, purpose, file), force=force)  # type: ignore[misc]  # mypy has no type for a default in a lambda
+        write_whole(path, lambda file, part=part: state.backend.export(id_, part, purpose, file), force=force)  # type: ignore[misc]  # mypy has no type for a default in a lambda
         click.echo(path)
 
 
@@ -109,11 +105,11 @@ def open_(file: Path, identity: Path, output: Path | None, wanted: str | None, f
     """
     target = output or file.with_suffix(".wav")
     try:
-        identities = _identities(identity)
+        identities = read_identities(identity)
         with file.open("rb") as source:
             file_key, header = age.open_header(age.read_header(source), identities)
             _check_binding(header, file, wanted)
-            _write_whole(target, lambda sink: age.decrypt_payload(file_key, source, sink), force=force)
+            write_whole(target, lambda sink: age.decrypt_payload(file_key, source, sink), force=force)
     except age.NoMatch as error:
         raise GdprcallError("this identity does not open it", "it was sealed to another recipient") from error
     except age.AgeError as error:
@@ -164,15 +160,6 @@ def _refuse_unverified(receipts: object) -> None:
         raise CheckFailed(f"not every step was verified for {', '.join(incomplete)}", "run: gdprcall audit verify")
 
 
-def _identities(path: Path) -> list[age.X25519Identity | age.HybridIdentity]:
-    try:
-        return age.parse_identities(path.read_text(encoding="ascii"))
-    except UnicodeDecodeError as error:
-        raise GdprcallError(f"{path} is no identity file", "it begins with AGE-SECRET-KEY-1") from error
-    except age.BadIdentity as error:
-        raise GdprcallError(f"{path} is no identity file: {error}", "it begins with AGE-SECRET-KEY-1") from error
-
-
 def _check_binding(header: age.Header, file: Path, wanted: str | None) -> None:
     """Refuse another recording than was asked for or than the file is named after, and another segment of it."""
     bound = bound_to(header)
@@ -196,23 +183,3 @@ def _to_standard_output(state: Shared, id_: str, parts: list[int], purpose: str)
         raise Refused(f"recording {id_} has {len(parts)} segments", "give one with --segment")
     state.backend.export(id_, parts[0], purpose, sys.stdout.buffer)
     sys.stdout.buffer.flush()
-
-
-def _write_whole(path: Path, fill: Callable[[BinaryIO], object], *, force: bool) -> None:
-    """Write a file whole or not at all, for nobody else to read."""
-    if path.exists() and not force:
-        raise Refused(f"{path} is there already", "choose another name, or add --force")
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise GdprcallError(f"{path} cannot be written: {error.strerror}", "check the folder") from error
-    try:
-        with open(descriptor, "wb") as file:
-            fill(file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).rename(path)
-        sync_folder(path.parent)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -42,8 +42,8 @@ class User:
 def secrets(config: Config) -> Iterator[Finding]:
     """Yield whether every secret is there and closed, and no private key is."""
     try:
-        refuse_identities(config, config.path.parent)
-        yield Finding("identities", OK, "no private key lies among our files")
+        refuse_identities(config)
+        yield Finding("identities", OK, "no private key lies in our folders or below them")
     except ConfigError as error:
         yield Finding("identities", FAIL, error.message, error.hint)
     for name in ("ari-password", "ami-password") if "ari" in config.asterisk.fronts else ("ami-password",):

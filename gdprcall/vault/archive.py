@@ -14,7 +14,7 @@ from types import TracebackType
 from gdprcall import age
 from gdprcall.errors import CheckFailed, GdprcallError, NotFound, Refused, VaultError
 from gdprcall.times import Clock, now_ms
-from gdprcall.vault import checks, erasing, sealing
+from gdprcall.vault import checks, erasing, rewrapping, sealing
 from gdprcall.vault.binding import NUMBER, binding_stanza, bound_header, check_header
 from gdprcall.vault.index import Index
 from gdprcall.vault.keys import Keys, Slot
@@ -23,6 +23,7 @@ from gdprcall.vault.lock import exclusive, settle
 from gdprcall.vault.objects import Objects
 from gdprcall.vault.proof import Finding
 from gdprcall.vault.rows import DecisionRow, Export, Receipt, RecordingRow, SegmentFacts, SegmentRow, Wanted
+from gdprcall.vault.shortening import Shortening
 from gdprcall.vault.stores import Step, Stores
 from gdprcall.vault.tombstones import Tombstones
 
@@ -62,6 +63,7 @@ class Vault:
             opened.callback(keys.close)
             index = Index(folder / "index.db")
             opened.callback(index.close)
+            opened.callback(Shortening((ledger, keys, index)).close)
             objects, drop = Objects(folder / "objects"), tombstones or Tombstones()
             stores = Stores(ledger, keys, index, objects, clock, random, step, drop)
             _begin(stores)
@@ -265,6 +267,7 @@ def _begin(stores: Stores) -> None:
             raise
     stores.tombstones.begin()
     if stores.ledger.trusted():
+        rewrapping.settle(stores)
         _sweep(stores)
 
 

@@ -102,8 +102,9 @@ def backup(vault: Vault, wanted: Wanted, progress: Progress = lambda _done, _all
         name = _stamp(wanted.folder, now)
         keys = tuple(KeysFile(id_, name, now + wanted.key_days * DAY_MS) for id_ in sorted(wanted.escrow))
         _note_keys(vault, wanted, keys)
-        made = Made(_snapshots(vault, wanted.folder, name, now))
-        _keys(vault, wanted, keys, made)
+        with vault.stores.still:  # a header that was replaced between the two copies would fit neither
+            made = Made(_snapshots(vault, wanted.folder, name, now))
+            _keys(vault, wanted, keys, made)
         _payloads(vault, wanted.folder, made, progress)
         _prompts(vault, wanted.folder)
         _commit(vault, wanted.folder, made, keys)

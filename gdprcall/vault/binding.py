@@ -4,7 +4,8 @@ It can tell a header that belongs elsewhere without any identity; that it was no
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from io import BytesIO
 
 from gdprcall import age
 from gdprcall.errors import VaultError
@@ -12,6 +13,7 @@ from gdprcall.vault.ledger import Entry
 
 BINDING = "gdprcall/recording-v1"
 NUMBER = "number"
+REPLACED = "one from before it was rewrapped"
 
 
 def binding_stanza(recording: str, controller: str, part: str) -> age.Stanza:
@@ -39,9 +41,32 @@ def check_header(header: bytes | None, sealed: Entry) -> str | None:
         return "damaged"
     if bound != (sealed.recording, f"ctl={sealed.controller}", f"part={body.get('segment')}"):
         return "of another recording"
-    if hashlib.sha256(header).hexdigest() != body.get("header_sha256"):
-        return "not the one that was sealed"
-    return None
+    return check_word(header, body)
+
+
+def check_word(header: bytes, word: Mapping[str, object]) -> str | None:
+    """Return what is wrong with a header, or None: it must be the one that the ledger speaks of last."""
+    found, former = hashlib.sha256(header).hexdigest(), word.get("former")
+    if found == word.get("header_sha256"):
+        return None
+    return REPLACED if isinstance(former, list) and found in former else "not the one that was sealed"
+
+
+def check_number(number: bytes, recording: str, controller: str, word: Mapping[str, object]) -> str | None:
+    """Return what is wrong with a sealed number, or None; ``word`` is the ledger's, which is silent until a rewrap."""
+    try:
+        header = header_of(number)
+        bound = bound_to(age.Header.parse(header))
+    except age.HeaderError:
+        return "damaged"
+    if bound != (recording, f"ctl={controller}", f"part={NUMBER}"):
+        return "of another recording"
+    return check_word(header, word) if word else None
+
+
+def header_of(data: bytes) -> bytes:
+    """Return the header with which the content of a slot begins; raises HeaderError."""
+    return age.read_header(BytesIO(data))
 
 
 def bound_header(file_key: bytes, recipients: Sequence[str], stanza: age.Stanza, random: age.Random) -> bytes:

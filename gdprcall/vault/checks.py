@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from gdprcall.errors import VaultError
-from gdprcall.vault.binding import check_header
+from gdprcall.vault.binding import check_header, check_number
 from gdprcall.vault.entry import names_caller
 from gdprcall.vault.index import Index
 from gdprcall.vault.keys import Keys, Slot
@@ -65,10 +65,17 @@ def follow(stores: Stores, entry: Entry, *, read: bool = True) -> Iterator[Findi
     if entry.kind in SEALS and entry.body is not None:
         # Held, so that nothing is sealed or erased between looking at one part and the next.
         with stores.holding(str(entry.recording)):
-            found = [] if erased(stores, str(entry.recording)) else list(_segment(stores, entry, read=read))
+            gone = erased(stores, str(entry.recording))
+            found = [] if gone else list(_segment(stores, _as_it_is(stores, entry), read=read))
         yield from found
     elif names_caller(entry) and erased(stores, str(entry.recording)):
         yield Finding("ledger", f"entry {entry.seq}", f"who called is {BACK}")
+
+
+def _as_it_is(stores: Stores, entry: Entry) -> Entry:
+    """Return the entry of a seal with the header that the segment has by now."""
+    now = stores.sealed(str(entry.recording), int(str((entry.body or {})["segment"])))
+    return now if now is not None and now.seq == entry.seq else entry
 
 
 def _segment(stores: Stores, entry: Entry, *, read: bool) -> Iterator[Finding]:
@@ -83,7 +90,8 @@ def _segment(stores: Stores, entry: Entry, *, read: bool) -> Iterator[Finding]:
     if problem is not None:
         yield Finding("payload", name, problem)
     known = next((row for row in stores.index.segments(recording) if row.segment == number), None)
-    if known is None or known.payload_sha256 != entry.body["payload_sha256"]:
+    told = (entry.body["payload_sha256"], entry.body["header_sha256"])
+    if known is None or (known.payload_sha256, known.header_sha256) != told:
         yield Finding("index", name, "unindexed" if known is None else "not as the ledger says")
 
 
@@ -117,9 +125,13 @@ def _payload(stores: Stores, entry: Entry, recording: str, number: int, read: bo
 
 
 def misplaced(stores: Stores) -> Iterator[Finding]:
-    """Yield what lies among the payloads and is none."""
+    """Yield what lies among the payloads and is none, and what a rewrap that was cut off left."""
     for path in stores.objects.strangers():
         yield Finding("payload", str(path), "nothing that the vault put there")
+    with stores.still:
+        left = stores.keys.staged()
+    if left is not None:
+        yield Finding("header", "keys.db", "a rewrap was cut off: it is finished when the vault is opened next")
 
 
 def unknown(stores: Stores, shard: str = "") -> Iterator[Finding]:
@@ -131,10 +143,20 @@ def unknown(stores: Stores, shard: str = "") -> Iterator[Finding]:
     yield from _unknown(stores, "header", stores.keys.names(Slot.HEADER, shard))
     for recording, _ in stores.keys.names(Slot.NUMBER, shard):
         with stores.holding(recording):
-            there = stores.keys.get(recording, 0, Slot.NUMBER) is not None
-            back = there and erased(stores, recording)
-        if back:
-            yield Finding("number", recording, BACK)
+            problem = _number(stores, recording)
+        if problem is not None:
+            yield Finding("number", recording, problem)
+
+
+def _number(stores: Stores, recording: str) -> str | None:
+    """Return what is wrong with a sealed number; of one that was never rewrapped only that it is there no more."""
+    number, word = stores.keys.get(recording, 0, Slot.NUMBER), stores.number(recording)
+    if number is None:
+        return None
+    if erased(stores, recording):
+        return BACK
+    row = stores.index.recording(recording)
+    return check_number(number, recording, row.controller, word) if word and row is not None else None
 
 
 def _unknown(stores: Stores, where: str, names: list[tuple[str, int]]) -> Iterator[Finding]:

@@ -6,9 +6,9 @@ It runs no query of its own beyond the pragmas, and reads each of them back.
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from threading import RLock
+from threading import Lock, RLock
 
 from sqlite_utils import Database, Migrations
 
@@ -23,13 +23,19 @@ PRAGMAS: dict[str, str | int] = {
     "secure_delete": 1,
     "foreign_keys": 1,
     "cache_size": -256,
+    "wal_autocheckpoint": 16_000,
 }
-"""Set on every connection and read back: what SQLite was built with does not count. 2 is FULL, 1 is ON, not FAST."""
+"""Set on every connection and read back: what SQLite was built with does not count. 2 is FULL, 1 is ON, not FAST.
+
+The log is cut by ``shorten_log``; a commit that has to do it, after so many pages, keeps a caller waiting.
+"""
 
 LAZY: dict[str, str | int] = {"synchronous": 1}
 """NORMAL: whole after any crash, though its last commits may be missing. A checkpoint syncs all the same."""
 
 SNAPSHOT_TRIES = 3
+LONG_LOG = 200
+"""After how many transactions a log is worth shortening."""
 
 WRITE_HINT = "check free space, and the owner and modes of the vault folder"
 
@@ -42,6 +48,8 @@ class Store:
         self.path = path
         self.lock = RLock()
         self._reader: sqlite3.Connection | None = None
+        self._shortening = Lock()
+        self._commits = 0
         try:
             path.touch(mode=0o600, exist_ok=True)
             self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=BUSY_S)
@@ -80,6 +88,7 @@ class Store:
                 self.connection.execute("BEGIN IMMEDIATE")
                 yield self.connection
                 self.connection.execute("COMMIT")
+                self._commits += 1
             except sqlite3.Error as error:
                 raise VaultError(f"{self.path.name} could not be written: {_what(error)}", WRITE_HINT) from error
             finally:
@@ -97,9 +106,26 @@ class Store:
                     f"{self.path.name} could not be read: {_what(error)}", "run: gdprcall audit verify"
                 ) from error
 
+    def shorten_log(self, at_least: int = LONG_LOG) -> None:
+        """Move a log of so many transactions into the file, so that the next one begins it anew; raises VaultError.
+
+        Almost all of it is moved beside whoever writes meanwhile, over a connection of its own, and the rest in a moment.
+        """
+        if self._commits < at_least:
+            return
+        with self._shortening:
+            try:
+                with closing(sqlite3.connect(self.path, isolation_level=None, timeout=0)) as other:
+                    other.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                with self.lock:
+                    self._commits = 0
+                    self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            except sqlite3.Error as error:
+                raise VaultError(f"{self.path.name} could not be checkpointed: {_what(error)}", WRITE_HINT) from error
+
     def truncate_log(self) -> bool:
         """Move the write-ahead log into the file and cut it to nothing; False while a reader holds it open."""
-        with self.lock:
+        with self._shortening, self.lock:
             try:
                 reader = self._reader
                 if reader is not None:  # our own copying yields: what it read of the log would keep it open

@@ -31,6 +31,13 @@ class Kind(StrEnum):
     RESTORED = "restored"
     KEYS_RESTORED = "keys_restored"
     LOG_KEY = "log_key"
+    RECIPIENTS_CHANGED = "recipients_changed"
+    RECIPIENT_CHALLENGED = "recipient_challenged"
+    RECIPIENT_ENROLLED = "recipient_enrolled"
+    CANARY_ANSWERED = "canary_answered"
+    ROTATION_INTENDED = "rotation_intended"
+    REWRAP_EXPORTED = "rewrap_exported"
+    REWRAPPED = "rewrapped"
 
 
 @dataclass(frozen=True, slots=True)

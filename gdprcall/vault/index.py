@@ -9,7 +9,9 @@ from pathlib import Path
 from sqlite_utils import Database, Migrations
 
 from gdprcall.errors import VaultError
+from gdprcall.vault import holders
 from gdprcall.vault.database import Store
+from gdprcall.vault.holders import Known
 from gdprcall.vault.ledger import Entry
 from gdprcall.vault.projection import project
 from gdprcall.vault.rows import DecisionRow, RecordingRow, SegmentRow, Wanted
@@ -75,6 +77,13 @@ def callers_and_days(db: Database) -> None:
         db.conn.execute(sql)
 
 
+@migrations()
+def recipients(db: Database) -> None:
+    """Create what is known of recipients, and what was asked of them."""
+    for sql in holders.TABLES:
+        db.conn.execute(sql)
+
+
 # What is counted of the segments is asked for each row that is wanted: grouping would read all rows before the first.
 RECORDING = """
     SELECT r.id, r.call, r.controller, r.line, r.purpose, r.basis, r.decision, coalesce(d.outcome, ''), r.state,
@@ -101,6 +110,8 @@ _KEYS = {
     "recording": ("id",),
     "segment": ("recording", "segment"),
     "key_backup": ("controller", "expires_at"),
+    "recipient": ("controller", "recipient"),
+    "challenge": ("answer_sha256",),
 }
 TABLES = tuple(_KEYS)
 """Everything that the ledger makes."""
@@ -112,19 +123,24 @@ class Index:
     def __init__(self, path: Path) -> None:
         # What a power cut takes of it is applied again from the ledger.
         self._store = Store(path, migrations, durable=False)
+        ((seq,),) = self._store.rows("SELECT seq FROM applied")
+        self._applied = int(str(seq))
 
     def applied(self) -> int:
         """Return the number of the last ledger entry that is in the index."""
-        ((seq,),) = self._store.rows("SELECT seq FROM applied")
-        return int(str(seq))
+        return self._applied
 
     def apply(self, entries: list[Entry]) -> None:
         """Bring entries in, in one transaction; those that are in already are passed over.
 
         Raises VaultError when one is missing between them: a projection with a hole would be believed.
         """
+        with self._store.lock:
+            self._apply(entries)
+
+    def _apply(self, entries: list[Entry]) -> None:
+        done = self._applied
         with self._store.transaction() as db:
-            ((done,),) = db.execute("SELECT seq FROM applied").fetchall()
             for entry in entries:
                 if entry.seq <= done:
                     continue
@@ -133,6 +149,7 @@ class Index:
                 done = entry.seq
                 project(db, entry)
             db.execute("UPDATE applied SET seq = ?", (done,))
+        self._applied = done
 
     def decisions(self, wanted: Wanted) -> list[DecisionRow]:
         """Return decisions, the newest first."""
@@ -169,6 +186,12 @@ class Index:
     def recording(self, id_: str) -> RecordingRow | None:
         """Return one recording."""
         return next(iter(self._recordings("WHERE r.id = ?", "r.id", (id_, 1))), None)
+
+    def claim(self, id_: str) -> tuple[str, bool] | None:
+        """Return whose a recording is, and whether it is to stay: neither erased nor withdrawn, nor about to be."""
+        sql = """SELECT r.controller, r.state <> 'erased' AND NOT r.intended AND d.withdrawn_at IS NULL
+            FROM recording r LEFT JOIN decision d ON d.id = r.decision WHERE r.id = ?"""
+        return next(((str(whose), bool(stays)) for whose, stays in self._store.rows(sql, (id_,))), None)
 
     def due(self, now: int, limit: int = 1000) -> list[RecordingRow]:
         """Return what expired by ``now`` and is over, the longest overdue first.
@@ -221,6 +244,11 @@ class Index:
         ((last,),) = self._store.rows("SELECT max(expires_at) FROM key_backup WHERE controller = ?", (controller,))
         return None if last is None else int(str(last))
 
+    def recipients(self) -> list[Known]:
+        """Return what is known of every recipient that was ever used or enrolled."""
+        rows = self._store.rows(f"SELECT {holders.COLUMNS} FROM recipient ORDER BY controller, place, recipient")  # noqa: S608 # a constant
+        return [holders.known(row) for row in rows]
+
     def page(self, table: str, after: Key, limit: int, until: Key | None = None) -> dict[Key, dict[str, object]]:
         """Return rows of one of ``TABLES`` in the order of their keys, each by its key, without who called."""
         names = _KEYS[table]
@@ -247,6 +275,10 @@ class Index:
     def truncate_log(self) -> bool:
         """Cut the write-ahead log, so that erased rows are in no file."""
         return self._store.truncate_log()
+
+    def shorten_log(self) -> None:
+        """Move the write-ahead log into the file if it is long; see ``Store.shorten_log``."""
+        self._store.shorten_log()
 
     def close(self) -> None:
         """Close the file."""

@@ -5,20 +5,33 @@ A row never changes its length, because SQLite leaves copies of moved cells behi
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-
-from sqlite_utils import Database, Migrations
 
 from gdprcall.errors import VaultError
 from gdprcall.vault import residue
 from gdprcall.vault.database import Store
+from gdprcall.vault.slots import (
+    FIRST,
+    GET,
+    SLOT_SIZES,
+    SLOTS,
+    STAGED,
+    After,
+    Held,
+    Place,
+    Slot,
+    empty,
+    fitted,
+    held_at,
+    held_in,
+    migrations,
+    put,
+    waiting,
+)
 
-SLOT_SIZES = (512, 2048, 4096)
-LENGTH_BYTES = 2
-"""A slot begins with the length of what it holds, so that being empty is zeros like the rest of an empty slot."""
+__all__ = ["After", "Held", "Keys", "Place", "Shredded", "Slot", "fingerprint"]
 
 CHECKPOINT_TRIES = 3
 WRAPPED_COLUMNS = 43
@@ -27,32 +40,6 @@ WRAPPED_COLUMNS = 43
 TAIL_BYTES = 32
 PAGE = 500
 
-migrations = Migrations("gdprcall.keys")
-
-
-class Slot(StrEnum):
-    """What a slot holds."""
-
-    HEADER = "header"
-    NUMBER = "number"
-
-
-@migrations()
-def first(db: Database) -> None:
-    """Create the slots; one table per size, and no column but the slot that ever changes."""
-    for size in SLOT_SIZES:
-        db.conn.execute(
-            f"""
-            CREATE TABLE slot_{size} (
-                recording TEXT NOT NULL CHECK (length(recording) = 32),
-                segment INTEGER NOT NULL,
-                kind TEXT NOT NULL CHECK (kind IN ('header', 'number')),
-                slot BLOB NOT NULL CHECK (length(slot) = {size}),
-                PRIMARY KEY (recording, segment, kind)
-            ) STRICT
-            """
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Shredded:
@@ -60,16 +47,6 @@ class Shredded:
 
     slots: int
     residue: int
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """One slot with what it holds."""
-
-    recording: str
-    segment: int
-    kind: Slot
-    data: bytes
 
 
 def fingerprint(recipient: str) -> str:
@@ -88,31 +65,63 @@ class Keys:
 
     def put(self, recording: str, segment: int, kind: Slot, data: bytes) -> None:
         """Keep ``data`` durably; what its slot held before is overwritten; raises VaultError."""
-        size = next((size for size in SLOT_SIZES if len(data) + LENGTH_BYTES <= size), None)
-        if size is None or not data:
-            raise VaultError(f"{len(data)} bytes fit no slot", "use fewer recipients for this controller")
-        slot = (len(data).to_bytes(LENGTH_BYTES, "big") + data).ljust(size, b"\0")
+        table, slot = fitted(data, SLOTS)
         with self._store.transaction() as db:
-            for other in SLOT_SIZES:
-                db.execute(
-                    f"UPDATE slot_{other} SET slot = zeroblob({other}) "  # noqa: S608 # a constant
-                    "WHERE recording = ? AND segment = ? AND kind = ?",
-                    (recording, segment, kind),
-                )
-            db.execute(
-                f"INSERT INTO slot_{size} VALUES (?, ?, ?, ?) "  # noqa: S608 # a constant
-                "ON CONFLICT DO UPDATE SET slot = excluded.slot",
-                (recording, segment, kind, slot),
-            )
+            empty(db, SLOTS, [(recording, segment, kind)])
+            put(db, table, (recording, segment, kind), slot)
+
+    def stage(self, wanted: Iterable[Held]) -> None:
+        """Keep what is to take the place of slots, durably; until ``swap`` nothing changes; raises VaultError."""
+        slots = [((one.recording, one.segment, one.kind), *fitted(one.data, STAGED)) for one in wanted]
+        with self._store.transaction() as db:
+            empty(db, STAGED, [place for place, _, _ in slots])
+            for place, table, slot in slots:
+                put(db, table, place, slot)
+
+    def staged(self) -> list[Held] | None:
+        """Return what waits to take its place; None when there was nothing to swap since ``forget_staged``."""
+        rows = [row for table in STAGED for row in self._store.rows(f"SELECT * FROM {table}")]  # noqa: S608 # a constant
+        return [held for row in rows for held in waiting(row)] if rows else None
+
+    def swap(self, places: Sequence[Place]) -> None:
+        """Put what is staged in its place, in one transaction; what was there is overwritten, and to be purged."""
+        with self._store.transaction() as db:
+            for place in places:
+                found = held_at(db, STAGED, place)
+                if found is not None:
+                    table, slot = fitted(found[1], SLOTS)
+                    empty(db, tuple(other for other in SLOTS if other != table), [place])
+                    put(db, table, place, slot)
+            empty(db, STAGED, places)
+
+    def unstage(self, places: Sequence[Place]) -> None:
+        """Overwrite what is staged and shall not take its place after all; raises VaultError."""
+        with self._store.transaction() as db:
+            empty(db, STAGED, places)
+
+    def forget_staged(self) -> None:
+        """Remove the rows of what was staged, of which only zeros are left: others would be left in gaps by it."""
+        with self._store.transaction() as db:
+            for size, table in zip(SLOT_SIZES, STAGED, strict=True):
+                if not db.execute(f"SELECT 1 FROM {table} WHERE slot <> zeroblob({size}) LIMIT 1").fetchone():  # noqa: S608 # a constant
+                    db.execute(f"DELETE FROM {table}")  # noqa: S608 # a constant
+
+    def purge(self, old: list[bytes]) -> int:
+        """Cut the log, look for the keys in headers that were overwritten, and return how many are still found.
+
+        Raises VaultError.
+        """
+        return len(self._purge({needle for header in old for needle in _wrapped(header)}))
+
+    def rewrite(self) -> None:
+        """Write the whole file anew and cut the log: nothing that was overwritten is left then; raises VaultError."""
+        self._store.vacuum()
+        self._cut()
 
     def get(self, recording: str, segment: int, kind: Slot) -> bytes | None:
         """Return what a slot holds; None if there is none or it was destroyed."""
-        for size in SLOT_SIZES:
-            rows = self._store.rows(
-                f"SELECT slot FROM slot_{size} WHERE recording = ? AND segment = ? AND kind = ?",  # noqa: S608 # a constant
-                (recording, segment, kind),
-            )
-            for data in _held(rows):
+        for table in SLOTS:
+            for data in held_in(self._store.rows(GET.format(table), (recording, segment, kind))):
                 return data
         return None
 
@@ -133,17 +142,28 @@ class Keys:
 
     def held(self) -> Iterator[Held]:
         """Yield every slot that holds something, a page at a time: between two pages others have their turn."""
-        for size in SLOT_SIZES:
-            after: tuple[object, ...] = ("", 0, "")
-            sql = (
-                f"SELECT recording, segment, kind, slot FROM slot_{size} WHERE (recording, segment, kind) > (?, ?, ?) "  # noqa: S608 # a constant
-                f"ORDER BY recording, segment, kind LIMIT {PAGE}"
-            )
-            while rows := self._store.rows(sql, after):
-                for recording, segment, kind, slot in rows:
-                    for data in _held([(slot,)]):
-                        yield Held(str(recording), int(str(segment)), Slot(str(kind)), data)
-                after = rows[-1][:3]
+        after: After | None = FIRST
+        while after is not None:
+            page, after = self.page(after)
+            yield from page
+
+    def page(self, after: After) -> tuple[list[Held], After | None]:
+        """Return the next slots that hold something, and where to go on, or None at the end.
+
+        In the order in which they were made, as everything else of a recording was: neighbours here are neighbours in
+        the other files too. No row is ever removed, so even a rewrite of the file keeps their numbers.
+        """
+        table, number = after
+        sql = f"SELECT rowid, * FROM {SLOTS[table]} WHERE rowid > ? ORDER BY rowid LIMIT {PAGE}"  # noqa: S608 # a constant
+        rows = self._store.rows(sql, (number,))
+        found = [held for row in rows for held in waiting(row[1:])]
+        if len(rows) == PAGE:
+            return found, (table, int(str(rows[-1][0])))
+        return found, (table + 1, 0) if table + 1 < len(SLOTS) else None
+
+    def rows(self) -> int:
+        """Return how many slots there are, empty ones among them."""
+        return sum(int(str(self._store.rows(f"SELECT count(*) FROM {table}")[0][0])) for table in SLOTS)  # noqa: S608 # a constant
 
     def destroy(self, recording: str, segment: int | None = None) -> Shredded:
         """Overwrite the slots of a recording (or of one segment), cut the log, and look for what was overwritten.
@@ -156,6 +176,10 @@ class Keys:
         """Overwrite all slots of many recordings in one transaction, with one cut and one search; see ``destroy``."""
         return self._destroy([(recording, None) for recording in recordings])
 
+    def shorten_log(self) -> None:
+        """Move the write-ahead log into the file if it is long; see ``Store.shorten_log``."""
+        self._store.shorten_log()
+
     def close(self) -> None:
         """Close the file."""
         self._store.close()
@@ -163,34 +187,36 @@ class Keys:
 
     def _destroy(self, places: list[tuple[str, int | None]]) -> dict[str, Shredded]:
         old = self._overwrite(places)
-        self._cut()
-        left = self._still_found(old)
-        if left:
-            # Old copies in the gaps between rows: only a rewrite of the whole file removes them.
-            self._store.vacuum()
-            self._cut()
-            left = self._still_found(old)
+        left = self._purge({needle for slots in old.values() for needle in _needles(slots)})
         return {
             recording: Shredded(len(slots), len(left.intersection(_needles(slots)))) for recording, slots in old.items()
         }
+
+    def _purge(self, needles: set[bytes]) -> set[bytes]:
+        self._cut()
+        left = self._still_found(needles)
+        if left:
+            # Old copies in the gaps between rows: only a rewrite of the whole file removes them.
+            self.rewrite()
+            left = self._still_found(needles)
+        return left
 
     def _overwrite(self, places: list[tuple[str, int | None]]) -> dict[str, list[bytes]]:
         old: dict[str, list[bytes]] = {recording: [] for recording, _ in places}
         where = "recording = ? AND segment = coalesce(?, segment)"
         with self._store.transaction() as db:
-            for size in SLOT_SIZES:
+            for size, table in [*zip(SLOT_SIZES, SLOTS, strict=True), *zip(SLOT_SIZES, STAGED, strict=True)]:
                 for place in places:
-                    rows = db.execute(f"SELECT slot FROM slot_{size} WHERE {where}", place).fetchall()  # noqa: S608 # a constant
-                    old[place[0]] += _held(rows)
-                db.executemany(f"UPDATE slot_{size} SET slot = zeroblob({size}) WHERE {where}", places)  # noqa: S608 # a constant
+                    rows = db.execute(f"SELECT slot FROM {table} WHERE {where}", place).fetchall()  # noqa: S608 # a constant
+                    old[place[0]] += held_in(rows)
+                db.executemany(f"UPDATE {table} SET slot = zeroblob({size}) WHERE {where}", places)  # noqa: S608 # a constant
         return old
 
     def _cut(self) -> None:
         if not any(self._store.truncate_log() for _ in range(CHECKPOINT_TRIES)):
             raise VaultError("keys.db is held open, so its log could not be cut", "close other programs that read it")
 
-    def _still_found(self, old: Mapping[str, list[bytes]]) -> set[bytes]:
-        needles = {needle for slots in old.values() for needle in _needles(slots)}
+    def _still_found(self, needles: set[bytes]) -> set[bytes]:
         if not needles:
             return set()
         # The log may be opened and closed at will: SQLite keeps no locks on it.
@@ -198,16 +224,13 @@ class Keys:
             return residue.found(self._descriptor, needles) | residue.found(log.fileno(), needles)
 
 
-def _held(rows: list[tuple[object, ...]]) -> Iterator[bytes]:
-    for (slot,) in rows:
-        assert isinstance(slot, bytes)
-        length = int.from_bytes(slot[:LENGTH_BYTES], "big")
-        if length:
-            yield slot[LENGTH_BYTES : LENGTH_BYTES + length]
-
-
 def _needles(slots: list[bytes]) -> Iterator[bytes]:
     """Yield what may be nowhere any more of slots: each wrapped file key, and the end (a MAC or a tag)."""
     for data in slots:
-        yield from (line for line in data.split(b"\n") if len(line) == WRAPPED_COLUMNS and b" " not in line)
+        yield from _wrapped(data)
         yield data[-TAIL_BYTES:]
+
+
+def _wrapped(data: bytes) -> Iterator[bytes]:
+    """Yield each wrapped file key in a header, as it stands there."""
+    yield from (line for line in data.split(b"\n") if len(line) == WRAPPED_COLUMNS and b" " not in line)

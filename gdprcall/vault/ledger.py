@@ -4,14 +4,15 @@ An entry is never changed and never removed. Its body can be erased without brea
 only a salted commitment to it; no leaf holds a number, a name or a digit.
 """
 
+import json
 import os
 import queue
-import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from gdprcall.errors import VaultError
 from gdprcall.times import Clock, now_ms
@@ -42,6 +43,16 @@ class _Waiting:
     facts: tuple[tuple[Fact, str], ...]
     time: int
     future: Future[Entry]
+
+
+class _Made(NamedTuple):
+    """One entry, and what is kept of it in the file."""
+
+    entry: Entry
+    leaf: str
+    hash: bytes
+    salt: bytes
+    body: str
 
 
 class Ledger:
@@ -142,13 +153,17 @@ class Ledger:
         """Whether the ledger ended, when it was opened, as it had ended when it was closed."""
         return not self._fault
 
-    def entries(self, after: int = 0, recording: str | None = None) -> Iterator[Entry]:
-        """Yield the entries with a higher number than ``after``, in order, a page at a time."""
+    def entries(self, after: int = 0, recording: str | None = None, kinds: Collection[Kind] = ()) -> Iterator[Entry]:
+        """Yield the entries with a higher number than ``after``, in order, a page at a time; of these ``kinds`` alone."""
         where = "" if recording is None else "AND entry.recording = ?"
         extra = () if recording is None else (recording,)
+        # The text is looked at before it is parsed: most of a recording's entries are of other kinds.
+        told = " OR ".join(f'leaf LIKE \'%"kind":"{kind}"%\'' for kind in sorted(kinds))
+        where += f" AND ({told})" if told else ""
         sql = f"SELECT entry.seq, leaf, body FROM entry LEFT JOIN body USING (seq) WHERE entry.seq > ? {where}"  # noqa: S608 # no value is pasted
-        for row in self._paged(sql, after, extra):
-            yield entry_of(row)
+        for entry in map(entry_of, self._paged(sql, after, extra)):
+            if not kinds or entry.kind in kinds:
+                yield entry
 
     def forget(self, seqs: Sequence[int]) -> None:
         """Erase the bodies of entries; their leaves stay, and the tree stays whole; raises VaultError."""
@@ -176,6 +191,10 @@ class Ledger:
     def snapshot(self, target: Path) -> None:
         """Write a whole copy of what is durable; see ``Store.snapshot``."""
         self._store.snapshot(target)
+
+    def shorten_log(self) -> None:
+        """Move the write-ahead log into the file if it is long; see ``Store.shorten_log``."""
+        self._store.shorten_log()
 
     def close(self) -> None:
         """Write what waits, and close the file; later submits fail."""
@@ -231,23 +250,27 @@ class Ledger:
             return
         tree = self._tree.copy()
         try:
+            made = [[self._made(tree, item.time, *fact) for fact in item.facts] for item in work]
+            rows = [row for rows in made for row in rows]
             with self._store.transaction() as db:
-                made = [[self._insert(db, tree, waiting.time, *fact) for fact in waiting.facts] for waiting in work]
+                sql = "INSERT INTO entry (seq, recording, leaf, hash) VALUES (?, ?, ?, ?)"
+                db.executemany(sql, [(row.entry.seq, row.entry.recording, row.leaf, row.hash) for row in rows])
+                db.executemany("INSERT INTO body VALUES (?, ?, ?)", [(r.entry.seq, r.salt, r.body) for r in rows])
                 db.execute("INSERT INTO checkpoint VALUES (?, ?, ?)", (tree.size, tree.root(), self._clock()))
         except Exception as error:  # noqa: BLE001 # the thread's top: whatever it was, nobody may take it for durable
             known = error if isinstance(error, VaultError) else VaultError(type(error).__name__)
-            for waiting in work:
+            for item in work:
                 failed = VaultError(f"nothing was noted: {known.message}", known.hint)
                 failed.__cause__ = error
-                waiting.future.set_exception(failed)
+                item.future.set_exception(failed)
             return
         self._tree = tree
-        erased = [entry.seq for entries in made for entry in entries if entry.kind is Kind.ERASED]
+        erased = [row.entry.seq for row in rows if row.entry.kind is Kind.ERASED]
         self.last_erased = max([self.last_erased, *erased])
-        for waiting, entries in zip(work, made, strict=True):
-            waiting.future.set_result(entries[0])
+        for item, first in zip(work, made, strict=True):
+            item.future.set_result(first[0].entry)
 
-    def _insert(self, db: sqlite3.Connection, tree: Tree, time: int, fact: Fact, body: str) -> Entry:
+    def _made(self, tree: Tree, time: int, fact: Fact, body: str) -> _Made:
         seq, salt = tree.size + 1, self._random(SALT_BYTES)
         fields = {
             "commit": commitment(salt, body),
@@ -258,8 +281,7 @@ class Ledger:
             "time": time,
         }
         leaf = canonical(fields)
-        tree.append(leaf_hash(leaf.encode()))
-        values = (seq, fact.recording, leaf, leaf_hash(leaf.encode()))
-        db.execute("INSERT INTO entry (seq, recording, leaf, hash) VALUES (?, ?, ?, ?)", values)
-        db.execute("INSERT INTO body VALUES (?, ?, ?)", (seq, salt, body))
-        return entry_of((seq, leaf, body))
+        value = leaf_hash(leaf.encode())
+        tree.append(value)
+        entry = Entry(seq, time, fact.kind, fact.recording, fact.controller, json.loads(body))
+        return _Made(entry, leaf, value, salt, body)

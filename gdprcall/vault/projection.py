@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 
 from gdprcall.times import DAY_MS
+from gdprcall.vault import holders
 from gdprcall.vault.ledger import Entry, Kind
 
 Body = Mapping[str, object]
@@ -101,12 +102,11 @@ def _sealed(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
         values,
     )
     db.execute(
-        """UPDATE recording SET started_at = (SELECT min(started_at) FROM segment WHERE recording = :recording),
-            expires_at = (SELECT max(expires_at) FROM segment WHERE recording = :recording)
+        """UPDATE recording SET (started_at, expires_at, state) =
+            (SELECT min(started_at), max(expires_at), min(state) FROM segment WHERE recording = :recording)
         WHERE id = :recording AND state <> 'erased'""",
         values,
     )
-    _settle(db, entry.recording, "state")
 
 
 def _settle(db: sqlite3.Connection, recording: str | None, otherwise: str) -> None:
@@ -137,6 +137,16 @@ def _keys_backed_up(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
     db.execute("INSERT OR IGNORE INTO key_backup VALUES (?, ?)", values)
 
 
+def _rewrapped(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
+    if body.get("slot") == "header":
+        values = (
+            _texts(body, ["header_sha256"])["header_sha256"],
+            entry.recording,
+            _numbers(body, ["segment"])["segment"],
+        )
+        db.execute("UPDATE segment SET header_sha256 = ? WHERE recording = ? AND segment = ?", values)
+
+
 # An entry that stands cannot be mended, so whatever its body lacks or holds, it must not stop the index for ever.
 def _texts(body: Body, names: list[str]) -> dict[str, object]:
     return {name: value if isinstance(value := body.get(name), str) else "" for name in names}
@@ -147,8 +157,8 @@ def _numbers(body: Body, names: list[str]) -> dict[str, object]:
     return {name: fits.get(name, 0) for name in names}
 
 
-_WITHOUT_RECORDING = frozenset({Kind.DECISION, Kind.KEYS_BACKED_UP})
-_TOLD_BY_BODY = frozenset({Kind.DECISION, Kind.SUBJECT, Kind.SEALED, Kind.QUARANTINED})
+_WITHOUT_RECORDING = frozenset({Kind.DECISION, Kind.KEYS_BACKED_UP, Kind.REWRAP_EXPORTED, *holders.CHANGES})
+_TOLD_BY_BODY = frozenset({Kind.DECISION, Kind.SUBJECT, Kind.SEALED, Kind.QUARANTINED, Kind.REWRAPPED})
 
 _CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
     Kind.DECISION: _decided,
@@ -163,4 +173,7 @@ _CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
     Kind.ERASURE_INTENDED: _erasure_intended,
     Kind.ERASED: _erased,
     Kind.KEYS_BACKED_UP: _keys_backed_up,
+    Kind.REWRAPPED: _rewrapped,
+    Kind.REWRAP_EXPORTED: _keys_backed_up,
+    **holders.CHANGES,
 }

@@ -17,7 +17,7 @@ from gdprcall.times import Clock, now_ms, rfc3339
 from gdprcall.vault import keyfile, manifest, tombstones
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.backup import OBJECTS, PROMPTS, Progress
-from gdprcall.vault.binding import check_header
+from gdprcall.vault.binding import check_header, check_number
 from gdprcall.vault.copies import shown, tree_of
 from gdprcall.vault.keyfile import controller_of
 from gdprcall.vault.keys import Held, Slot
@@ -161,7 +161,8 @@ def _wanted(vault: Vault, held: Held, controller: str) -> bool:
     if row is None or row.state == "erased" or row.erasing or row.withdrawn or row.controller != controller:
         return False
     if held.kind is Slot.NUMBER:
-        return held.segment == 0
+        word = vault.stores.number(held.recording)
+        return held.segment == 0 and check_number(held.data, held.recording, controller, word) is None
     entry = vault.stores.sealed(held.recording, held.segment)
     return entry is not None and check_header(held.data, entry) is None
 

@@ -4,16 +4,16 @@ It knows how the index follows the ledger and who may touch a recording now; in 
 leaves to sealing and erasing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from threading import Lock
 
 from gdprcall.errors import NotFound, VaultError
 from gdprcall.times import Clock
 from gdprcall.vault.index import Index
-from gdprcall.vault.keys import Keys
+from gdprcall.vault.keys import Keys, Slot
 from gdprcall.vault.ledger import PAGE, Entry, Kind, Ledger
 from gdprcall.vault.objects import Objects
 from gdprcall.vault.rows import RecordingRow
@@ -38,6 +38,8 @@ class Stores:
     tombstones: Tombstones
     # Striped by recording: a lock for each would have to be forgotten again, and forgetting it is a race.
     _locks: tuple[Lock, ...] = field(default_factory=lambda: tuple(Lock() for _ in range(STRIPES)))
+    still: Lock = field(default_factory=Lock)
+    """Held while headers are replaced, and while ledger and keys are copied: each then has the other's headers."""
 
     @contextmanager
     def holding(self, *recordings: str) -> Iterator[None]:
@@ -73,8 +75,33 @@ class Stores:
         raise NotFound(f"there is no recording {id_}", "see: gdprcall recordings list")
 
     def sealed(self, recording: str, segment: int) -> Entry | None:
-        """Return the entry that says that a segment was sealed or quarantined."""
-        for entry in self.ledger.entries(recording=recording):
-            if entry.kind in SEALS and entry.body is not None and entry.body.get("segment") == segment:
-                return entry
-        return None
+        """Return the entry that says that a segment was sealed or quarantined, with the header that it has by now.
+
+        A rewrap replaces the header: its entry then is the ledger's word on it, and ``former`` are those before.
+        """
+        found: Entry | None = None
+        for entry in self.ledger.entries(recording=recording, kinds=SEALS | {Kind.REWRAPPED}):
+            body = entry.body
+            if body is None or body.get("segment") != segment:
+                continue
+            if found is None and entry.kind in SEALS:
+                found = entry
+            elif found is not None and entry.kind is Kind.REWRAPPED and body.get("slot") == Slot.HEADER:
+                found = replace(found, body=_rewrapped(found.body or {}, body))
+        return found
+
+    def number(self, recording: str) -> Mapping[str, object]:
+        """Return the ledger's word on the header of a caller's sealed number: nothing until it is rewrapped."""
+        word: Mapping[str, object] = {}
+        for entry in self.ledger.entries(recording=recording, kinds={Kind.REWRAPPED}):
+            body = entry.body or {}
+            if body.get("slot") == Slot.NUMBER:
+                word = _rewrapped(word or {"header_sha256": body.get("was")}, body)
+        return word
+
+
+def _rewrapped(word: Mapping[str, object], body: Mapping[str, object]) -> dict[str, object]:
+    former = word.get("former")
+    before = [*(former if isinstance(former, list) else []), word.get("header_sha256")]
+    new = {name: body.get(name) for name in ("header_sha256", "recipients")}
+    return dict(word) | new | {"former": before}

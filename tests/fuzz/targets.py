@@ -3,6 +3,7 @@
 A target takes bytes and returns; it may raise nothing. What a parser refuses, it refuses with its own error.
 """
 
+import base64
 import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -13,7 +14,10 @@ from gdprcall import age
 from gdprcall.age import bech32
 from gdprcall.age.format import read_header
 from gdprcall.asterisk import agi
+from gdprcall.custody import bundle, challenge, officer
+from gdprcall.errors import CheckFailed, Refused
 from gdprcall.vault import wav
+from gdprcall.vault.binding import binding_stanza, bound_header
 from gdprcall.vault.checkpoint import checked, signed
 from gdprcall.vault.note import BadKey, BadNote, Signer, Verifier
 
@@ -96,8 +100,36 @@ def _said(pieces: list[bytes]) -> list[object]:
     return list(said)
 
 
+def bundle_(data: bytes) -> None:
+    """A bundle of headers is read to its end or refused, and an officer wraps nothing but what is bound as it says."""
+    out = io.BytesIO()
+    with suppress(CheckFailed, Refused):
+        officer.convert(io.BytesIO(data), out, [IDENTITY], [IDENTITY.recipient().encode()])
+    with suppress(CheckFailed):
+        first, lines = bundle.read(io.BytesIO(data))
+        bundle.head(first, bundle.BACK)
+        assert all(bundle.place(line) and bundle.header(line) is not None for line in lines)
+
+
+def answer(data: bytes) -> None:
+    """What is accepted as an answer to a challenge is one line of it, and no longer."""
+    with suppress(CheckFailed):
+        assert challenge.parse(data.decode("latin-1")).text in data.decode("latin-1")
+
+
+def _bundle() -> bytes:
+    """Return a bundle with the header of one recording."""
+    to = IDENTITY.recipient().encode()
+    id_, key = "ab" * 16, bundle.sealed_key(bytes(32), to, bytes)
+    header_ = bound_header(FILE_KEY, [to], binding_stanza(id_, "acme", "1"), bytes)
+    head = {"format": bundle.OUT, "bundle": id_, "controller": "acme", "expires_at": "2026-01-01T00:00:00Z", "to": [to]}
+    line = {"recording": id_, "segment": 1, "slot": "header", "header": base64.b64encode(header_).decode()}
+    return b"".join(map(bundle.encode, (head | {"keys": [key]}, line, {"headers": 1})))
+
+
 TARGETS: Mapping[str, Callable[[bytes], None]] = MappingProxyType(
-    {one.__name__: one for one in (header, whole_file, payload, text, note, sound, conversation)}
+    {one.__name__.strip("_"): one for one in (header, whole_file, payload, text, note, sound, conversation)}
+    | {one.__name__.strip("_"): one for one in (bundle_, answer)}
 )
 
 
@@ -116,6 +148,8 @@ def seeds(name: str) -> Iterator[bytes]:
         "note": [signed(5, bytes(32), SIGNER).encode(), SIGNER.verifier().encode().encode()],
         "sound": [_WAV + bytes(100), _WAV],
         "conversation": [b"agi_request: agi://x\nagi_uniqueid: 1.1\n\n200 result=1 endpos=5\n520-x\n520 y\nHANGUP\n"],
+        "bundle": [_bundle()],
+        "answer": [f"gdprcall/proof-v1 enrol acme {'0' * 16} {'1' * 64}\n".encode()],
     }
     yield from begin[name]
     for path in sorted((KEPT / name).glob("*")):

@@ -91,7 +91,9 @@ class Installation:
         self.folder = folder.resolve()
         self.asterisk = asterisk
         self.config = self.folder / "gdprcall.toml"
-        self.identity = identity or self.folder / "officer" / "acme.identity"
+        # Beside the installation, as on another machine: the daemon starts nowhere near an identity.
+        self.officer = self.folder.with_name(f"{self.folder.name}-officer")
+        self.identity = identity or self.officer / "acme.identity"
         self.log_path = self.folder / "gdprcall.log"
         self._timeout = timeout
         self._speed = speed
@@ -101,8 +103,8 @@ class Installation:
 
     def prepare(self) -> None:
         """Write everything that an administrator would."""
-        for name in ("secrets", "officer"):
-            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        for folder in (self.folder / "secrets", self.officer):
+            folder.mkdir(parents=True, exist_ok=True)
         self._secret("ari-password", self.asterisk.ari_password)
         self._secret("ami-password", self.asterisk.ami_password)
         self._secret("pseudonym-key-acme", secrets.token_hex(32))
@@ -256,7 +258,7 @@ class Installation:
 
     def opened(self, recording: str, segment: int = 1) -> Path:
         """Export a segment, open it with the public age tool, and return the WAV."""
-        sealed = self.folder / "officer" / f"{recording}.{segment}.age"
+        sealed = self.officer / f"{recording}.{segment}.age"
         self.cli("recordings", "export", recording, "--segment", str(segment), "-o", str(sealed), "--force")
         wav = sealed.with_suffix(".wav")
         subprocess.run([PBX / "bin" / "age", "-d", "-i", self.identity, "-o", wav, sealed], check=True)
@@ -264,7 +266,8 @@ class Installation:
 
     def clear(self) -> None:
         """Remove everything."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.folder, self.officer):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _new_identity(self) -> str:
         """Make the officer's identity with the public tool, and return its recipient."""

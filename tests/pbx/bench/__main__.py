@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.pbx.bench import rounds, rows, vault
+from tests.pbx.bench import custody, rounds, rows, vault
 from tests.pbx.bench.lives import lives, ratios, sealing
 from tests.pbx.bench.load import Agents, Traffic
 from tests.pbx.bench.meters import median, quantile, resident_mb
@@ -131,11 +131,13 @@ class Bench:
         self._add(rows.GO_SHORT, short)
         self._add(rows.GO_LONG, long)
         self._add(rows.GO_MEMORY, [megabytes])
-        folders = {name: place / name for name in ("erase", "slot", "ledger", "index")}
+        folders = {name: place / name for name in ("erase", "slot", "rewrap", "ledger", "index")}
         for folder in folders.values():
             folder.mkdir()
         self._add(rows.ERASE, [vault.erasing(folders["erase"])])
         self._add(rows.OVERWRITE, vault.overwriting(folders["slot"]))
+        exported, wrapped, taken = custody.rewrapping(folders["rewrap"].resolve())
+        self._add(rows.REWRAP, [wrapped + taken], f"{wrapped:.0f} s and {taken:.0f} s; exported in {exported:.0f} s")
         self._add(rows.APPEND, [vault.noting(folders["ledger"])])
         for row, value in zip((rows.CALLER, rows.DUE, rows.DAY), vault.asking(folders["index"]), strict=True):
             self._add(row, [value])

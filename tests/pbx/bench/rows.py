@@ -34,6 +34,7 @@ MEMORY = Row("resident memory of the daemon after 5,000 calls", "MB", "<=", 90)
 GROWTH = Row("resident memory, from call 1,000 to call 5,000", "MB", "<=", 5)
 ERASE = Row("10,000 recordings erased together", "s", "<=", 5)
 OVERWRITE = Row("overwrite of one slot, durable, against one fdatasync", "x", "<=", 5)
+REWRAP = Row("100,000 headers for other recipients: wrapped where the identity is, taken back", "s", "<=", 60)
 APPEND = Row("durable entries of the ledger, 100 writers at once", "/s", ">=", 3_000)
 CALLER = Row("of 1,000,000 recordings the last 50 of a caller, p99", "ms", "<=", 3)
 DUE = Row("of 1,000,000 recordings 100 that are due, p99", "ms", "<=", 3)
@@ -41,7 +42,7 @@ DAY = Row("of 1,000,000 recordings a controller's day, p99", "ms", "<=", 3)
 GO_SHORT = Row("age: 9.6 MB encrypted, speed against Go's age", "x", ">=", 1)
 GO_LONG = Row("age: 1 GB encrypted, speed against Go's age", "x", ">=", 0.9)
 GO_MEMORY = Row("age: 1 GB encrypted, largest memory", "MB", "<=", 40)
-VAULT = (ERASE, OVERWRITE, APPEND, CALLER, DUE, DAY, GO_SHORT, GO_LONG, GO_MEMORY)
+VAULT = (ERASE, OVERWRITE, REWRAP, APPEND, CALLER, DUE, DAY, GO_SHORT, GO_LONG, GO_MEMORY)
 SHOWN = (
     Row("fdatasync in the key's rounds, p99", "ms"),
     Row("baseline: key to MixMonitorStart, p50", "ms"),

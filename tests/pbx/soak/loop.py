@@ -136,7 +136,7 @@ class Soak:
     def _exported(self, now: Disk) -> dict[str, int]:
         """Return how an export of an erased recording ends."""
         erased = sorted({str(entry.recording) for entry in now.entries if entry.kind == "erased"})
-        target = str(self._stage.installation.folder / "officer")
+        target = str(self._stage.installation.officer)
         cli = partial(self._stage.installation.cli, "recordings", "export", check=False)
         return {recording: cli(recording, "-o", target, "--force").returncode for recording in self._some(erased, 1)}
 
