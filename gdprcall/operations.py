@@ -139,10 +139,9 @@ def retention_sweep(context: Context, params: Params) -> Json:
 
 def audit_log(context: Context, params: Params) -> Json:
     """Return entries of the ledger in order."""
-    kind, recording = params.get("kind"), params.get("recording")
+    kind, recording, since = params.get("kind"), params.get("recording"), _time(params, "since")
     if kind is not None and kind not in set(Kind):
         raise ConfigError(f"there is no kind of entry {kind!r}", f"kinds: {', '.join(Kind)}")
-    since = _time(params, "since")
     entries = (
         entry
         for entry in context.vault.ledger.entries(recording=str(recording) if recording else None)
