@@ -63,7 +63,7 @@ class Sealing(Section):
     """Whether a recording is sealed while its call goes on, and where in memory the keys of running calls are."""
 
     progressive: bool = True
-    memory: Annotated[str, Field(pattern=r"^/.", max_length=4096)] = "/run/gdprcall/sealing"
+    memory: Annotated[str, Field(pattern=r"^/[^\x00]+$", max_length=4000)] = "/run/gdprcall/sealing"
 
 
 class Secrets(Section):

@@ -156,6 +156,10 @@ def _more(line: Line, options: Collection[str]) -> Iterator[Way]:
 def _any(line: Line) -> Iterator[Way]:
     if line.basis is not Basis.VITAL_INTEREST:
         yield Way("hangs up before an answer", "a minimal note without a number, and nothing else, is kept")
+    if line.spoken and line.basis is Basis.CONSENT:
+        yield Way(
+            "is silent, and says yes to the agent", "the agent notes it by key, twice; it is noted, then recorded"
+        )
     if line.sample_rate < 1:
         yield Way("is not among the calls that are chosen", "is neither asked nor recorded")
     if line.keys.pause:
