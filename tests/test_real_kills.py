@@ -16,6 +16,8 @@ pytestmark = pytest.mark.pbx
 ROUNDS = 25
 
 
+# Three of the rounds hold a call of a quarter of a minute; beside other work each takes twice its time.
+@pytest.mark.timeout(600)
 def test_fcl_04_whatever_is_killed_and_when_no_invariant_breaks(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
