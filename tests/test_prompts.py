@@ -297,7 +297,8 @@ def test_each_finished_language_can_be_heard_on_every_basis(
     lines = {str(basis): replace(on(basis), id=str(basis), languages=(language,)) for basis in Basis}
     catalogue.build(Policy({"acme": ACME}, lines), tmp_path / "sounds", tmp_path / "store", Remembering())
     prompts = store.manifests(tmp_path / "store")
-    assert len(prompts) == 6 + 6 + 2
+    # A question and a full notice for each basis, two confirmations, and consent where stricter rules want it, for two purposes.
+    assert len(prompts) == 6 + 6 + 2 + 2
     for prompt in prompts:
         with (tmp_path / "store" / f"{prompt.sha256}.wav").open("rb") as file:
             data = file.read()[44:]

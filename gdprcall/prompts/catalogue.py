@@ -69,8 +69,8 @@ class Catalogue:
         return list(self._prompts.values())
 
     def missing(self) -> list[tuple[str, str]]:
-        """Return the lines and languages that cannot be asked now."""
-        return [(line, language) for line, language, kind in self.lacking() if kind in texts.QUESTIONS]
+        """Return the lines and languages that cannot be asked now, each once; a line may have two questions."""
+        return list(dict.fromkeys((line, tag) for line, tag, kind in self.lacking() if kind in texts.QUESTIONS))
 
     def silent(self) -> list[tuple[str, str, Kind]]:
         """Return what else a line is to say and cannot: its full notice, or a confirmation."""
