@@ -57,6 +57,17 @@ def test_con_04_decisions_of_every_outcome_are_found_whole(tmp_path: Path) -> No
             assert findings(vault, tmp_path, row.id) == []
 
 
+def test_bas_06_what_was_recorded_without_asking_is_whole_though_nothing_was_heard_before(tmp_path: Path) -> None:
+    config = settings(tmp_path)
+    sign(config)
+    unheard: dict[str, object] = {"prompt_sha256": "", "text_sha256": "", "heard_ms": 0, "reason": "notice_deferred"}
+    with opened(tmp_path) as vault:
+        told = agreed(vault, config.policy, tmp_path / "spool", 1, basis="vital_interest", **unheard)
+        asked_for = agreed(vault, config.policy, tmp_path / "spool", 2, **unheard)
+        assert findings(vault, tmp_path, told) == []
+        assert {where for _, where, _ in findings(vault, tmp_path, asked_for)} == {"prompt"}
+
+
 def sound(vault: Vault, suffix: str = ".wav") -> Path:
     return next((vault.folder / PROMPTS).glob(f"*{suffix}"))
 

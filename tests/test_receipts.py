@@ -112,6 +112,19 @@ def test_con_08_events_are_read_in_order_from_entries_that_only_grow(tmp_path: P
     assert made["pii_principal_id"] is None
 
 
+def test_bas_08_a_record_of_what_was_told_and_not_asked_makes_no_consent_of_it(tmp_path: Path) -> None:
+    with opened(tmp_path) as vault:
+        id_ = agreed(vault, settings(tmp_path).policy, tmp_path / "spool", basis="legitimate_interest")
+        made = record(vault, id_)
+        assert states(made) == []
+        vault.note(Fact(Kind.WITHDRAWN, recording_id(), "acme", {"method": "key", "reason": "objected"}))
+        assert states(record(vault, id_)) == [("withdrawn", "pii_principal")]
+    purpose = made["pii_processing"]["purposes"][0]
+    assert purpose["lawful_basis"] == "eu-gdpr:A6-1-f"
+    assert "objection (Art. 21(1))" in purpose["privacy_rights"]["rights"]
+    assert not [right for right in purpose["privacy_rights"]["rights"] if "consent" in right]
+
+
 def test_a_refusal_is_asked_and_refused_and_names_nobody(tmp_path: Path) -> None:
     with opened(tmp_path) as vault:
         made = record(vault, decided(vault, settings(tmp_path).policy, outcome="refused"))
