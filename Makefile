@@ -40,7 +40,7 @@ SAMPLES := README.md gdprcall.conf ari.conf http.conf manager.conf features.conf
 say = @printf '==> %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv pbx demo bench load soak fuzz test tables test-asterisk16 test-pythons lint format types unit real install \
+.PHONY: help venv pbx demo bench load soak fuzz test tables requirements test-asterisk16 test-pythons lint format types unit real install \
         install-program install-files uninstall clean distclean
 
 help: ## show this
@@ -124,6 +124,14 @@ unit: $(READY) ## the fast suite, without network and without Asterisk
 
 tables: $(READY) ## write the tables of faults into the papers, from the tests that prove them
 	@$(BIN)/python -m tests.faults
+
+# REAL=1 runs those with a real Asterisk too, NAMES=1 prints each test, SHRINK=1 takes off the list what has tests now.
+REAL   ?=
+NAMES  ?=
+SHRINK ?=
+
+requirements: $(READY) $(if $(REAL),pbx) ## what the law asks, id by id, and what came of its tests (REAL=1 NAMES=1 SHRINK=1)
+	@$(BIN)/python -m tests.requirements $(if $(REAL),--real) $(if $(NAMES),--names) $(if $(SHRINK),--shrink)
 
 real: $(READY) pbx ## the suite with a real Asterisk
 	@$(BIN)/python -m pytest -q $(CALLS) -m pbx

@@ -6,8 +6,6 @@ It listens on no network, and the kernel says who asks; requests are small and b
 import asyncio
 import json
 import os
-import socket
-import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +17,8 @@ from gdprcall import operations
 from gdprcall.errors import ConfigError, GdprcallError, Refused, VaultError
 from gdprcall.log import get_logger
 from gdprcall.operations import CHANGING, Context
-from gdprcall.roles import Role, role_of
+from gdprcall.peers import Peer, let_in, peer_of
+from gdprcall.roles import EXPORT, Access, Grant, Role, granted, may, role_of
 
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 """Some thousand new headers come in one request; nothing else is nearly as large."""
@@ -29,7 +28,6 @@ UPLOAD_SECONDS = 10.0
 STALL_SECONDS = 60.0
 """How long a peer may not read any of what it asked for."""
 DRAIN_SECONDS = 5.0
-_UCRED = struct.Struct("iII")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 STATUS = {1: 409, 2: 400, 3: 404, 4: 422}
 """HTTP status by the exit status that an error has on the command line."""
@@ -47,6 +45,7 @@ async def serve_api(context: Context, path: Path) -> None:
         path.unlink(missing_ok=True)
         await web.UnixSite(runner, str(path)).start()
         path.chmod(0o660)
+        _let_in(path, context.config.access)
         await asyncio.Event().wait()
     except OSError as error:
         hint = "make its folder, or set vault.socket"
@@ -54,6 +53,19 @@ async def serve_api(context: Context, path: Path) -> None:
     finally:
         await runner.cleanup()
         path.unlink(missing_ok=True)
+
+
+def _let_in(path: Path, access: tuple[Access, ...]) -> None:
+    """Let who has a role connect: he need not be in the daemon's group, which may read the spool."""
+    if not access:
+        return
+    try:
+        strange = let_in(path, (row.user for row in access if row.user), (row.group for row in access if row.group))
+    except GdprcallError as error:
+        get_logger().error("access_failed", hint=error.hint)
+    else:
+        if strange:
+            get_logger().error("access_failed", count=len(strange), hint="names that this host does not know")
 
 
 CONTEXT = web.AppKey("context", Context)
@@ -80,8 +92,8 @@ def _said(error: GdprcallError, status: int) -> web.Response:
 
 
 async def _operate(request: web.Request) -> web.Response:
-    context = _admitted(request)
     name = request.match_info["operation"]
+    context = await _admitted(request, name)
     try:
         async with asyncio.timeout(UPLOAD_SECONDS):
             params = await request.json()
@@ -107,7 +119,7 @@ def _taken(context: Context) -> Context:
 
 
 async def _export(request: web.Request) -> web.StreamResponse:
-    context = _admitted(request)
+    context = await _admitted(request, EXPORT)
     recording, segment = request.match_info["recording"], request.match_info["segment"]
     purpose = request.query.get("purpose", "")
     number = int(segment) if segment.isdecimal() else 0
@@ -142,13 +154,22 @@ def _opened(payload: Path) -> BinaryIO:
         raise VaultError(f"the payload cannot be read: {error.strerror}", "was it erased meanwhile?") from error
 
 
-def _admitted(request: web.Request) -> Context:
-    """Return the context with the peer as its actor; raises Refused for a peer that may nothing."""
+async def _admitted(request: web.Request, operation: str) -> Context:
+    """Return the context with the peer as its actor, and what it may see; raises Refused for one that may not ask this."""
+    context = request.app[CONTEXT]
+    context = replace(context, config=context.now() if context.now else context.config)
     transport = request.transport
-    peer = transport.get_extra_info("socket") if transport else None
-    if peer is None:
-        raise Refused("the peer cannot be told")
-    _, uid, _ = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-    if role_of(uid, os.geteuid()) is not Role.ADMIN:
-        raise Refused("you may not ask this", "use sudo, or the user gdprcall")
-    return replace(request.app[CONTEXT], actor=f"uid:{uid}")
+    peer = peer_of(transport.get_extra_info("socket") if transport else None)
+    grant = Grant(role_of(peer.uid, os.geteuid()))
+    if grant.role is not Role.ADMIN and context.config.access:
+        grant = await asyncio.to_thread(_granted, peer, context.config.access)
+    if grant.role is Role.NOBODY:
+        raise Refused("you may not ask this", "use sudo, or the user gdprcall; or be given a role under [[access]]")
+    if not may(grant, operation):
+        raise Refused(f"as {grant.role} you may not ask this", "ask somebody whose role it is: see [[access]]")
+    return replace(context, actor=f"uid:{peer.uid}", controller=grant.controller)
+
+
+def _granted(peer: Peer, access: tuple[Access, ...]) -> Grant:
+    """Look up the names of a peer; a directory that answers slowly keeps nobody else waiting."""
+    return granted(peer.user(), peer.groups(), access)

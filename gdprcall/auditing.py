@@ -12,7 +12,7 @@ from gdprcall.handout import HandOut
 from gdprcall.vault import checks, proving
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.checkpoint import Checkpoint, Signed, checked, signed
-from gdprcall.vault.entry import Fact, Kind
+from gdprcall.vault.entry import Entry, Fact, Kind
 from gdprcall.vault.note import BadKey, BadNote, Signer, Verifier
 from gdprcall.vault.proof import Finding
 
@@ -109,7 +109,11 @@ def prove(vault: Vault, config: Config, id_: str, *, bodies: bool) -> Mapping[st
     It stands on the newest kept checkpoint that counts them, or else on a new one. Raises NotFound, CheckFailed, and
     what ``make`` raises.
     """
-    entries = proving.entries_of(vault.ledger, id_)
+    return prove_entries(vault, config, proving.entries_of(vault.ledger, id_), bodies=bodies)
+
+
+def prove_entries(vault: Vault, config: Config, entries: Sequence[Entry], *, bodies: bool) -> Mapping[str, object]:
+    """Return the proof that these entries, in order, are in the ledger; see ``prove``."""
     newest = next(iter(vault.ledger.signed(1)), None)
     if newest is not None and newest.size >= entries[-1].seq:
         note, verifier = newest.note, newest.verifier
@@ -121,6 +125,13 @@ def prove(vault: Vault, config: Config, id_: str, *, bodies: bool) -> Mapping[st
     except BadNote as error:
         raise VaultError(f"the last checkpoint is {error}", proving.DAMAGED) from error
     return proving.inclusion(vault.ledger, entries, checkpoint, note, verifier, bodies=bodies)
+
+
+def unsigned_changes(vault: Vault, config: Config) -> list[Finding]:
+    """Return where the ledger is not what the signed checkpoints say that are kept in it."""
+    known = _known(vault, config)
+    kept, wrong = proving.claimed(((f"of {one.size} entries", one.note) for one in vault.ledger.signed()), known)
+    return [*wrong, *proving.compare(kept, vault.ledger.hashes())]
 
 
 def _noted(vault: Vault, verifier: str) -> bool:

@@ -20,6 +20,7 @@ from gdprcall.errors import ConfigError
 from gdprcall.policy import rules
 from gdprcall.policy.model import Basis, Controller, Keys, Line, Policy
 from gdprcall.prompts.texts import LANGUAGES, PURPOSES
+from gdprcall.roles import Access, Role
 
 DEFAULT_PATH = Path("/etc/gdprcall/gdprcall.toml")
 IDENTITY_MARK = b"AGE-SECRET-KEY-"
@@ -65,6 +66,8 @@ class Config:
     quarantine_days: int = 7
     memory: Path = Path("/run/gdprcall/sealing")
     progressive: bool = True
+    location: str = ""
+    access: tuple[Access, ...] = ()
 
     @property
     def prompts(self) -> Path:
@@ -121,7 +124,12 @@ def load(path: Path) -> Config:
         mistakes += [schema.mistake(detail) for detail in error.errors()]
         raise _refused(path, mistakes) from None
     policy = _policy(file)
-    mistakes += [*_recipient_mistakes(policy), *_shared_recipients(policy), *_audit_mistakes(file)]
+    mistakes += [
+        *_recipient_mistakes(policy),
+        *_shared_recipients(policy),
+        *_audit_mistakes(file),
+        *_access_mistakes(file),
+    ]
     found = [*rules.check(policy, LANGUAGES, PURPOSES), *_language_findings(policy)]
     mistakes += [
         f"{finding.place}: {finding.text} [{finding.rule}]; {finding.mend}" for finding in found if finding.refuses
@@ -133,13 +141,11 @@ def load(path: Path) -> Config:
     drop = Path(file.audit.checkpoint_folder) if file.audit.checkpoint_folder else None
     command = tuple(file.audit.checkpoint_command)
     days, tombstones = file.backup.key_days, Path(file.backup.tombstones) if file.backup.tombstones else None
-    places = _places(file.asterisk)
-    tell = tuple(file.backup.tombstone_command)
+    places, tell = _places(file.asterisk), tuple(file.backup.tombstone_command)
     reserve, wait = file.vault.reserve_mib << 20, file.vault.quarantine_days
-    memory, on = Path(file.sealing.memory), file.sealing.progressive
+    more = (drop, command, days, tombstones, tell, reserve, wait, Path(file.sealing.memory), file.sealing.progressive)
     return Config(
-        *(path, places, vault, socket, secrets, policy, warnings, drop, command, days, tombstones, tell),
-        *(reserve, wait, memory, on),
+        *(path, places, vault, socket, secrets, policy, warnings, *more, file.vault.location, _access(file)),
     )
 
 
@@ -202,7 +208,10 @@ def _refused(path: Path, mistakes: list[str]) -> ConfigError:
 
 def _policy(file: schema.File) -> Policy:
     controllers = {
-        id_: Controller(id_, c.name, c.contact, c.country, c.notice_url, tuple(c.recipients), c.retention_days)
+        id_: Controller(
+            *(id_, c.name, c.contact, c.country, c.notice_url, tuple(c.recipients), c.retention_days),
+            *(c.proof_days, c.refusal_days),
+        )
         for id_, c in file.controllers.items()
     }
     return Policy(controllers, {id_: _line(id_, line, file) for id_, line in file.lines.items()})
@@ -261,6 +270,18 @@ def _audit_mistakes(file: schema.File) -> list[str]:
     if command and not Path(command[0]).is_absolute():
         mistakes.append("audit.checkpoint_command: the program has no whole path; for example /usr/local/bin/send")
     return mistakes
+
+
+def _access(file: schema.File) -> tuple[Access, ...]:
+    return tuple(Access(row.user, row.group, Role(row.role), row.controller) for row in file.access)
+
+
+def _access_mistakes(file: schema.File) -> Iterator[str]:
+    for place, row in enumerate(file.access):
+        if bool(row.user) == bool(row.group):
+            yield f"access.{place}: a row names either a user or a group; write one of the two"
+        if row.controller is not None and row.controller not in file.controllers:
+            yield f"access.{place}.controller: there is no such controller; name one that is configured"
 
 
 def _language_findings(policy: Policy) -> list[rules.Finding]:

@@ -27,7 +27,7 @@ from gdprcall.operations import Context
 from gdprcall.policy.model import Controller
 from gdprcall.reception import House, Reception
 from gdprcall.systemd import notify, watchdog_seconds
-from gdprcall.terms import holding, note_recipients
+from gdprcall.terms import holding, note_terms
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.work import Work
@@ -65,7 +65,7 @@ class Daemon:
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
         self._note(Kind.DAEMON_STARTED, {"version": __version__})
-        await asyncio.to_thread(note_recipients, self._vault, self._settings)
+        await asyncio.to_thread(note_terms, self._vault, self._settings)
         await self._finish_erasures()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -278,14 +278,17 @@ class Daemon:
             try:
                 settings = config.load(self._settings.path)
                 terms = holding(settings)
-                await asyncio.to_thread(note_recipients, self._vault, settings)
+                await asyncio.to_thread(note_terms, self._vault, settings)
             except GdprcallError as error:
                 # A policy that cannot be read permits nothing; the old one is not fallen back to.
                 self._reception.terms = None
                 self._log.error("reload_refused", hint=error.hint)
             else:
                 # Places, links and reserves are those of the start.
-                self._settings, self._reception.terms = replace(self._settings, policy=settings.policy), terms
+                self._settings, self._reception.terms = (
+                    replace(self._settings, policy=settings.policy, access=settings.access),
+                    terms,
+                )
                 self._log.info("reloaded")
 
     async def _drain(self) -> None:

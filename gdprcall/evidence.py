@@ -36,7 +36,9 @@ class CallFacts:
     language: str
     front: str
     prompt_sha256: str = ""
+    text_sha256: str = ""
     mandatory_ms: int = 0
+    asked_at: int = 0
     subject: str | None = None
     number: str | None = field(default=None, repr=False)
 
@@ -149,14 +151,24 @@ def decision_body(call: CallFacts, consent: Consent, note: Note) -> dict[str, ob
         "basis": str(call.line.basis),
         "outcome": str(note.outcome),
         "reason": note.reason,
-        "language": call.language,
-        "prompt_sha256": call.prompt_sha256,
-        "heard_ms": consent.heard_ms,
-        "mandatory_ms": call.mandatory_ms,
-        "attempts": consent.asked,
+        **_heard(call, consent),
         "policy_sha256": call.policy_sha256,
         "retention_days": call.line.retention_days,
+        "keep_days": call.controller.proof_days if granted else call.controller.refusal_days,
         "recipients": [fingerprint(recipient) for recipient in call.controller.recipients] if granted else [],
         "software": __version__,
         "front": call.front,
+    }
+
+
+def _heard(call: CallFacts, consent: Consent) -> dict[str, object]:
+    """Return what was played since when, and how much of it was heard."""
+    return {
+        "language": call.language,
+        "prompt_sha256": call.prompt_sha256,
+        "text_sha256": call.text_sha256,
+        "asked_at": call.asked_at,
+        "heard_ms": consent.heard_ms,
+        "mandatory_ms": call.mandatory_ms,
+        "attempts": consent.asked,
     }

@@ -121,6 +121,9 @@ EVENTS: Mapping[str, Event] = {
         "write may: a refusal must not cost the service",
     ),
     "sweep_failed": Event("error", "the regular look through the spool failed; it is tried again", "see hint"),
+    "access_failed": Event(
+        "error", "somebody with a role under [[access]] cannot reach the socket; everybody else can", "see hint"
+    ),
     "api_request": Event("info", "the command line changed something or released a recording", NOTHING),
     "library": Event("warning", "a library reported something; its text is withheld, it may hold data", NOTHING),
     "internal_error": Event("error", "a fault of our own", "report the lines of where"),

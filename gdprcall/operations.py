@@ -10,27 +10,28 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gdprcall import auditing, safekeeping
+from gdprcall import auditing, consents, safekeeping, scope
 from gdprcall.config import Config
 from gdprcall.custody import asked as custody
 from gdprcall.errors import ConfigError, GdprcallError, NotFound, VaultError
+from gdprcall.parameters import Params, flag, limit, moment, text, texts, wanted
 from gdprcall.rights import erasure, retention
-from gdprcall.times import Clock, now_ms, parse_rfc3339, rfc3339
+from gdprcall.times import Clock, now_ms, rfc3339
 from gdprcall.vault import checks
 from gdprcall.vault.archive import Vault
+from gdprcall.vault.forgetting import Due
 from gdprcall.vault.ledger import Kind
-from gdprcall.vault.rows import Export, Wanted
+from gdprcall.vault.rows import Export, RecordingRow, Wanted
 
-STATES = ("recording", "not_started", "spooled", "sealed", "quarantined", "erased")
 Json = object
-Params = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """What an operation works on; ``live`` is there only in the daemon; ``progress`` hears how much of how much is done.
 
-    ``alarm`` hears what went wrong beside what was carried out all the same; ``now`` gives the configuration of a reload.
+    ``alarm`` hears what went wrong beside what was carried out all the same; ``now`` gives the configuration of a reload;
+    ``controller`` is the one that the asker answers for, None for all.
     """
 
     vault: Vault
@@ -41,13 +42,18 @@ class Context:
     progress: checks.Progress = lambda _done, _all: None
     alarm: Callable[[GdprcallError], None] = lambda _error: None
     now: Callable[[], Config] | None = None
+    controller: str | None = None
 
 
 Operation = Callable[[Context, Params], Json]
 
 
 def status(context: Context, _params: Params) -> Json:
-    """Return links, spool, vault and disk."""
+    """Return links, spool, vault and disk; of one controller only what is its own."""
+    expired = retention.due(context.vault, context.clock(), context.controller)
+    if context.controller is not None:
+        sealed = context.vault.recordings(Wanted(context.controller, state="sealed", limit=-1))
+        return {"daemon": context.live is not None, "recordings": len(sealed), "expired": len(expired)}
     live = dict(context.live()) if context.live else {}
     for name in ("last_seal_ms", "last_sweep_ms"):
         live[name.removesuffix("_ms")] = _told(live.pop(name, None))
@@ -58,7 +64,7 @@ def status(context: Context, _params: Params) -> Json:
         "recordings": context.vault.count("sealed"),
         "quarantined": context.vault.count("quarantined"),
         "quarantine_ends": _told(context.vault.index.first_end("quarantined")),
-        "expired": len(retention.due(context.vault, context.clock())),
+        "expired": len(expired),
         "ledger_entries": context.vault.ledger.size(),
         "vault_free_bytes": shutil.disk_usage(context.vault.folder).free,
         "reserve_bytes": context.config.reserve_bytes,
@@ -67,28 +73,24 @@ def status(context: Context, _params: Params) -> Json:
 
 def decisions_list(context: Context, params: Params) -> Json:
     """Return decisions, the newest first."""
-    return [row.as_json() for row in context.vault.decisions(_wanted(params))]
+    return [row.as_json() for row in context.vault.decisions(scope.rows(context.controller, wanted(params)))]
 
 
 def decisions_show(context: Context, params: Params) -> Json:
     """Return one decision and what the ledger says of it."""
-    row = context.vault.decision(_text(params, "id"))
-    history = [
-        entry
-        for entry in context.vault.ledger.entries()
-        if (entry.body or {}).get("decision") == row.id or (row.recording and entry.recording == row.recording)
-    ]
+    row = scope.decision(context.vault, context.controller, text(params, "id"))
+    history = consents.history(context.vault, row)
     return row.as_json() | {"history": [entry.as_json() for entry in history]}
 
 
 def recordings_list(context: Context, params: Params) -> Json:
     """Return recordings, the newest first."""
-    return [row.as_json() for row in context.vault.recordings(_wanted(params))]
+    return [row.as_json() for row in context.vault.recordings(scope.rows(context.controller, wanted(params)))]
 
 
 def recordings_show(context: Context, params: Params) -> Json:
     """Return one recording, its segments and its history."""
-    id_ = _text(params, "id")
+    id_ = scope.recording(context.vault, context.controller, text(params, "id"))
     row = context.vault.recording(id_)
     parts = [segment.as_json() for segment in context.vault.segments(id_)]
     history = [entry.as_json() for entry in context.vault.ledger.entries(recording=id_)]
@@ -101,9 +103,9 @@ def recordings_erase(context: Context, params: Params) -> Json:
     All are weighed first, so that one mistyped id destroys nothing. One that fails does not stop the others; what
     was destroyed then stands in the ledger.
     """
-    ids, reason = list(dict.fromkeys(_texts(params, "ids"))), _text(params, "reason")
-    rows = [erasure.weigh(context.vault, id_) for id_ in ids]
-    if _flag(params, "dry_run"):
+    ids, reason = list(dict.fromkeys(texts(params, "ids"))), text(params, "reason")
+    rows = [erasure.weigh(context.vault, scope.recording(context.vault, context.controller, id_)) for id_ in ids]
+    if flag(params, "dry_run"):
         return [row.as_json() for row in rows]
     receipts, failed, progress = [], [], context.progress
     for id_, outcome in erasure.erase_all(context.vault, ids, reason=reason, actor=context.actor, progress=progress):
@@ -118,23 +120,35 @@ def recordings_erase(context: Context, params: Params) -> Json:
 
 
 def retention_due(context: Context, params: Params) -> Json:
-    """Return the recordings that expire by ``by`` (RFC 3339, default now)."""
-    return [row.as_json() for row in retention.due(context.vault, _by(context, params))]
+    """Return the recordings that expire by ``by`` (RFC 3339, default now), and the decisions to be forgotten by then."""
+    recordings, proofs = _due(context, _by(context, params))
+    told = [{"what": "recording"} | row.as_json() for row in recordings]
+    return told + [
+        {"what": "decision"} | one.row.as_json() | {"proof_until": rfc3339(one.proof.until or 0)} for one in proofs
+    ]
 
 
 def retention_sweep(context: Context, params: Params) -> Json:
-    """Erase what has expired; return the receipts and what failed."""
-    if _flag(params, "dry_run"):
-        return {"would_erase": retention_due(context, params), "erased": [], "failed": []}
+    """Erase what has expired, and forget what need no longer be proven; return the receipts and what failed."""
+    if flag(params, "dry_run"):
+        recordings, proofs = _due(context, _by(context, params))
+        would = {"would_erase": [row.as_json() for row in recordings], "would_forget": [one.row.id for one in proofs]}
+        return would | {"erased": [], "forgotten": [], "failed": []}
     by, now = _by(context, params), context.clock()
     if by > now:
         raise ConfigError("nothing is erased before its time", "leave --by out, or add --dry-run")
-    swept = list(retention.sweep(context.vault, by, actor=context.actor, progress=context.progress))
-    _checkpoint_after(context, bool(swept))
-    return {
-        "erased": [one.receipt.as_json() for one in swept if one.receipt],
-        "failed": [{"recording": one.recording, "error": one.error} for one in swept if one.error],
-    }
+    actor, progress, controller = context.actor, context.progress, context.controller
+    swept = list(retention.sweep(context.vault, by, actor=actor, progress=progress, controller=controller))
+    failed: list[dict[str, object]] = [{"recording": one.recording, "error": one.error} for one in swept if one.error]
+    forgotten: list[str] = []
+    try:
+        proofs = _due(context, by)[1]
+        forgotten.extend(one.row.id for one in retention.forget_proofs(context.vault, proofs, actor=actor))
+    except GdprcallError as error:
+        failed.append({"recording": None, "error": f"proofs could not be forgotten: {error.message}"})
+    _checkpoint_after(context, bool(swept or forgotten))
+    erased = [one.receipt.as_json() for one in swept if one.receipt]
+    return {"erased": erased, "forgotten": forgotten, "failed": failed}
 
 
 def audit_log(context: Context, params: Params) -> Json:
@@ -142,13 +156,15 @@ def audit_log(context: Context, params: Params) -> Json:
     kind, recording = params.get("kind"), params.get("recording")
     if kind is not None and kind not in set(Kind):
         raise ConfigError(f"there is no kind of entry {kind!r}", f"kinds: {', '.join(Kind)}")
-    since = _time(params, "since")
+    since = moment(params, "since")
     entries = (
         entry
-        for entry in context.vault.ledger.entries(recording=str(recording) if recording else None)
+        for entry in scope.entries(
+            context.controller, context.vault.ledger.entries(recording=str(recording) if recording else None)
+        )
         if (kind is None or entry.kind == kind) and (since is None or entry.time >= since)
     )
-    return [entry.as_json() for entry in deque(entries, maxlen=_limit(params))]
+    return [entry.as_json() for entry in deque(entries, maxlen=limit(params))]
 
 
 def audit_verify(context: Context, params: Params) -> Json:
@@ -157,7 +173,8 @@ def audit_verify(context: Context, params: Params) -> Json:
     if not isinstance(since, dict) or not all(isinstance(note, str) for note in since.values()):
         raise ConfigError("since is no checkpoint", "give the files that were handed out")
     notes = [(str(name), str(note)) for name, note in since.items()]
-    return auditing.verify(context.vault, context.config, notes, str(key) if key else None, context.progress)
+    answer = auditing.verify(context.vault, context.config, notes, str(key) if key else None, context.progress)
+    return _ours(context, answer)
 
 
 def audit_checkpoint(context: Context, _params: Params) -> Json:
@@ -167,8 +184,10 @@ def audit_checkpoint(context: Context, _params: Params) -> Json:
 
 def audit_prove(context: Context, params: Params) -> Json:
     """Return the proof that the entries of a recording or decision are in the ledger."""
-    bodies = not _flag(params, "without_bodies")
-    return auditing.prove(context.vault, context.config, _text(params, "id"), bodies=bodies)
+    bodies, id_ = not flag(params, "without_bodies"), text(params, "id")
+    return auditing.prove(
+        context.vault, context.config, scope.either(context.vault, context.controller, id_), bodies=bodies
+    )
 
 
 def audit_key(context: Context, _params: Params) -> Json:
@@ -178,14 +197,30 @@ def audit_key(context: Context, _params: Params) -> Json:
 
 def vault_backup(context: Context, params: Params) -> Json:
     """Make a backup in a folder of this host, or with ``dry_run`` return what it would be."""
-    folder, dry_run = Path(_text(params, "folder")), _flag(params, "dry_run")
+    folder, dry_run = Path(text(params, "folder")), flag(params, "dry_run")
     return safekeeping.back_up(context.vault, context.config, folder, dry_run=dry_run, progress=context.progress)
+
+
+def decisions_receipt(context: Context, params: Params) -> Json:
+    """Return the receipt of a decision: its record, prompt, sound and proof."""
+    row = scope.decision(context.vault, context.controller, text(params, "id"))
+    return consents.receipt(context.vault, context.config, row.id, context.alarm)
+
+
+def decisions_verify(context: Context, params: Params) -> Json:
+    """Check whether one decision, or all, still are proof."""
+    vault, controller, id_ = context.vault, context.controller, params.get("id")
+    one = None if id_ is None else scope.decision(vault, controller, text(params, "id")).id
+    answer = consents.verify(vault, context.config, one, controller, context.progress)
+    return _ours(context, answer)
 
 
 OPERATIONS: Mapping[str, Operation] = {
     "status": status,
     "decisions/list": decisions_list,
     "decisions/show": decisions_show,
+    "decisions/receipt": decisions_receipt,
+    "decisions/verify": decisions_verify,
     "recordings/list": recordings_list,
     "recordings/show": recordings_show,
     "recordings/erase": recordings_erase,
@@ -198,7 +233,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "audit/key": audit_key,
     "vault/backup": vault_backup,
     "vault/verify": lambda context, params: safekeeping.verify(
-        context.vault, params, whole=context.live is None, progress=context.progress
+        context.vault, params, whole=context.live is None, progress=context.progress, controller=context.controller
     ),
 } | {
     name: lambda context, params, asked=asked: asked(context.vault, context.config, params, context.actor)
@@ -209,8 +244,22 @@ CHANGING = frozenset({"recordings/erase", "retention/sweep", "vault/backup"}) | 
 
 def export(context: Context, recording: str, segment: int, purpose: str) -> Export:
     """Release a sealed segment; see ``Vault.export``. Raises ConfigError without a purpose (Art. 5(1)(b))."""
-    purpose = _text({"purpose": purpose}, "purpose")
+    purpose = text({"purpose": purpose}, "purpose")
+    scope.recording(context.vault, context.controller, recording)
     return context.vault.export(recording, segment, actor=context.actor, purpose=purpose)
+
+
+def _ours(context: Context, answer: Mapping[str, object]) -> Json:
+    """Return an answer without findings of other controllers."""
+    found = answer["findings"]
+    assert isinstance(found, list)
+    return {**answer, "findings": scope.findings(context.vault, context.controller, found)}
+
+
+def _due(context: Context, by: int) -> tuple[list[RecordingRow], list[Due]]:
+    """Return the recordings and the decisions whose time is over by then."""
+    recordings = retention.due(context.vault, by, context.controller)
+    return recordings, retention.proofs_due(context.vault, by, context.controller)
 
 
 def _checkpoint_after(context: Context, erased: bool) -> None:  # whether there was anything to tell
@@ -235,61 +284,13 @@ def _spool(context: Context) -> Json:
     return {"files": len(ages), "oldest_seconds": max(0, round(max(ages, default=0))), "free_bytes": free}
 
 
-def _wanted(params: Params) -> Wanted:
-    names = "controller line state outcome".split()
-    values = {name: str(params[name]) for name in names if params.get(name) is not None}
-    if values.get("state", STATES[0]) not in STATES:
-        raise ConfigError(f"there is no state {values['state']!r}", f"states: {', '.join(STATES)}")
-    controller, line, state, outcome = map(values.get, names)
-    return Wanted(controller, line, state, outcome, since=_time(params, "since"), limit=_limit(params))
-
-
-def _limit(params: Params) -> int:
-    value = params.get("limit", 1000)
-    if type(value) is not int or not 1 <= value <= 1_000_000:
-        raise ConfigError("the limit is not a number from 1 to 1000000", "for example --limit 50")
-    return value
-
-
-def _time(params: Params, name: str) -> int | None:
-    value = params.get(name)
-    if value is None:
-        return None
-    try:
-        return parse_rfc3339(str(value))
-    except ValueError as error:
-        raise ConfigError(f"{name} is no RFC 3339 time", "for example 2026-11-23T08:00:00Z") from error
-
-
 def _told(time: object) -> str | None:
     return rfc3339(time) if isinstance(time, int) else None
 
 
 def _by(context: Context, params: Params) -> int:
-    by = _time(params, "by")
+    by = moment(params, "by")
     return context.clock() if by is None else by
-
-
-def _text(params: Params, name: str) -> str:
-    value = params.get(name)
-    if not isinstance(value, str) or not value.strip():
-        raise ConfigError(f"{name} is missing", f"give {name}")
-    return value
-
-
-def _texts(params: Params, name: str) -> list[str]:
-    value = params.get(name)
-    if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
-        raise ConfigError(f"{name} is missing", f"give {name}")
-    return value
-
-
-def _flag(params: Params, name: str) -> bool:
-    """Return a flag; raises ConfigError for what is neither true nor false: whether to destroy is never guessed."""
-    value = params.get(name, False)
-    if not isinstance(value, bool):
-        raise ConfigError(f"{name} is neither true nor false", f"give {name} as true or false")
-    return value
 
 
 def run(context: Context, name: str, params: Params) -> Json:

@@ -4,6 +4,7 @@ It records nothing itself, and where anything is missing or in doubt the call go
 """
 
 import asyncio
+import hashlib
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from gdprcall.policy.model import Demand, Line, Policy
 from gdprcall.prompts.catalogue import Catalogue, Prompt
 from gdprcall.recorder import CallRecorder
 from gdprcall.session import Front, Session
+from gdprcall.times import now_ms
 from gdprcall.vault import subjects
 from gdprcall.vault.archive import Vault
 
@@ -176,6 +178,8 @@ class Reception:
             language=language,
             front=arrival.front,
             prompt_sha256=prompt.sha256 if prompt else "",
+            text_sha256=hashlib.sha256(prompt.text.encode()).hexdigest() if prompt else "",
+            asked_at=now_ms(),
             mandatory_ms=prompt.mandatory_ms if prompt else 0,
             subject=subjects.pseudonym(terms.pseudonym_keys[controller.id], number) if number else None,
             number=number,

@@ -1,15 +1,74 @@
 """Who may do what on the local interface, from the identity the kernel gives of the peer. Pure."""
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a peer may do."""
+    """What a peer may do; ``admin`` is for root and the daemon's own user, and is given to nobody else."""
 
     ADMIN = "admin"
+    OPERATOR = "operator"
+    OFFICER = "officer"
+    REVIEWER = "reviewer"
+    AUDITOR = "auditor"
     NOBODY = "nobody"
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One row of the configuration: the role of a user or of a group, for one controller or for all."""
+
+    user: str
+    group: str
+    role: Role
+    controller: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one peer may: a role, for one controller or for all."""
+
+    role: Role
+    controller: str | None = None
+
+
+EXPORT = "export"
+_LOOK = frozenset({"status", "decisions/list", "decisions/show", "recordings/list", "recordings/show"})
+_CHECK = frozenset({"decisions/receipt", "decisions/verify", "audit/log", "audit/verify", "audit/prove", "audit/key"})
+MAY: Mapping[Role, frozenset[str]] = {
+    # Who runs the host sees that all is well, and hears and releases nothing (Art. 32(4)).
+    Role.OPERATOR: frozenset(
+        {"status", "recordings/list", "retention/due", "retention/sweep", "audit/key", "audit/verify"}
+    )
+    | {"audit/checkpoint", "vault/backup", "vault/verify"},
+    Role.OFFICER: _LOOK | _CHECK | {"retention/due", "retention/sweep", "recordings/erase", "vault/verify", EXPORT},
+    Role.REVIEWER: _LOOK | {EXPORT},
+    Role.AUDITOR: _LOOK | _CHECK | {"retention/due", "vault/verify"},
+    Role.NOBODY: frozenset(),
+}
+"""What each role may ask; what stands nowhere here is for the admin alone."""
+
+WHOLE_HOUSE = frozenset({"vault/backup", "audit/checkpoint"})
+"""What cannot be done for one controller alone."""
+
+
 def role_of(peer_uid: int, own_uid: int) -> Role:
-    """Return the role of a local peer: root and the daemon's own user administer, others may nothing."""
+    """Return the role of a local peer without a look at the configuration: root and the daemon's own user administer."""
     return Role.ADMIN if peer_uid in {0, own_uid} else Role.NOBODY
+
+
+def granted(user: str | None, groups: Collection[str], table: Sequence[Access]) -> Grant:
+    """Return what a peer may by the first row that names it, or one of its groups; nothing without one."""
+    for row in table:
+        if (row.user and row.user == user) or (row.group and row.group in groups):
+            return Grant(row.role, row.controller)
+    return Grant(Role.NOBODY)
+
+
+def may(grant: Grant, operation: str) -> bool:
+    """Whether a peer may ask for an operation at all; whose data it is shown is another matter."""
+    if grant.role is Role.ADMIN:
+        return grant.controller is None
+    return operation in MAY[grant.role] and (grant.controller is None or operation not in WHOLE_HOUSE)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from gdprcall import scope
 from gdprcall.config import Config
 from gdprcall.errors import ConfigError, GdprcallError
 from gdprcall.handout import HandOut
@@ -37,21 +38,25 @@ def back_up(vault: Vault, config: Config, folder: Path, *, dry_run: bool, progre
     return (backup.plan(vault, wanted) if dry_run else backup.backup(vault, wanted, progress)).as_json()
 
 
-def verify(vault: Vault, params: Mapping[str, object], *, whole: bool, progress: Progress) -> object:
+def verify(
+    vault: Vault, params: Mapping[str, object], *, whole: bool, progress: Progress, controller: str | None = None
+) -> object:
     """Look through the vault, from the start with ``begin``; return how far it is, and in the end what was found.
 
-    For a second, or with ``whole`` to the end. Raises ConfigError, NotFound when there is nothing to go on with.
+    For a second, or with ``whole`` to the end; ``controller`` is the only one that is looked at and told of, by whom
+    answers for no other. Raises ConfigError, NotFound when there is nothing to go on with.
     """
-    look = Verification(vault.stores, vault.folder)
+    look = Verification(vault.stores, vault.folder, f"verify-{controller}" if controller else "verify")
     if params.get("begin") is True:
-        controller = params.get("controller")
-        if controller is not None and not isinstance(controller, str):
+        wanted = params.get("controller")
+        if wanted is not None and not isinstance(wanted, str):
             raise ConfigError("the controller is no text", "give its id")
-        look.begin(Look(share(params.get("sample"), vault.index.sealed_segments()), controller))
+        look.begin(Look(share(params.get("sample"), vault.index.sealed_segments()), controller or wanted))
     state = look.go_on(SLICE_SECONDS)
     while whole and not state.finished:
         progress(state.percent, 100)
         state = look.go_on(SLICE_SECONDS)
+    state.findings = scope.findings(vault, controller, state.findings)
     return state.as_json()
 
 

@@ -23,6 +23,7 @@ LOOPBACK = r"127(\.([1-9]?\d|1\d\d|2[0-4]\d|25[0-5])){3}|\[::1\]"
 PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
 Port = Annotated[int, Field(ge=1, le=65535)]
 Days = Annotated[int, Field(ge=1, le=3653)]
+Name = Annotated[str, Field(max_length=256)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -49,6 +50,7 @@ class Vault(Section):
     socket: Text = "/run/gdprcall/api.sock"
     reserve_mib: Annotated[int, Field(ge=1, le=1 << 20)] = 64
     quarantine_days: Days = 7
+    location: Annotated[str, Field(max_length=200)] = ""
 
 
 class Sealing(Section):
@@ -88,6 +90,8 @@ class Controller(Section):
     notice_url: Text
     recipients: Annotated[list[str], Field(min_length=1)]
     retention_days: Days = 30
+    proof_days: Days = 1096
+    refusal_days: Annotated[int, Field(ge=1, le=366)] = 30
 
 
 class Line(Section):
@@ -105,6 +109,15 @@ class Line(Section):
     retention_days: Days | None = None
 
 
+class Access(Section):
+    """The role of a user or of a group of this host."""
+
+    user: Name = ""
+    group: Name = ""
+    role: Literal["operator", "officer", "reviewer", "auditor"]
+    controller: Id | None = None
+
+
 class File(Section):
     """The whole file."""
 
@@ -114,6 +127,7 @@ class File(Section):
     secrets: Secrets = Secrets()
     audit: Audit = Audit()
     backup: Backup = Backup()
+    access: Annotated[list[Access], Field(max_length=200)] = []
     controllers: dict[Id, Controller] = {}
     lines: dict[Id, Line] = {}
 
@@ -150,6 +164,7 @@ def _names(location: tuple[int | str, ...]) -> list[str]:
         "secrets": Secrets,
         "audit": Audit,
         "backup": Backup,
+        "access": Access,
         "controllers": Controller,
         "lines": Line,
     }

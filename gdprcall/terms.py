@@ -9,6 +9,7 @@ from gdprcall.log import get_logger
 from gdprcall.prompts.catalogue import Catalogue
 from gdprcall.reception import Holding
 from gdprcall.vault.archive import Vault
+from gdprcall.vault.kept import Kept
 
 
 def holding(settings: Config) -> Holding:
@@ -20,7 +21,12 @@ def holding(settings: Config) -> Holding:
     return Holding(policy, catalogue, keys)
 
 
-def note_recipients(vault: Vault, settings: Config) -> None:
-    """Let the ledger know who can open what is sealed from now on, before anything is; raises VaultError."""
-    for controller in note_changes(vault, settings.policy):
+def note_terms(vault: Vault, settings: Config) -> None:
+    """Keep the policies that decisions will name, and let the ledger know who can open what is sealed from now on.
+
+    Both before anything is; raises VaultError.
+    """
+    policy = settings.policy
+    Kept(vault.folder).keep_policies(policy.canonical(line) for line in policy.lines.values())
+    for controller in note_changes(vault, policy):
         get_logger().warning("recipients_changed", controller=controller)

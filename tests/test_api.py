@@ -33,11 +33,14 @@ SECONDS = 10
 
 @asynccontextmanager
 async def served(
-    vault: Vault, config: Config, live: Callable[[], Mapping[str, object]] | None = None
+    vault: Vault,
+    config: Config,
+    live: Callable[[], Mapping[str, object]] | None = None,
+    now: Callable[[], Config] | None = None,
 ) -> AsyncIterator[Backend]:
     """Serve a vault, and give the command line's way to it."""
     async with asyncio.timeout(SECONDS), asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(api.serve_api(Context(vault, config, live), config.socket))
+        task = tasks.create_task(api.serve_api(Context(vault, config, live, now=now), config.socket))
         while not answers(config.socket):
             assert not task.done(), task
             await asyncio.sleep(0.005)

@@ -198,7 +198,7 @@ async def test_without_a_connection_requests_say_so() -> None:
         await client.channels()
 
 
-async def test_fcl_04_a_peer_that_answers_no_ping_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_fcl_02_a_peer_that_answers_no_ping_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.1)
     async with serving() as fake:
         fake.pongs = False

@@ -245,7 +245,7 @@ async def test_silence_is_told_after_the_prompt_and_the_time_to_answer(pbx: Aste
         assert await result(pbx) == "unrecorded"
 
 
-async def test_fcl_04_a_call_that_the_last_daemon_left_behind_is_freed_by_the_next(pbx: Asterisk) -> None:
+async def test_fcl_02_a_call_that_the_last_daemon_left_behind_is_freed_by_the_next(pbx: Asterisk) -> None:
     async with calling(pbx, Stay(30)):
         async with desk(pbx) as first:
             await question(first)
@@ -259,7 +259,7 @@ async def test_fcl_04_a_call_that_the_last_daemon_left_behind_is_freed_by_the_ne
             assert second.arrivals.empty()
 
 
-async def test_fcl_04_after_asterisk_restarted_both_links_stand_again(pbx: Asterisk) -> None:
+async def test_fcl_02_after_asterisk_restarted_both_links_stand_again(pbx: Asterisk) -> None:
     async with desk(pbx) as there:
         async with calling(pbx, Stay(30)):
             await question(there)

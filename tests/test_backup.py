@@ -176,7 +176,7 @@ def test_a_payload_in_the_backup_of_another_size_is_replaced(site: Site) -> None
         assert site.back_up(vault).placed == {Placed.PRESENT: 2, Placed.LINKED: 1}
 
 
-def test_sec_03_nothing_in_a_backup_is_for_others_and_no_key_lies_in_it_unsealed(site: Site) -> None:
+def test_sec_01_nothing_in_a_backup_is_for_others_and_no_key_lies_in_it_unsealed(site: Site) -> None:
     with site.opened() as vault:
         needles = [held.data[-32:] for held in vault.keys.held()]
         assert files_that_hold(site.folder / "vault", needles)

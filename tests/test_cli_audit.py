@@ -284,7 +284,7 @@ def forged(folder: Path, edit: Callable[[list[str]], list[str]], *, notes: bool 
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_what_somebody_did_to_the_ledger_is_named_with_status_4(shell: Audited, attack: str) -> None:
+def test_bas_11_what_somebody_did_to_the_ledger_is_named_with_status_4(shell: Audited, attack: str) -> None:
     shell.grow(8)
     statements, expected = ATTACKS[attack]
     change(shell.folder / "vault" / "ledger.db", *(one.replace("'started'", "'daemon_started'") for one in statements))

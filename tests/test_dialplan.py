@@ -200,7 +200,7 @@ def test_the_withdrawal_key_leads_to_our_context_on_the_channel_of_who_pressed_i
     assert "gdprstop => *9,self,Gosub(gdprcall-withdraw,s,1)" in code("features.conf").splitlines()
 
 
-def test_sec_the_ami_user_has_the_least_rights_on_loopback_alone() -> None:
+def test_the_ami_user_has_the_least_rights_on_loopback_alone() -> None:
     settings = dict(re.findall(r"^(\w+) = (.+)$", code("manager.conf"), re.MULTILINE))
     assert (settings["read"], settings["write"]) == ("call,user", "call,reporting")
     assert (settings["bindaddr"], settings["webenabled"]) == ("127.0.0.1", "no")

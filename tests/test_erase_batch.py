@@ -42,7 +42,7 @@ def secrets(keys: Keys, recording: str) -> set[bytes]:
     return {*wrapped, number[-32:]}
 
 
-def test_ret_04_of_what_was_erased_no_key_and_no_number_is_in_any_file_and_of_the_rest_all_are(
+def test_rgt_08_of_what_was_erased_no_key_and_no_number_is_in_any_file_and_of_the_rest_all_are(
     tmp_path: Path,
 ) -> None:
     filled(tmp_path)

@@ -11,7 +11,7 @@ from gdprcall.vault.ledger import Kind
 from tests.vaults import decision, opened, recording_id, sealed
 
 
-def test_an_erased_recording_leaves_no_header_no_payload_and_no_number(tmp_path: Path) -> None:
+def test_rgt_08_an_erased_recording_leaves_no_header_no_payload_and_no_number(tmp_path: Path) -> None:
     with opened(tmp_path) as vault:
         recording = sealed(vault, tmp_path / "spool", segments=2)
         receipt = vault.erase(recording, reason="request 17", actor="test")

@@ -116,7 +116,7 @@ async def test_a_grant_without_a_number_seals_none(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("outcome", REFUSALS)
-async def test_con_03_who_did_not_agree_leaves_no_pseudonym_and_no_number(desk: Desk, outcome: Outcome) -> None:
+async def test_con_13_who_did_not_agree_leaves_no_pseudonym_and_no_number(desk: Desk, outcome: Outcome) -> None:
     await desk.evidence.note(ASKED, Note(outcome, "why"))
     assert desk.number is None
     (entry,) = desk.vault.ledger.entries()
@@ -130,14 +130,14 @@ async def test_con_03_who_did_not_agree_leaves_no_pseudonym_and_no_number(desk: 
 
 
 @pytest.mark.parametrize("outcome", REFUSALS)
-async def test_con_03_who_takes_the_grant_back_before_it_records_leaves_no_number(desk: Desk, outcome: Outcome) -> None:
+async def test_con_13_who_takes_the_grant_back_before_it_records_leaves_no_number(desk: Desk, outcome: Outcome) -> None:
     await desk.evidence.note(ASKED, GRANTED)
     assert desk.number is not None
     await desk.evidence.note(ASKED, Note(outcome, "second_key"))
     assert desk.vault.keys.names(Slot.NUMBER) == []
 
 
-async def test_con_03_a_number_that_is_sealed_after_it_was_given_up_does_not_stay(
+async def test_con_13_a_number_that_is_sealed_after_it_was_given_up_does_not_stay(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "EVIDENCE_TIMEOUT_S", 0.05)
@@ -151,7 +151,7 @@ async def test_con_03_a_number_that_is_sealed_after_it_was_given_up_does_not_sta
     assert desk.vault.keys.names(Slot.NUMBER) == []
 
 
-async def test_con_03_no_number_stays_though_the_ledger_takes_nothing(desk: Desk) -> None:
+async def test_con_13_no_number_stays_though_the_ledger_takes_nothing(desk: Desk) -> None:
     desk.vault.ledger.distrust("it was cut")
     for note in (GRANTED, Note(Outcome.SYSTEM_FAIL, "note_failed:VaultError")):
         with pytest.raises(VaultError):

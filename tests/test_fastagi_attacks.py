@@ -50,7 +50,7 @@ async def test_a_caller_who_leaves_while_nothing_is_asked_is_told_and_leaves_no_
         assert not there.server._calls
 
 
-async def test_con_02_an_answer_to_a_question_that_was_not_put_ends_the_call_unrecorded(
+async def test_con_01_an_answer_to_a_question_that_was_not_put_ends_the_call_unrecorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agicall, "LEAVING_SECONDS", 0.05)
@@ -62,7 +62,7 @@ async def test_con_02_an_answer_to_a_question_that_was_not_put_ends_the_call_unr
             await call.record("0" * 32)
 
 
-async def test_con_02_a_call_that_is_being_asked_cannot_be_taken_over_by_a_second_connection(tmp_path: Path) -> None:
+async def test_con_01_a_call_that_is_being_asked_cannot_be_taken_over_by_a_second_connection(tmp_path: Path) -> None:
     async with desk(tmp_path) as there:
         peer, _ = await there.asked()
         other = await there.connect()
@@ -122,7 +122,7 @@ async def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_ones(
             await call.record("0" * 32)
 
 
-async def test_con_02_a_verdict_that_asterisk_did_not_carry_out_has_failed(tmp_path: Path) -> None:
+async def test_fcl_01_a_verdict_that_asterisk_did_not_carry_out_has_failed(tmp_path: Path) -> None:
     async with desk(tmp_path) as there:
         peer, call = await there.call()
         giving = asyncio.create_task(call.record("0" * 32))

@@ -156,7 +156,7 @@ def test_no_body_however_poor_stops_the_index(index: Index) -> None:
     assert index.applied() == len(story)
 
 
-def test_con_12_a_decision_is_kept_with_all_that_was_asked(index: Index) -> None:
+def test_con_04_a_decision_is_kept_with_all_that_was_asked(index: Index) -> None:
     index.apply(entries(GRANTED))
     (row,) = index.decisions(EMPTY)
     assert row.as_json() == {
@@ -245,7 +245,7 @@ def test_what_is_to_be_destroyed_is_not_unfinished_but_unerased(index: Index) ->
     assert index.unerased() == []
 
 
-def test_con_an_intent_to_erase_takes_the_subject_out_of_every_file(index: Index, tmp_path: Path) -> None:
+def test_ret_06_an_intent_to_erase_takes_the_subject_out_of_every_file(index: Index, tmp_path: Path) -> None:
     index.apply(entries(GRANTED, CALLER, seal()))
     files = lambda: b"".join(file.read_bytes() for file in tmp_path.iterdir())  # noqa: E731
     assert SUBJECT.encode() in files()

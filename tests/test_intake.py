@@ -181,7 +181,7 @@ async def test_closed_files_are_taken_as_they_come_and_then_nothing_waits(room: 
     assert [room.state(recording) for recording in (REC, OTHER)] == ["sealed", "sealed"]
 
 
-async def test_fcl_files_that_wait_too_long_for_the_disk_stop_recording_until_they_are_sealed(
+async def test_fcl_05_files_that_wait_too_long_for_the_disk_stop_recording_until_they_are_sealed(
     room: Room, logged: list[EventDict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backlog, "BEHIND_SECONDS", 0.05)

@@ -61,7 +61,7 @@ def test_what_is_kept_comes_back_after_reopening(path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 4095])
-def test_fcl_what_fits_no_slot_is_refused(keys: Keys, size: int) -> None:
+def test_fcl_05_what_fits_no_slot_is_refused(keys: Keys, size: int) -> None:
     with pytest.raises(VaultError, match="fit no slot"):
         keys.put(A, 1, Slot.HEADER, b"x" * size)
 

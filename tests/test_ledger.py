@@ -168,7 +168,7 @@ def test_verify_finds_nothing_wrong_while_entries_come(ledger: Ledger) -> None:
     assert found == []
 
 
-def test_fcl_a_fact_whose_caller_gave_up_is_not_written(ledger: Ledger) -> None:
+def test_fcl_06_a_fact_whose_caller_gave_up_is_not_written(ledger: Ledger) -> None:
     with ledger._store.lock:
         first = ledger.submit(fact(1))
         while not first.running():
@@ -184,7 +184,7 @@ def test_fcl_a_fact_whose_caller_gave_up_is_not_written(ledger: Ledger) -> None:
     ("fault", "name"),
     [("PRAGMA max_page_count=1", "SQLITE_FULL"), ("PRAGMA query_only=1", "SQLITE_READONLY")],
 )
-def test_fcl_a_full_or_read_only_disk_fails_every_waiting_fact_and_the_writer_lives_on(
+def test_fcl_06_a_full_or_read_only_disk_fails_every_waiting_fact_and_the_writer_lives_on(
     ledger: Ledger, fault: str, name: str
 ) -> None:
     ledger.append(fact(1))
@@ -371,7 +371,7 @@ ATTACKS: dict[str, tuple[tuple[str, ...], list[str]]] = {
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_verify_names_what_was_changed(ten: Path, attack: str) -> None:
+def test_bas_11_verify_names_what_was_changed(ten: Path, attack: str) -> None:
     statements, expected = ATTACKS[attack]
     change(ten, *statements)
     assert findings(ten) == expected

@@ -37,7 +37,7 @@ def test_a_payload_is_stored_under_its_name_with_its_size_and_hash(objects: Obje
     assert list(objects.strangers()) == []
 
 
-def test_sec_files_and_folders_are_for_nobody_else(objects: Objects) -> None:
+def test_sec_09_files_and_folders_are_for_nobody_else(objects: Objects) -> None:
     objects.write(A, 1, writing(b"payload"))
     path = objects.path(A, 1)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -64,7 +64,7 @@ def test_a_failure_midway_leaves_nothing(objects: Objects) -> None:
     objects.write(A, 1, writing(b"whole"))
 
 
-def test_fcl_a_full_disk_is_an_error_with_a_hint(objects: Objects) -> None:
+def test_fcl_05_a_full_disk_is_an_error_with_a_hint(objects: Objects) -> None:
     def full(_sink: HashingSink) -> None:
         raise OSError(28, "No space left on device")
 

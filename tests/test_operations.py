@@ -263,7 +263,7 @@ def test_ret_02_a_sweep_to_a_later_time_is_refused(tmp_path: Path, params: dict[
         with pytest.raises(ConfigError):
             operations.run(context, "retention/sweep", {"by": "2099-01-01T00:00:00Z", **params})
         assert vault.recording(recording).state == "sealed"
-        assert one(context, "retention/sweep") == {"erased": [], "failed": []}
+        assert one(context, "retention/sweep") == {"erased": [], "forgotten": [], "failed": []}
         would = one(context, "retention/sweep", by="2099-01-01T00:00:00Z", dry_run=True)["would_erase"]
         assert isinstance(would, list)
         assert [row["id"] for row in would] == [recording]
@@ -356,7 +356,7 @@ def test_status_says_of_a_spool_that_is_not_there_that_it_is_not(tmp_path: Path)
 
 
 @pytest.mark.parametrize("purpose", ["", "  "])
-def test_nothing_is_released_without_a_purpose(tmp_path: Path, purpose: str) -> None:
+def test_bas_02_nothing_is_released_without_a_purpose(tmp_path: Path, purpose: str) -> None:
     with opened(tmp_path) as vault:
         recording = sealed(vault, tmp_path / "spool")
         with pytest.raises(ConfigError):
@@ -364,7 +364,7 @@ def test_nothing_is_released_without_a_purpose(tmp_path: Path, purpose: str) -> 
         assert Kind.RELEASED not in {entry.kind for entry in vault.ledger.entries()}
 
 
-def test_a_release_is_in_the_ledger_with_who_and_why(tmp_path: Path) -> None:
+def test_bas_02_a_release_is_in_the_ledger_with_who_and_why(tmp_path: Path) -> None:
     with opened(tmp_path) as vault:
         recording = sealed(vault, tmp_path / "spool")
         released = operations.export(asked(vault, tmp_path), recording, 1, "quality")

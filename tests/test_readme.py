@@ -143,9 +143,10 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 @pytest.mark.pbx
 def test_every_gdprcall_command_of_the_readme_runs(installation: Installation, tmp_path: Path) -> None:
     (recording,) = [str(row["id"]) for row in installation.json("recordings", "list")]
+    (decision,) = [str(row["id"]) for row in installation.json("decisions", "list")]
     ran = 0
     for command in commands():
-        words = shlex.split(command.replace("RECORDING", recording))
+        words = shlex.split(command.replace("RECORDING", recording).replace("DECISION", decision))
         if Path(words[0]).name != "gdprcall":
             continue
         words = words[3:] if words[1] == "--config" else words[1:]

@@ -101,11 +101,11 @@ def test_inf_05_a_prompt_that_asterisk_cannot_play_records_nobody(stage: Stage) 
     assert stage.result("prompt-unplayable") == "unrecorded"
 
 
-def test_con_02_the_ledger_says_by_which_front_end_a_call_was_asked(stage: Stage) -> None:
+def test_con_04_the_ledger_says_by_which_front_end_a_call_was_asked(stage: Stage) -> None:
     assert stage.front_of("accept") == stage.front_of("refuse") == stage.front
 
 
-def test_con_02_a_hangup_in_the_prompt_notes_how_much_of_it_was_heard(stage: Stage) -> None:
+def test_con_03_a_hangup_in_the_prompt_notes_how_much_of_it_was_heard(stage: Stage) -> None:
     decision = stage.decision("hangup-in-prompt")
     assert 0 < int(str(decision["heard_ms"])) < int(str(decision["mandatory_ms"])) * 2
     assert stage.decision("hangup-after-prompt")["heard_ms"] > decision["heard_ms"]  # type: ignore[operator] # ints

@@ -109,7 +109,7 @@ def test_fcl_02_a_daemon_frozen_in_the_second_question_costs_that_question_alone
     assert caller.wait() == 0, caller.problem()
 
 
-def test_con_02_whoever_hangs_up_at_whatever_moment_has_hung_up(pbx: Asterisk, installation: Installation) -> None:
+def test_con_01_whoever_hangs_up_at_whatever_moment_has_hung_up(pbx: Asterisk, installation: Installation) -> None:
     installation.start()
     moments = [0.05 * place for place in range(12)]
     calls = [call(pbx, Wait(moment), Hangup(), number=f"+467017498{place:02d}") for place, moment in enumerate(moments)]

@@ -181,7 +181,7 @@ def test_pty_04_after_a_restart_a_party_that_nobody_asked_still_ends_the_recordi
     assert recording(installation)["state"] == "sealed"
 
 
-def test_fcl_04_a_withdrawal_after_the_daemon_came_back_still_destroys_the_recording(
+def test_con_08_a_withdrawal_after_the_daemon_came_back_still_destroys_the_recording(
     pbx: Asterisk, installation: Installation
 ) -> None:
     installation.start()

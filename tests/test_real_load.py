@@ -17,7 +17,7 @@ pytestmark = pytest.mark.pbx
 TRAFFIC = Traffic("ari", rate=4, calls=80, talk_seconds=4, heard_seconds=2.5)
 
 
-def test_fcl_07_under_load_every_call_is_asked_and_recorded_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_fcl_01_under_load_every_call_is_asked_and_recorded_whole_or_not_at_all(tmp_path: Path) -> None:
     world = build(tmp_path)
     with world.asterisk, Agents(world), world.installation:
         seen, samples = run(world, TRAFFIC, every=1)

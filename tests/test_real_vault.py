@@ -54,7 +54,7 @@ def secrets_of(held: dict[str, bytes], subject: str) -> dict[str, list[bytes]]:
     return {"keys.db": [*wrapped, header[-32:], number[:100], payload], "index.db": [subject.encode()]}
 
 
-def test_ret_05_after_an_erasure_the_same_search_finds_nothing_and_a_kept_copy_does_not_open(
+def test_rgt_08_after_an_erasure_the_same_search_finds_nothing_and_a_kept_copy_does_not_open(
     installation: Installation,
 ) -> None:
     """The same bytes, looked for in every file that the installation has but what the officer took out of it."""

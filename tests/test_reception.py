@@ -459,7 +459,7 @@ async def test_fcl_06_a_grant_that_does_not_become_durable_records_nothing(
     assert "evidence_failed" in events(logged)
 
 
-async def test_fcl_04_a_verdict_that_asterisk_does_not_take_lets_the_call_go_on(
+async def test_fcl_01_a_verdict_that_asterisk_does_not_take_lets_the_call_go_on(
     tmp_path: Path, logged: list[EventDict]
 ) -> None:
     async with open_desk(tmp_path) as desk:

@@ -48,7 +48,7 @@ def test_a_caller_a_day_and_what_is_due_are_found_by_an_index_of_their_own(tmp_p
     index.close()
 
 
-def test_ctl_a_caller_is_known_within_a_controller_alone(tmp_path: Path) -> None:
+def test_sec_09_a_caller_is_known_within_a_controller_alone(tmp_path: Path) -> None:
     with vaults.opened(tmp_path) as vault:
         for number, controller, subject in ((1, "acme", "one"), (2, "other", "one"), (3, "acme", "two")):
             recording = recording_id(number)

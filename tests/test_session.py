@@ -153,7 +153,7 @@ async def test_silence_is_asked_once_more_and_then_goes_on_unrecorded(call: Call
     assert call.noted() == [(Kind.DECISION, "timeout")]
 
 
-async def test_con_02_an_accept_key_that_comes_too_early_changes_nothing(call: Call) -> None:
+async def test_con_03_an_accept_key_that_comes_too_early_changes_nothing(call: Call) -> None:
     await call.run(Digit(1, "1", 3900), Digit(1, "2", 4100))
     assert call.telephone.said == ["ask 1 sound", "listen on", "release"]
     assert call.noted() == [(Kind.DECISION, "refused")]
@@ -177,7 +177,7 @@ async def test_a_question_that_cannot_be_asked_lets_the_call_go_on(call: Call) -
 
 
 @pytest.mark.parametrize(("terms", "way"), [(MAY, "release"), (MUST, "route")])
-async def test_fcl_04_a_verdict_that_may_be_lost_is_stopped_and_the_call_goes_on(
+async def test_fcl_01_a_verdict_that_may_be_lost_is_stopped_and_the_call_goes_on(
     call: Call, terms: Terms, way: str
 ) -> None:
     call.telephone.fails.add("record")
@@ -188,7 +188,7 @@ async def test_fcl_04_a_verdict_that_may_be_lost_is_stopped_and_the_call_goes_on
     assert session.failure == "record_failed:PeerError"
 
 
-async def test_fcl_04_a_verdict_that_may_be_lost_keeps_no_caller_waiting_though_the_stop_fails(call: Call) -> None:
+async def test_fcl_01_a_verdict_that_may_be_lost_keeps_no_caller_waiting_though_the_stop_fails(call: Call) -> None:
     call.telephone.fails |= {"record", "stop"}
     call.telephone.does["stop"] = [Ended()]
     await call.run(*ACCEPTS)

@@ -247,7 +247,7 @@ async def test_fcl_02_each_question_has_a_watchdog_of_its_own() -> None:
         assert await there.event() == Ended("left")
 
 
-async def test_con_02_who_hangs_up_in_the_prompt_has_heard_so_much_of_it() -> None:
+async def test_con_03_who_hangs_up_in_the_prompt_has_heard_so_much_of_it() -> None:
     async with desk() as there:
         await asked(there)
         there.playback("PlaybackStarted")
@@ -390,7 +390,7 @@ def listed(id_: str, app: str = "Stasis", data: str = "gdprcall,v1,ask,support,m
     return {"id": id_, "dialplan": {"app_name": app, "app_data": data}}
 
 
-async def test_fcl_04_calls_that_nobody_answers_for_are_given_back_after_a_reconnection(
+async def test_fcl_02_calls_that_nobody_answers_for_are_given_back_after_a_reconnection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(stasis_module, "GRACE_SECONDS", 0.05)
@@ -428,7 +428,7 @@ async def test_a_call_that_comes_in_while_the_link_is_made_is_not_taken_for_a_st
     assert not there.verdicts()
 
 
-async def test_fcl_04_a_call_whose_keys_may_have_been_missed_is_not_recorded() -> None:
+async def test_con_01_a_call_whose_keys_may_have_been_missed_is_not_recorded() -> None:
     async with desk() as there:
         call = await asked(there)
         there.fake.answers["GET /channels"] = (200, [])

@@ -160,7 +160,7 @@ def test_sec_02_the_spool_is_memory_that_only_asterisk_and_the_daemon_can_look_i
     assert "requires" not in dropin["Unit"]
 
 
-def test_ret_the_sweep_is_daily_and_made_up_for_after_the_host_was_off() -> None:
+def test_ret_03_the_sweep_is_daily_and_made_up_for_after_the_host_was_off() -> None:
     timer = unit("gdprcall-retention.timer")["Timer"]
     assert (timer["Persistent"], timer["RandomizedDelaySec"]) == ("true", "30min")
     assert timer["OnCalendar"].startswith("*-*-* ")

@@ -174,7 +174,7 @@ def test_quarantine_seals_any_bytes_with_or_without_a_decision(vault: Vault, spo
     assert list(vault.verify()) == []
 
 
-def test_bas_nothing_is_sealed_without_a_decision(vault: Vault, spool: Path) -> None:
+def test_fcl_01_nothing_is_sealed_without_a_decision(vault: Vault, spool: Path) -> None:
     recording = vaults.recording_id()
     source = vaults.spooled(spool, recording)
     with pytest.raises(NotFound):
@@ -194,7 +194,7 @@ def test_sec_09_nothing_is_sealed_to_another_controller_than_the_one_that_was_as
 
 
 @pytest.mark.parametrize("end", ["withdrawn", "erased"])
-def test_con_nothing_is_sealed_or_released_once_withdrawn_or_erased(vault: Vault, spool: Path, end: str) -> None:
+def test_con_08_nothing_is_sealed_or_released_once_withdrawn_or_erased(vault: Vault, spool: Path, end: str) -> None:
     recording = vaults.sealed(vault, spool)
     if end == "withdrawn":
         vault.note(Fact(Kind.WITHDRAWN, recording, "acme", {"method": "key", "reason": "withdrawn"}))
@@ -209,7 +209,7 @@ def test_con_nothing_is_sealed_or_released_once_withdrawn_or_erased(vault: Vault
 
 
 @pytest.mark.parametrize("recipients", [(), ("age1nonsense",), ("AGE-SECRET-KEY-1",)])
-def test_fcl_without_a_usable_recipient_nothing_is_sealed_and_no_number_kept(
+def test_fcl_05_without_a_usable_recipient_nothing_is_sealed_and_no_number_kept(
     vault: Vault, spool: Path, recipients: tuple[str, ...]
 ) -> None:
     recording = vaults.recording_id()
@@ -371,7 +371,7 @@ def test_sec_04_no_file_or_name_of_the_vault_holds_the_number(tmp_path: Path, sp
         assert not any(needle in data for needle in needles)
 
 
-def test_sec_03_no_file_of_the_vault_holds_the_sound(tmp_path: Path, spool: Path) -> None:
+def test_sec_01_no_file_of_the_vault_holds_the_sound(tmp_path: Path, spool: Path) -> None:
     recording = vaults.recording_id()
     source = vaults.spooled(spool, recording)
     piece = source.read_bytes()[8_000:8_032]
@@ -423,7 +423,7 @@ def test_an_erased_recording_is_in_no_file_and_its_proof_remains(tmp_path: Path,
             vault.export(recording, 1, actor="a", purpose="p")
 
 
-def test_ret_05_a_copy_of_the_payload_does_not_open_after_its_header_is_destroyed(vault: Vault, spool: Path) -> None:
+def test_rgt_08_a_copy_of_the_payload_does_not_open_after_its_header_is_destroyed(vault: Vault, spool: Path) -> None:
     recording = vaults.sealed(vault, spool)
     copy = vault.objects.path(recording, 1).read_bytes()
     vault.erase(recording, reason="test", actor="test")
@@ -559,7 +559,7 @@ def test_closing_twice_is_once_and_a_closed_vault_takes_nothing(tmp_path: Path) 
         vault.note(vaults.decision(vaults.recording_id()))
 
 
-def test_sec_the_folder_is_for_nobody_else_even_if_it_was_before(tmp_path: Path, spool: Path) -> None:
+def test_sec_09_the_folder_is_for_nobody_else_even_if_it_was_before(tmp_path: Path, spool: Path) -> None:
     folder = tmp_path / "vault"
     folder.mkdir(mode=0o755)
     folder.chmod(0o755)
@@ -610,7 +610,7 @@ def test_a_row_that_only_the_index_lost_is_an_error_and_not_an_unknown_recording
         vault.recording(recording)
 
 
-def test_ret_05_a_ledger_that_was_set_back_takes_nothing_more_and_is_named(tmp_path: Path, spool: Path) -> None:
+def test_bas_11_a_ledger_that_was_set_back_takes_nothing_more_and_is_named(tmp_path: Path, spool: Path) -> None:
     folder = tmp_path / "vault"
     with vaults.opened(tmp_path) as vault:
         recording = vaults.sealed(vault, spool)
@@ -754,7 +754,7 @@ def test_ret_02_expiry_is_fixed_when_sealed(tmp_path: Path, spool: Path) -> None
         assert [row.id for row in vault.due(DAY_ONE + 30 * DAY_MS)] == [recording]
 
 
-def test_ret_05_one_search_finds_key_pseudonym_and_number_before_and_none_of_them_after(
+def test_rgt_08_one_search_finds_key_pseudonym_and_number_before_and_none_of_them_after(
     tmp_path: Path, spool: Path
 ) -> None:
     with vaults.opened(tmp_path) as vault:

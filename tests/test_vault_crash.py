@@ -365,7 +365,7 @@ def test_a_sealed_copy_that_the_ledger_never_heard_of_is_named_and_goes_with_its
 
 
 @pytest.mark.parametrize("lost", ["ledger.db", "ledger.db and index.db"])
-def test_ret_05_losing_the_ledger_destroys_no_recording(tmp_path: Path, lost: str) -> None:
+def test_losing_the_ledger_destroys_no_recording(tmp_path: Path, lost: str) -> None:
     with vaults.opened(tmp_path) as vault:
         grant_and_seal(vault, _spool(tmp_path))
     for name in lost.split(" and "):
@@ -381,7 +381,7 @@ def test_ret_05_losing_the_ledger_destroys_no_recording(tmp_path: Path, lost: st
             vault.note(vaults.decision(RECORDING))
 
 
-def test_ret_05_an_older_ledger_and_index_destroy_no_recording(tmp_path: Path) -> None:
+def test_an_older_ledger_and_index_destroy_no_recording(tmp_path: Path) -> None:
     with vaults.opened(tmp_path) as vault:
         vaults.sealed(vault, _spool(tmp_path), 2)
     backup = {name: (tmp_path / "vault" / name).read_bytes() for name in ("ledger.db", "index.db")}
@@ -395,7 +395,7 @@ def test_ret_05_an_older_ledger_and_index_destroy_no_recording(tmp_path: Path) -
         assert {f.name for f in vault.verify()} == {f"{RECORDING}.1"}
 
 
-def test_sec_03_a_number_whose_call_was_never_granted_is_destroyed_at_the_next_start(tmp_path: Path) -> None:
+def test_con_13_a_number_whose_call_was_never_granted_is_destroyed_at_the_next_start(tmp_path: Path) -> None:
     with vaults.opened(tmp_path) as vault:
         vault.keep_number(RECORDING, "acme", NUMBER, ACME.recipients)
         vault.keep_number(vaults.recording_id(2), "acme", NUMBER, ACME.recipients)

@@ -13,7 +13,7 @@ from gdprcall.errors import ConfigError, NotFound, VaultError
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.keys import Slot
 from gdprcall.vault.ledger import Fact, Kind
-from gdprcall.vault.verifying import COPY, STATE, Verification, Wanted
+from gdprcall.vault.verifying import Verification, Wanted
 from tests import vaults
 from tests.vaults import SUBJECT, recording_id
 
@@ -203,7 +203,7 @@ def test_there_is_nothing_to_go_on_with_before_one_was_begun_and_after_it_has_en
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"stage": 5}', "\x00"])
 def test_a_spoiled_note_of_how_far_it_was_says_to_begin_anew(vault: Vault, text: str) -> None:
-    (vault.folder / STATE).write_text(text)
+    (vault.folder / "verify.json").write_text(text)
     with pytest.raises(VaultError) as caught:
         Verification(vault.stores, vault.folder).go_on(1)
     assert "--resume" in caught.value.hint
@@ -215,7 +215,7 @@ def test_ret_05_what_is_erased_while_it_is_looked_through_is_in_no_file_of_it(va
     looking.begin(Wanted())
     while (state := looking.go_on(0)).stage != "index":
         assert not state.finished
-    assert (vault.folder / COPY).exists()
+    assert (vault.folder / "verify.db").exists()
     for recording in (A, B, C):
         vault.erase(recording, reason="request", actor="test")
     assert vaults.files_with(vault.folder, SUBJECT.encode()) == []
@@ -248,7 +248,7 @@ def test_it_runs_as_an_operation_slice_by_slice_or_to_the_end(vault: Vault, monk
     assert isinstance(found, dict)
     assert found["stage"] == "segments"
     assert "findings" not in found
-    assert json.loads((vault.folder / STATE).read_text())["stage"] == "segments"
+    assert json.loads((vault.folder / "verify.json").read_text())["stage"] == "segments"
     found = safekeeping.verify(vault, {}, whole=True, progress=progress)
     assert isinstance(found, dict)
     assert (found["stage"], found["findings"]) == ("finished", [])

@@ -1,5 +1,7 @@
 """``gdprcall retention``: what has expired, and its end."""
 
+from collections import Counter
+
 import click
 
 from gdprcall.cli import options
@@ -8,10 +10,18 @@ from gdprcall.cli.recordings import COLUMNS
 from gdprcall.cli.shared import Shared, example, shared
 from gdprcall.errors import GdprcallError
 
+PROOFS = {
+    "proof_until": "PROOF UNTIL",
+    "id": "DECISION",
+    "controller": "CONTROLLER",
+    "line": "LINE",
+    "outcome": "OUTCOME",
+}
+
 
 @click.group()
 def retention() -> None:
-    """Show and erase what has expired."""
+    """Show and erase what has expired, and forget what need no longer be proven."""
 
 
 @retention.command(epilog=example("gdprcall retention due", "gdprcall retention due --by 2026-12-31T00:00:00Z"))
@@ -19,12 +29,13 @@ def retention() -> None:
 @options.as_json
 @shared
 def due(state: Shared, by: str | None, json_: bool) -> None:
-    """List the recordings whose time is over."""
+    """List the recordings whose time is over, and the decisions whose time as proof is."""
     rows = state.backend.call("retention/due", {"by": by})
+    assert isinstance(rows, list)
     if json_:
         print_json(rows)
     else:
-        print_rows(rows, COLUMNS, "nothing is due")  # type: ignore[arg-type]  # JSON of our own
+        _print(rows)
 
 
 @retention.command(epilog=example("gdprcall retention sweep --dry-run", "gdprcall retention sweep --yes"))
@@ -32,21 +43,37 @@ def due(state: Shared, by: str | None, json_: bool) -> None:
 @options.as_json
 @shared
 def sweep(state: Shared, dry_run: bool, yes: bool, json_: bool) -> None:
-    """Destroy every recording whose time is over; the timer does this daily."""
+    """Destroy every recording whose time is over, and forget every decision that need no longer be proven.
+
+    The timer does this daily.
+    """
     would = state.backend.call("retention/due", {})
     assert isinstance(would, list)
     if would and not dry_run:
-        options.confirm(f"Destroy {len(would)} expired recording(s) for good?", yes=yes)
+        what = Counter(row["what"] for row in would)
+        question = f"Destroy {what['recording']} expired recording(s) and {what['decision']} proof(s) for good?"
+        options.confirm(question, yes=yes)
     with progress("erasing", wanted=not json_) as tell:
         result = state.backend.call("retention/sweep", {"dry_run": dry_run}, tell)
     assert isinstance(result, dict)
     if json_:
         print_json(result)
     elif dry_run:
-        print_rows(would, COLUMNS, "nothing is due")
+        _print(would)
     else:
-        click.echo(f"erased {len(result['erased'])}, failed {len(result['failed'])}")
+        forgot = f", forgot {len(result['forgotten'])} proof(s)" if result["forgotten"] else ""
+        click.echo(f"erased {len(result['erased'])}, failed {len(result['failed'])}{forgot}")
         for one in result["failed"]:
-            click.echo(f"  {one['recording']}: {one['error']}")
+            click.echo(f"  {one['recording'] or 'proofs'}: {one['error']}")
     if result["failed"]:
         raise GdprcallError(f"{len(result['failed'])} recordings could not be erased", "run: gdprcall audit verify")
+
+
+def _print(rows: list[dict[str, object]]) -> None:
+    """Print what is due: recordings, and below them decisions."""
+    recordings = [row for row in rows if row["what"] == "recording"]
+    decisions = [row for row in rows if row["what"] == "decision"]
+    if recordings or not decisions:
+        print_rows(recordings, COLUMNS, "nothing is due")
+    if decisions:
+        print_rows(decisions, PROOFS, "")

@@ -49,6 +49,8 @@ class Controller:
     notice_url: str
     recipients: tuple[str, ...]
     retention_days: int = 30
+    proof_days: int = 1096
+    refusal_days: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,16 @@ class Policy:
         """Return the hash of the canonical form of a line and its controller, kept with each decision."""
         return _sha256(self.controller_of(line), line)
 
+    def canonical(self, line: Line) -> str:
+        """Return the one text of a line and its controller that ``sha256`` is the hash of."""
+        return _canonical(self.controller_of(line), line)
+
 
 @lru_cache(maxsize=1024)  # asked at every call, of the same few lines
 def _sha256(controller: Controller, line: Line) -> str:
+    return hashlib.sha256(_canonical(controller, line).encode()).hexdigest()
+
+
+def _canonical(controller: Controller, line: Line) -> str:
     form = {"controller": asdict(controller), "line": asdict(line)}
-    text = json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

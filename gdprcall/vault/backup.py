@@ -18,6 +18,7 @@ from gdprcall.times import DAY_MS, rfc3339
 from gdprcall.vault import manifest
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.copies import tree_of
+from gdprcall.vault.kept import POLICIES, PROMPTS
 from gdprcall.vault.keyfile import KeyFile, Opened, controller_of
 from gdprcall.vault.keys import fingerprint
 from gdprcall.vault.ledger import Fact, Kind
@@ -27,7 +28,7 @@ from gdprcall.vault.objects import TEMPORARY, sync_folder
 from gdprcall.vault.placing import Placed, folder_for, place, private, sha256, sync_tree, told
 
 Progress = Callable[[int, int], None]
-OBJECTS, PROMPTS, KEYS = "objects", "prompts", "keys"
+OBJECTS, KEYS = "objects", "keys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,8 @@ def backup(vault: Vault, wanted: Wanted, progress: Progress = lambda _done, _all
             made = Made(_snapshots(vault, wanted.folder, name, now))
             _keys(vault, wanted, keys, made)
         _payloads(vault, wanted.folder, made, progress)
-        _prompts(vault, wanted.folder)
+        for part in (PROMPTS, POLICIES):
+            _named_by_content(vault, wanted.folder, part)
         _commit(vault, wanted.folder, made, keys)
         _clean(vault, wanted.folder, made)
         body = {"entries": made.manifest.entries, "root": made.manifest.root, "payloads": made.manifest.payloads}
@@ -206,15 +208,15 @@ def _payloads(vault: Vault, folder: Path, made: Made, progress: Progress) -> Non
         sync_tree(folder / OBJECTS)
 
 
-def _prompts(vault: Vault, folder: Path) -> None:
-    """Copy what was ever played: decisions name it by its hash."""
-    for source in sorted((vault.folder / PROMPTS).glob("*")):
+def _named_by_content(vault: Vault, folder: Path, part: str) -> None:
+    """Copy what was ever played, or the policies under which: decisions name both by their hash."""
+    for source in sorted((vault.folder / part).glob("*")):
         if source.is_file() and source.suffix != TEMPORARY:
-            target = folder / PROMPTS / source.name
+            target = folder / part / source.name
             folder_for(target)
             place(source, target, link=False)
-    if (folder / PROMPTS).is_dir():
-        sync_folder(folder / PROMPTS)
+    if (folder / part).is_dir():
+        sync_folder(folder / part)
 
 
 def _commit(vault: Vault, folder: Path, made: Made, keys: tuple[KeysFile, ...]) -> None:
@@ -246,7 +248,9 @@ def _clean(vault: Vault, folder: Path, made: Made) -> None:
         if path.is_dir() and manifest.is_stamp(path.name) and path.name != made.manifest.stamp:
             shutil.rmtree(path)
             vault.stores.step("former backup removed")
-    for left in (left for part in (OBJECTS, PROMPTS, KEYS) for left in (folder / part).rglob(f"*{TEMPORARY}")):
+    for left in (
+        left for part in (OBJECTS, PROMPTS, POLICIES, KEYS) for left in (folder / part).rglob(f"*{TEMPORARY}")
+    ):
         left.unlink()
     sync_tree(folder)
 

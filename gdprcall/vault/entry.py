@@ -38,6 +38,7 @@ class Kind(StrEnum):
     ROTATION_INTENDED = "rotation_intended"
     REWRAP_EXPORTED = "rewrap_exported"
     REWRAPPED = "rewrapped"
+    FORGOTTEN = "forgotten"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlite_utils import Database, Migrations
 
 from gdprcall.errors import VaultError
-from gdprcall.vault import holders
+from gdprcall.vault import holders, proofs
 from gdprcall.vault.database import Store
 from gdprcall.vault.holders import Known
 from gdprcall.vault.ledger import Entry
@@ -84,6 +84,13 @@ def recipients(db: Database) -> None:
         db.conn.execute(sql)
 
 
+@migrations()
+def proofs_of_consent(db: Database) -> None:
+    """Create what is known of decisions as proof: where each stands, and until when it is kept."""
+    for sql in proofs.TABLES:
+        db.conn.execute(sql)
+
+
 # What is counted of the segments is asked for each row that is wanted: grouping would read all rows before the first.
 RECORDING = """
     SELECT r.id, r.call, r.controller, r.line, r.purpose, r.basis, r.decision, coalesce(d.outcome, ''), r.state,
@@ -125,6 +132,7 @@ class Index:
         self._store = Store(path, migrations, durable=False)
         ((seq,),) = self._store.rows("SELECT seq FROM applied")
         self._applied = int(str(seq))
+        self.proofs = proofs.Proofs(self._store)
 
     def applied(self) -> int:
         """Return the number of the last ledger entry that is in the index."""
@@ -163,6 +171,12 @@ class Index:
     def decision(self, id_: str) -> DecisionRow | None:
         """Return one decision."""
         return next((_decision(row) for row in self._store.rows(f"{DECISION} WHERE id = ?", (id_,))), None)
+
+    def decisions_count(self, controller: str | None = None) -> int:
+        """Return how many decisions there are, of one controller or of all."""
+        where, values = _where({"controller = ?": controller})
+        ((count,),) = self._store.rows(f"SELECT count(*) FROM decision {where}", values)  # noqa: S608 # no value is pasted
+        return int(str(count))
 
     def recordings(self, wanted: Wanted) -> list[RecordingRow]:
         """Return recordings, the newest first."""

@@ -122,6 +122,11 @@ class Ledger:
             raise VaultError(f"entry {seq} of the ledger is missing", "run: gdprcall audit verify")
         return found[0]  # type: ignore[return-value]  # the tables are STRICT
 
+    def entry(self, seq: int) -> Entry:
+        """Return an entry by its number; raises VaultError."""
+        leaf, _, body = self.row(seq)
+        return entry_of((seq, leaf, body))
+
     def key_entries(self) -> list[Entry]:
         """Return the entries that tell by which keys checkpoints are signed."""
         sql = """SELECT entry.seq, leaf, body FROM entry LEFT JOIN body USING (seq)

@@ -147,6 +147,15 @@ def _rewrapped(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
         db.execute("UPDATE segment SET header_sha256 = ? WHERE recording = ? AND segment = ?", values)
 
 
+def _forgotten(db: sqlite3.Connection, _entry: Entry, body: Body) -> None:
+    for name, sql in (
+        ("decisions", "DELETE FROM decision WHERE id = ?"),
+        ("recordings", "DELETE FROM recording WHERE id = ? AND state = 'erased'"),
+    ):
+        ids = body.get(name)
+        db.executemany(sql, [(id_,) for id_ in ids if isinstance(id_, str)] if isinstance(ids, list) else [])
+
+
 # An entry that stands cannot be mended, so whatever its body lacks or holds, it must not stop the index for ever.
 def _texts(body: Body, names: list[str]) -> dict[str, object]:
     return {name: value if isinstance(value := body.get(name), str) else "" for name in names}
@@ -157,7 +166,9 @@ def _numbers(body: Body, names: list[str]) -> dict[str, object]:
     return {name: fits.get(name, 0) for name in names}
 
 
-_WITHOUT_RECORDING = frozenset({Kind.DECISION, Kind.KEYS_BACKED_UP, Kind.REWRAP_EXPORTED, *holders.CHANGES})
+_WITHOUT_RECORDING = frozenset(
+    {Kind.DECISION, Kind.FORGOTTEN, Kind.KEYS_BACKED_UP, Kind.REWRAP_EXPORTED, *holders.CHANGES}
+)
 _TOLD_BY_BODY = frozenset({Kind.DECISION, Kind.SUBJECT, Kind.SEALED, Kind.QUARANTINED, Kind.REWRAPPED})
 
 _CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
@@ -173,6 +184,7 @@ _CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
     Kind.ERASURE_INTENDED: _erasure_intended,
     Kind.ERASED: _erased,
     Kind.KEYS_BACKED_UP: _keys_backed_up,
+    Kind.FORGOTTEN: _forgotten,
     Kind.REWRAPPED: _rewrapped,
     Kind.REWRAP_EXPORTED: _keys_backed_up,
     **holders.CHANGES,

@@ -16,9 +16,10 @@ from gdprcall.errors import CheckFailed, Refused
 from gdprcall.times import Clock, now_ms, rfc3339
 from gdprcall.vault import keyfile, manifest, tombstones
 from gdprcall.vault.archive import Vault
-from gdprcall.vault.backup import OBJECTS, PROMPTS, Progress
+from gdprcall.vault.backup import OBJECTS, Progress
 from gdprcall.vault.binding import check_header, check_number
 from gdprcall.vault.copies import shown, tree_of
+from gdprcall.vault.kept import POLICIES, PROMPTS
 from gdprcall.vault.keyfile import controller_of
 from gdprcall.vault.keys import Held, Slot
 from gdprcall.vault.ledger import Fact, Kind
@@ -124,7 +125,8 @@ def restore(
         with Vault.open(staged, clock=clock, step=step) as vault:
             restored = _fill(vault, wanted, made, erased, lost, progress)
         (staged / "lock").unlink()
-        _prompts(wanted.source, staged, folder)
+        for part in (PROMPTS, POLICIES):
+            _named_by_content(wanted.source / part, staged / part, folder / part)
         _publish(folder, staged, step)
         return restored
 
@@ -217,12 +219,12 @@ def _payloads(vault: Vault, source: Path, progress: Progress) -> tuple[list[str]
     return missing, damaged
 
 
-def _prompts(source: Path, staged: Path, folder: Path) -> None:
-    """Bring back what was ever played, unless the vault folder has prompts of its own."""
-    if (source / PROMPTS).is_dir() and not (folder / PROMPTS).exists():
-        for path in _files(source / PROMPTS):
-            folder_for(staged / PROMPTS / path.name)
-            place(path, staged / PROMPTS / path.name, link=False)
+def _named_by_content(source: Path, staged: Path, folder: Path) -> None:
+    """Bring back what was ever played, or the policies under which, unless the vault folder has such of its own."""
+    if source.is_dir() and not folder.exists():
+        for path in _files(source):
+            folder_for(staged / path.name)
+            place(path, staged / path.name, link=False)
 
 
 def _files(folder: Path) -> Iterator[Path]:

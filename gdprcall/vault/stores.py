@@ -80,7 +80,11 @@ class Stores:
         row = self.index.recording(id_)
         if row is not None:
             return row
-        if any(entry.kind in SEALS | {Kind.DECISION} for entry in self.ledger.entries(recording=id_)):
+        entries = list(self.ledger.entries(recording=id_))
+        told = [entry.body for entry in entries if entry.kind is Kind.DECISION]
+        if told and not any(told) and any(entry.kind is Kind.ERASED for entry in entries):
+            raise NotFound(f"recording {id_} was erased, and its consent need no longer be proven", "nothing is left")
+        if any(entry.kind in SEALS | {Kind.DECISION} for entry in entries):
             hint = "stop gdprcall and remove index.db: it is made anew from the ledger"
             raise VaultError("the index has lost a recording that the ledger knows", hint)
         raise NotFound(f"there is no recording {id_}", "see: gdprcall recordings list")

@@ -21,7 +21,6 @@ from gdprcall.vault.reprojection import Reprojection
 from gdprcall.vault.stores import SEALS, Stores
 
 STAGES = ("ledger", "segments", "projection", "index", "strangers")
-STATE, COPY = "verify.json", "verify.db"
 SHARDS = 256
 AT_ONCE = 20
 """How many segments are looked at before the time is."""
@@ -73,12 +72,12 @@ class State:
 
 
 class Verification:
-    """One verification of a vault's stores; ``folder`` is the vault's."""
+    """One verification of a vault's stores; ``folder`` is the vault's, ``name`` that of the files it keeps there."""
 
-    def __init__(self, stores: Stores, folder: Path) -> None:
+    def __init__(self, stores: Stores, folder: Path, name: str = "verify") -> None:
         self._stores = stores
         self._folder = folder
-        self._path = folder / STATE
+        self._path, self._copy = folder / f"{name}.json", folder / f"{name}.db"
         looks = (self._ledger, self._segments, self._projection, self._index, self._strangers)
         self._stages: dict[str, Callable[[State], bool]] = dict(zip(STAGES, looks, strict=True))
 
@@ -167,7 +166,7 @@ class Verification:
         return shard + 1 == SHARDS
 
     def _reprojection(self) -> Reprojection:
-        return Reprojection(self._folder / COPY, self._stores.index, self._stores.ledger)
+        return Reprojection(self._copy, self._stores.index, self._stores.ledger)
 
     def _tell(self, state: State, findings: Iterator[Finding] | list[Finding]) -> None:
         for finding in findings:
@@ -196,5 +195,6 @@ class Verification:
             raise VaultError(f"the verification cannot be noted: {error.strerror}", hint) from error
 
     def _clear(self) -> None:
-        for name in (STATE, COPY, f"{COPY}-wal", f"{COPY}-shm"):
+        copy = self._copy.name
+        for name in (self._path.name, copy, f"{copy}-wal", f"{copy}-shm"):
             (self._folder / name).unlink(missing_ok=True)
