@@ -124,12 +124,8 @@ def load(path: Path) -> Config:
         mistakes += [schema.mistake(detail) for detail in error.errors()]
         raise _refused(path, mistakes) from None
     policy = _policy(file)
-    mistakes += [
-        *_recipient_mistakes(policy),
-        *_shared_recipients(policy),
-        *_audit_mistakes(file),
-        *_access_mistakes(file),
-    ]
+    mistakes += [*_recipient_mistakes(policy), *_shared_recipients(policy)]
+    mistakes += [*_audit_mistakes(file), *_access_mistakes(file)]
     found = [*rules.check(policy, LANGUAGES, PURPOSES), *_language_findings(policy)]
     mistakes += [
         f"{finding.place}: {finding.text} [{finding.rule}]; {finding.mend}" for finding in found if finding.refuses

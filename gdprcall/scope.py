@@ -48,6 +48,7 @@ def decision(vault: Vault, controller: str | None, id_: str) -> DecisionRow:
 
 def either(vault: Vault, controller: str | None, id_: str) -> str:
     """Return the id of a recording or a decision of the own controller; raises NotFound as for one that never was."""
+    vault.catch_up()
     if controller is not None and not _owned(vault, controller, id_):
         text = f"the ledger knows no recording and no decision {id_}"
         raise NotFound(text, "see: gdprcall recordings list")

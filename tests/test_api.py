@@ -85,6 +85,7 @@ QUESTIONS: Mapping[str, Mapping[str, object]] = MappingProxyType(
         "retention/sweep": {"dry_run": True},
         "audit/log": {"limit": 5},
         "audit/verify": {},
+        "decisions/verify": {},
     }
 )
 

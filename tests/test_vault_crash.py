@@ -13,6 +13,7 @@ import pytest
 
 from gdprcall.errors import GdprcallError, VaultError
 from gdprcall.handout import HandOut
+from gdprcall.rights import retention
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.keys import Slot
 from gdprcall.vault.ledger import Fact, Kind
@@ -259,6 +260,31 @@ def seal_and_withdraw(vault: Vault, spool: Path) -> None:
         vault.note(Fact(Kind.ERASURE_INTENDED, recording, "acme", {"reason": "request", "actor": "officer"}))
 
 
+def decide_and_let_time_pass(vault: Vault, spool: Path) -> None:
+    """Two refusals and a consent whose recording is gone: all of them long ago."""
+    for number in (21, 22):
+        body = dict(vaults.decision(vaults.recording_id(number)).body) | {"outcome": "refused"}
+        vault.note(Fact(Kind.DECISION, None, "acme", body))
+    grant_and_seal(vault, spool)
+    erase(vault, spool)
+
+
+def forget(vault: Vault, _spool: Path) -> None:
+    wanted = retention.proofs_due(vault, vaults.EXPIRED * 2)
+    assert len(list(retention.forget_proofs(vault, wanted, actor="test"))) == len(wanted)
+
+
+def are_forgotten(folder: Path) -> None:
+    with opened(folder) as vault:
+        assert list(vault.verify()) == []
+        forget(vault, _spool(folder))
+        assert (vault.decisions(), vault.recordings(), vault.index.proofs.unfinished()) == ([], [], [])
+        bodies = [entry.body for entry in vault.ledger.entries() if entry.kind is Kind.DECISION]
+        assert bodies == [None, None, None]
+        assert list(vault.verify()) == []
+    assert vaults.files_with(folder / "vault", b'"uniqueid":"1767225600.1"') == []
+
+
 CASES: dict[str, tuple[Work, Work, Whole]] = {
     "sealing": (grant, seal, is_sealed_once),
     "sealing what is sealed": (put_back, seal, is_sealed_once),
@@ -266,6 +292,7 @@ CASES: dict[str, tuple[Work, Work, Whole]] = {
     "discarding": (grant, discard, is_discarded_once),
     "erasing": (grant_and_seal_two, erase, is_erased),
     "erasing many": (seal_many, erase_many, are_all_erased),
+    "forgetting": (decide_and_let_time_pass, forget, are_forgotten),
     "erasing while no tombstone can leave": (seal_many_and_lose_the_drop, erase_many, are_all_erased),
 }
 SILENT: dict[str, tuple[Work, Work, Whole]] = {
