@@ -5,6 +5,7 @@ It shows what the receipt says, and adds nothing but headings; whatever a value 
 
 import base64
 import os
+import re
 import textwrap
 from collections.abc import Mapping
 from functools import cache
@@ -18,6 +19,7 @@ from gdprcall.errors import NotFound, Refused
 from gdprcall.vault.objects import sync_folder
 
 WIDTH = 100
+CLAUSE = r"eu-gdpr:A(\d)-(\d)-([a-j])"
 Receipt = Mapping[str, Any]  # JSON of our own
 Section = tuple[str, list[tuple[str, str]]]
 
@@ -87,9 +89,9 @@ def _asked(purpose: Receipt, processing: Receipt) -> list[tuple[str, str]]:
         ("said, word for word", processing["privacy_notice"]["text"] or "-"),
         ("language", processing["language"]),
         ("purpose", purpose["purpose"]),
-        ("lawful basis", purpose["lawful_basis"]),
+        ("lawful basis", re.sub(CLAUSE, r"Art. \1(\2)(\3) GDPR", purpose["lawful_basis"])),
         ("what is collected", ", ".join(one["pii_type"] for one in purpose["pii_information"])),
-        ("kept for", purpose["retention_period"]),
+        ("kept for", re.sub(r"P(\d+)D", r"\1 days", purpose["retention_period"])),
         ("kept where", ", ".join(purpose["storage_locations"])),
         ("who else gets it", ", ".join(purpose["recipient_third_parties"]) or "nobody"),
         (
@@ -112,14 +114,18 @@ def _call(call: Receipt) -> list[tuple[str, str]]:
         ("line", f"{call['line']}, {call['direction']}"),
         ("outcome", call["outcome"]),
         ("heard", f"{call['heard_ms']} ms, of which {call['mandatory_ms']} ms had to be"),
-        ("asked", f"{call['tries']} times"),
+        ("times asked", str(call["tries"])),
         ("recording", f"{recording['id']}, {recording['state']}" if recording else "none"),
         *[(f"segment {one['segment']}", f"{one['started_at']} to {one['closed_at']}") for one in call["segments"]],
-        (
-            "this proof is kept",
-            f"until {call['proof_until']}" if call["proof_until"] else "as long as the recording and after it",
-        ),
+        ("this proof is kept", _until(call)),
     ]
+
+
+def _until(call: Receipt) -> str:
+    if call["proof_until"]:
+        return f"until {call['proof_until']}"
+    days = f"for {call['proof_days']} days" if call["proof_days"] else "for a time"
+    return f"as long as the recording, and {days} beyond it"
 
 
 def _proof(receipt: Receipt, call: Receipt) -> list[tuple[str, str]]:
