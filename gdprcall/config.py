@@ -15,12 +15,12 @@ from pathlib import Path
 from babel import Locale, UnknownLocaleError
 from pydantic import ValidationError
 
-from gdprcall import age, schema
+from gdprcall import access, age, schema
 from gdprcall.errors import ConfigError
 from gdprcall.policy import rules
 from gdprcall.policy.model import Basis, Controller, Keys, Line, Policy
 from gdprcall.prompts.texts import LANGUAGES, PURPOSES
-from gdprcall.roles import Access, Role
+from gdprcall.roles import Access
 
 DEFAULT_PATH = Path("/etc/gdprcall/gdprcall.toml")
 IDENTITY_MARK = b"AGE-SECRET-KEY-"
@@ -125,7 +125,7 @@ def load(path: Path) -> Config:
         raise _refused(path, mistakes) from None
     policy = _policy(file)
     mistakes += [*_recipient_mistakes(policy), *_shared_recipients(policy)]
-    mistakes += [*_audit_mistakes(file), *_access_mistakes(file)]
+    mistakes += [*_audit_mistakes(file), *access.mistakes(file.access, file.controllers)]
     found = [*rules.check(policy, LANGUAGES, PURPOSES), *_language_findings(policy)]
     mistakes += [
         f"{finding.place}: {finding.text} [{finding.rule}]; {finding.mend}" for finding in found if finding.refuses
@@ -140,9 +140,8 @@ def load(path: Path) -> Config:
     places, tell = _places(file.asterisk), tuple(file.backup.tombstone_command)
     reserve, wait = file.vault.reserve_mib << 20, file.vault.quarantine_days
     more = (drop, command, days, tombstones, tell, reserve, wait, Path(file.sealing.memory), file.sealing.progressive)
-    return Config(
-        *(path, places, vault, socket, secrets, policy, warnings, *more, file.vault.location, _access(file)),
-    )
+    who = (file.vault.location, access.rows(file.access))
+    return Config(path, places, vault, socket, secrets, policy, warnings, *more, *who)
 
 
 def _places(asterisk: schema.Asterisk) -> AsteriskPlaces:
@@ -266,18 +265,6 @@ def _audit_mistakes(file: schema.File) -> list[str]:
     if command and not Path(command[0]).is_absolute():
         mistakes.append("audit.checkpoint_command: the program has no whole path; for example /usr/local/bin/send")
     return mistakes
-
-
-def _access(file: schema.File) -> tuple[Access, ...]:
-    return tuple(Access(row.user, row.group, Role(row.role), row.controller) for row in file.access)
-
-
-def _access_mistakes(file: schema.File) -> Iterator[str]:
-    for place, row in enumerate(file.access):
-        if bool(row.user) == bool(row.group):
-            yield f"access.{place}: a row names either a user or a group; write one of the two"
-        if row.controller is not None and row.controller not in file.controllers:
-            yield f"access.{place}.controller: there is no such controller; name one that is configured"
 
 
 def _language_findings(policy: Policy) -> list[rules.Finding]:

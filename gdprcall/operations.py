@@ -209,10 +209,9 @@ def decisions_receipt(context: Context, params: Params) -> Json:
 
 def decisions_verify(context: Context, params: Params) -> Json:
     """Check whether one decision, or all, still are proof."""
-    vault, controller, id_ = context.vault, context.controller, params.get("id")
-    one = None if id_ is None else scope.decision(vault, controller, text(params, "id")).id
-    answer = consents.verify(vault, context.config, one, controller, context.progress)
-    return _ours(context, answer)
+    vault, controller, all_ = context.vault, context.controller, params.get("id") is None
+    one = None if all_ else scope.decision(vault, controller, text(params, "id")).id
+    return _ours(context, consents.verify(vault, context.config, one, controller, context.progress))
 
 
 OPERATIONS: Mapping[str, Operation] = {

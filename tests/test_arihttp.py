@@ -140,7 +140,7 @@ async def test_a_connection_that_was_idle_for_long_is_not_used_again(monkeypatch
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-async def test_fcl_what_was_not_answered_is_never_sent_again(method: str) -> None:
+async def test_fcl_02_what_was_not_answered_is_never_sent_again(method: str) -> None:
     async with serving(says(NO_CONTENT)) as (peer, requests):
         await requests.send("GET", "/first", {})
         peer.reply = leaves

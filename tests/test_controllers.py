@@ -14,7 +14,6 @@ from gdprcall.doctor.finding import Grade
 from gdprcall.errors import ConfigError
 from gdprcall.vault import backup, subjects
 from gdprcall.vault.archive import Vault
-from gdprcall.vault.kept import Kept
 from gdprcall.vault.rows import Wanted
 from tests import vaults
 from tests.test_cli_exits import Shell
@@ -139,7 +138,7 @@ def test_sec_03_one_pseudonym_key_for_two_controllers_takes_no_call_and_the_doct
     (two.folder / "secrets" / "pseudonym-key-beta").write_text(KEYS["acme"])
     settings = config.load(two.shell.config)
     with pytest.raises(ConfigError, match="acme and beta have the same pseudonym key") as caught:
-        holding(settings, Kept(two.folder / "vault"))
+        holding(settings)
     assert "openssl rand" in caught.value.hint
     assert KEYS["acme"] not in caught.value.message + caught.value.hint
     told = [finding for finding in files.secrets(settings) if finding.check == "pseudonym keys"]

@@ -9,7 +9,8 @@ import pytest
 
 from gdprcall.errors import VaultError
 from gdprcall.times import DAY_MS
-from gdprcall.vault.index import EXPIRING, Index
+from gdprcall.vault.index import Index
+from gdprcall.vault.index_schema import EXPIRING
 from gdprcall.vault.ledger import Entry, Fact, Kind
 from gdprcall.vault.rows import Wanted
 from tests.vaults import DAY_ONE, SUBJECT, caller, decision, recording_id

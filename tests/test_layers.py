@@ -31,7 +31,8 @@ LAYERS: dict[str, set[str]] = {
     "checkpoints": {"auditing", "config", "errors", "log", "vault"},
     "prompts": {"errors", "policy"},
     "schema": set(),
-    "config": {"age", "errors", "policy", "prompts", "roles", "schema"},
+    "access": {"roles", "schema"},
+    "config": {"access", "age", "errors", "policy", "prompts", "roles", "schema"},
     "session": {"consent", "errors"},
     "simulate": {"consent", "errors", "policy", "session"},
     "calls": {"asterisk", "consent", "errors", "log"},
@@ -115,7 +116,7 @@ LIBRARIES: dict[str, set[str]] = {
     "pydantic": {"config", "schema"},
     "pydantic_core": {"schema"},
     "rich": {"cli"},
-    "sqlite_utils": {"vault.database", "vault.index", "vault.ledger_schema", "vault.slots"},
+    "sqlite_utils": {"vault.database", "vault.index_schema", "vault.ledger_schema", "vault.slots"},
     "structlog": {"log"},
     # of Python's own: what starts programs, and what reaches a database
     "subprocess": {"doctor.files", "handout", "prompts.synthesis"},

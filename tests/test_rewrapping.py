@@ -390,7 +390,7 @@ def test_a_staged_header_is_destroyed_with_its_recording(tmp_path: Path, vault: 
     assert not any(needle in on_disk(tmp_path) for needle in wrapped(staged.header))
 
 
-def test_fcl_what_the_ledger_does_not_take_is_not_swapped(vault: Vault) -> None:
+def test_fcl_06_what_the_ledger_does_not_take_is_not_swapped(vault: Vault) -> None:
     before = list(vault.keys.held())
     wanted = new_headers(vault)
     vault.ledger.distrust("a test says so")
@@ -402,7 +402,7 @@ def test_fcl_what_the_ledger_does_not_take_is_not_swapped(vault: Vault) -> None:
     vault.close()
 
 
-def test_fcl_a_program_that_reads_keys_db_is_named_and_the_rest_is_done_next_time(
+def test_rgt_08_a_program_that_reads_keys_db_is_named_and_the_rest_is_done_next_time(
     tmp_path: Path, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keys_module, "CHECKPOINT_TRIES", 1)

@@ -6,90 +6,14 @@ It is never the source of anything: a crash between ledger and index heals by ap
 from collections.abc import Mapping
 from pathlib import Path
 
-from sqlite_utils import Database, Migrations
-
 from gdprcall.errors import VaultError
 from gdprcall.vault import holders, proofs
 from gdprcall.vault.database import Store
 from gdprcall.vault.holders import Known
+from gdprcall.vault.index_schema import EXPIRING, migrations
 from gdprcall.vault.ledger import Entry
 from gdprcall.vault.projection import project
 from gdprcall.vault.rows import DecisionRow, RecordingRow, SegmentRow, Wanted
-
-migrations = Migrations("gdprcall.index")
-
-
-EXPIRING = "state NOT IN ('recording', 'erased')"
-"""What retention looks at: everything that is over and not gone. The index below must say it in the same words."""
-
-
-@migrations()
-def first(db: Database) -> None:
-    """Create decisions, recordings, segments and the place in the ledger."""
-    for sql in (
-        "CREATE TABLE applied (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL) STRICT",
-        "INSERT INTO applied VALUES (1, 0)",
-        """CREATE TABLE decision (
-            id TEXT PRIMARY KEY, call TEXT NOT NULL, uniqueid TEXT NOT NULL, controller TEXT NOT NULL,
-            line TEXT NOT NULL, purpose TEXT NOT NULL, basis TEXT NOT NULL, outcome TEXT NOT NULL,
-            reason TEXT NOT NULL, language TEXT NOT NULL, prompt_sha256 TEXT NOT NULL, heard_ms INTEGER NOT NULL,
-            mandatory_ms INTEGER NOT NULL, attempts INTEGER NOT NULL, policy_sha256 TEXT NOT NULL,
-            decided_at INTEGER NOT NULL, recording TEXT, withdrawn_at INTEGER) STRICT""",
-        "CREATE INDEX decision_time ON decision (decided_at)",
-        "CREATE INDEX decision_recording ON decision (recording) WHERE recording IS NOT NULL",
-        """CREATE TABLE recording (
-            id TEXT PRIMARY KEY, call TEXT NOT NULL, controller TEXT NOT NULL, line TEXT NOT NULL,
-            purpose TEXT NOT NULL, basis TEXT NOT NULL, decision TEXT NOT NULL, state TEXT NOT NULL,
-            started_at INTEGER NOT NULL, retention_days INTEGER NOT NULL, expires_at INTEGER, subject TEXT,
-            intended INTEGER NOT NULL) STRICT""",
-        "CREATE INDEX recording_time ON recording (started_at)",
-        f"CREATE INDEX recording_due ON recording (expires_at) WHERE {EXPIRING}",
-        "CREATE INDEX recording_open ON recording (state) WHERE state IN ('recording', 'spooled')",
-        "CREATE INDEX recording_subject ON recording (controller, subject) WHERE subject IS NOT NULL",
-        """CREATE TABLE segment (
-            recording TEXT NOT NULL, segment INTEGER NOT NULL, state TEXT NOT NULL, seconds REAL NOT NULL,
-            started_at INTEGER NOT NULL, closed_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
-            payload_sha256 TEXT NOT NULL, payload_bytes INTEGER NOT NULL, header_sha256 TEXT NOT NULL,
-            PRIMARY KEY (recording, segment)) STRICT""",
-    ):
-        db.conn.execute(sql)
-
-
-@migrations()
-def key_backups(db: Database) -> None:
-    """Create what is known of copies of the keys outside the vault: whose, and until when they exist."""
-    db.conn.execute(
-        """CREATE TABLE key_backup (controller TEXT NOT NULL, expires_at INTEGER NOT NULL,
-            PRIMARY KEY (controller, expires_at)) WITHOUT ROWID, STRICT"""
-    )
-
-
-@migrations()
-def callers_and_days(db: Database) -> None:
-    """Answer for a caller, for a controller's day and for what is due from an index alone, however many there are."""
-    for sql in (
-        "DROP INDEX recording_subject",
-        "CREATE INDEX recording_subject ON recording (controller, subject, started_at, id) WHERE subject IS NOT NULL",
-        "CREATE INDEX recording_controller ON recording (controller, started_at, id)",
-        "DROP INDEX recording_due",
-        f"CREATE INDEX recording_due ON recording (expires_at, id) WHERE {EXPIRING}",
-    ):
-        db.conn.execute(sql)
-
-
-@migrations()
-def recipients(db: Database) -> None:
-    """Create what is known of recipients, and what was asked of them."""
-    for sql in holders.TABLES:
-        db.conn.execute(sql)
-
-
-@migrations()
-def proofs_of_consent(db: Database) -> None:
-    """Create what is known of decisions as proof: where each stands, and until when it is kept."""
-    for sql in proofs.TABLES:
-        db.conn.execute(sql)
-
 
 # What is counted of the segments is asked for each row that is wanted: grouping would read all rows before the first.
 RECORDING = """
