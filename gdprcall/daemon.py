@@ -284,11 +284,8 @@ class Daemon:
                 self._reception.terms = None
                 self._log.error("reload_refused", hint=error.hint)
             else:
-                # Places, links and reserves are those of the start.
-                self._settings, self._reception.terms = (
-                    replace(self._settings, policy=settings.policy, access=settings.access),
-                    terms,
-                )
+                self._settings = replace(self._settings, policy=settings.policy, access=settings.access)  # places stay
+                self._reception.terms = terms
                 self._log.info("reloaded")
 
     async def _drain(self) -> None:
