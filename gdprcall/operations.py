@@ -154,7 +154,7 @@ def retention_sweep(context: Context, params: Params) -> Json:
 def audit_log(context: Context, params: Params) -> Json:
     """Return entries of the ledger in order."""
     kind, recording = params.get("kind"), params.get("recording")
-    if kind is not None and kind not in set(Kind):
+    if kind is not None and (not isinstance(kind, str) or kind not in set(Kind)):
         raise ConfigError(f"there is no kind of entry {kind!r}", f"kinds: {', '.join(Kind)}")
     since = moment(params, "since")
     entries = (
