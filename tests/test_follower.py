@@ -61,6 +61,28 @@ async def until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a new file be looked at without waiting for it to grow."""
+    monkeypatch.setattr(module, "FIRST_SECONDS", 0.0)
+
+
+async def test_a_file_that_was_put_there_whole_is_sealed_in_one_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_SECONDS", 60.0)
+    async with running(tmp_path) as room:
+        recorder, file = room.record()
+        recorder.write(30)
+        room.follower.follow(file)
+        recorder.close()
+        room.follower.leave(file)
+        entry = room.vault.seal(file.path, vaults.facts(REC))
+        assert (entry.body or {})["plaintext_peak"] == len(recorder.whole)
+        assert room.following() == 0
+        assert ACME.opens(vaults.whole(room.vault, REC)) == recorder.whole
+
+
 async def test_a_file_that_grows_is_sealed_as_it_grows_until_it_is_left(tmp_path: Path) -> None:
     async with running(tmp_path) as room:
         recorder, file = room.record()

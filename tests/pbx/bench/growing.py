@@ -22,6 +22,7 @@ FASTER = 20
 APART = """
 import asyncio, json, os, sys, time
 from pathlib import Path
+from gdprcall import follower as following
 from gdprcall.asterisk.spool import SpoolFile
 from gdprcall.follower import Follower, Ground
 from gdprcall.vault import growth
@@ -32,6 +33,7 @@ folder, memory, faster = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]
 growth.SOUND_BYTES_PER_SECOND = round(growth.SOUND_BYTES_PER_SECOND * faster)
 growth.SLACK_SECONDS /= faster
 growth.UNSURE_SECONDS /= faster
+following.FIRST_SECONDS /= faster
 synced, fsync = [], os.fsync
 def timed(descriptor):
     begun = time.perf_counter()
