@@ -333,7 +333,7 @@ def test_a_witness_keeps_the_sound_of_a_file_that_is_gone(tmp_path: Path) -> Non
             file.write(bytes(44))
             file.flush()
             file.write(SOUND)
-        while not all(life.closed for life in witness.lives()) or not witness.lives():
+        while not [life for life in witness.lives() if life.closed]:
             pass
         (tmp_path / NAME).unlink()
         (life,) = witness.lives()
@@ -355,9 +355,10 @@ def test_a_witness_knows_what_was_taken_out_before_it_looked_and_who_closed_the_
             punch(daemon.fileno(), 65_536, 65_536)
         assert witness.lives()[0].sound == recorder.whole[44 : 44 + 4 * BUFFER]
         recorder.close()
-        while len(witness.lives()[0].sound or b"") < len(recorder.whole) - 44 or not witness.lives()[0].closed:
+        # Closed once by the daemon, too: Asterisk's own close comes after its last word.
+        while len((life := witness.lives()[0]).sound or b"") < len(recorder.whole) - 44 or life.closed < life.written:
             pass
-        closed = witness.lives()[0].closed
+        closed = life.closed
         (spool / NAME).open("r+b").close()  # a daemon that is killed lets go of it too
         (spool / f"{'cd' * 16}.1.wav").touch()
         while len(witness.lives()) < 2 or not witness.lives()[1].closed:
