@@ -241,7 +241,7 @@ class Intake:
         await asyncio.to_thread(self._quarantine, file, controller.id, controller.retention_days, "no_decision")
 
     async def _withdraw(self, recording: str, method: str) -> None:
-        await asyncio.to_thread(self._work.vault.forget_keys, recording)
+        await self._forget_keys(recording)
         try:
             row = await asyncio.to_thread(self._work.vault.recording, recording)
         except NotFound:
@@ -254,8 +254,12 @@ class Intake:
             await self._note(Kind.WITHDRAWN, row, {"method": method, "reason": reason})
         await self._erase(recording)
 
+    async def _forget_keys(self, recording: str) -> None:
+        with suppress(VaultError):  # it keeps back neither the note nor plaintext's end: erasing tries again, and tells
+            await asyncio.to_thread(self._work.vault.forget_keys, recording)
+
     async def _erase(self, recording: str) -> None:
-        await asyncio.to_thread(self._work.vault.forget_keys, recording)
+        await self._forget_keys(recording)
         row = await asyncio.to_thread(self._work.vault.recording, recording)
         try:
             await self._discard_all(recording, row.controller)

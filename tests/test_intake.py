@@ -14,7 +14,7 @@ from structlog.typing import EventDict
 
 from gdprcall import backlog
 from gdprcall.asterisk.spool import Spool, SpoolFile
-from gdprcall.errors import GdprcallError, PeerError
+from gdprcall.errors import GdprcallError, PeerError, VaultError
 from gdprcall.intake import Intake
 from gdprcall.policy.model import Controller
 from gdprcall.times import DAY_MS
@@ -66,7 +66,7 @@ class Room:
         self.recipients = ACME.recipients
         self.gates: dict[str, Gate] = {}
         self.headers: list[bytes] = []
-        self.vault = opened(folder, clock=self.clock, step=self._step)
+        self.vault = opened(folder, clock=self.clock, step=self._step, memory=folder / "keys")
         self.sole: Controller | None = None
         work = Work(
             vault=self.vault, files=self.spool.files, recipients=lambda _id: self.recipients, marks=self.marks,
@@ -219,6 +219,22 @@ async def test_con_08_a_withdrawal_before_the_file_is_taken_leaves_nothing(room:
     await room.intake.take(file)
     assert room.gone()
     assert room.reasons(Kind.DISCARDED) == ["withdrawn"]
+
+
+async def test_con_08_a_key_that_cannot_be_forgotten_keeps_neither_the_note_nor_the_plaintexts_end_back(
+    room: Room,
+) -> None:
+    room.grant()
+    file = room.file()
+    (room.folder / "keys" / f"{REC}.1").mkdir(parents=True)  # in the place of a key, and no file
+    with pytest.raises(VaultError, match="key"):
+        await room.intake.withdraw(REC, "key")
+    assert Kind.WITHDRAWN in room.kinds()
+    assert not file.path.exists()
+    assert room.state() != "erased"
+    (room.folder / "keys" / f"{REC}.1").rmdir()
+    await room.intake.withdraw(REC, "key")
+    assert room.state() == "erased"
 
 
 async def test_con_08_a_file_that_comes_after_the_erasure_is_destroyed(room: Room) -> None:

@@ -131,9 +131,11 @@ class Vault:
         Raises NotFound when there never was such a file, VaultError when it is still there.
         """
         with self.stores.holding(recording):
-            self.growing.over(recording, segment)
             fact = Fact(Kind.DISCARDED, recording, controller, {"segment": segment, "reason": reason})
-            return sealing.discard(self.stores, source, fact)
+            try:
+                return sealing.discard(self.stores, source, fact)
+            finally:  # a key that cannot be removed keeps no plaintext
+                self.growing.over(recording, segment)
 
     def advance(self, source: Path, recording: str, segment: int, recipients: Recipients) -> float | None:
         """Seal what is full of a sound file that still grows; see ``Growing.advance``.
