@@ -6,8 +6,6 @@ It never starts a recording. Where it cannot be sure who is in a call, it ends t
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Protocol
 
 from gdprcall.asterisk import ami_events as ami
 from gdprcall.consent.dialogue import (
@@ -17,11 +15,15 @@ from gdprcall.consent.dialogue import (
     Event,
     MinorSuspected,
     PartyJoined,
+    Paused,
+    Resumed,
     SpokenYes,
     Withdrawn,
 )
 from gdprcall.errors import PeerError
+from gdprcall.livecall import LiveCall, Stopper
 from gdprcall.log import get_logger
+from gdprcall.presence import Presence
 
 MIXMONITOR_WAIT_S = 1.0
 INSIST_SECONDS = 1.0
@@ -34,34 +36,10 @@ WORDS: dict[str, Event] = {
     "yes": SpokenYes(),
     "no": Withdrawn("spoken"),
     "minor": MinorSuspected(),
+    "pause": Paused("card"),
+    "resume": Resumed("card"),
 }
 """What an agent may say of a call by key, as the dialplan names it."""
-
-
-class Stopper(Protocol):
-    """The part of the AMI link that ends recordings, and lets one begin in mid-call."""
-
-    async def stop_recording(self, channel: str, mixmonitor: str) -> bool:
-        """End one MixMonitor; False when there was none any more; raises PeerError when that is not known."""
-
-    async def let_begin(self, channel: str, recording: str) -> None:
-        """Tell the dialplan, which waits for it, that this recording may begin; raises PeerError."""
-
-
-@dataclass(slots=True)
-class LiveCall:
-    """One call that is recorded, or about to be."""
-
-    recording: str
-    uniqueid: str
-    channel: str
-    deliver: Callable[[Event], None]
-    segment: int = 1
-    mixmonitor: str = ""
-    peer: str = ""
-    ending: bool = False
-    told: asyncio.Event = field(default_factory=asyncio.Event)
-    seen: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Calls:
@@ -72,8 +50,7 @@ class Calls:
         self._unattended_withdrawal = unattended_withdrawal
         self._live: dict[str, LiveCall] = {}
         self._on: dict[str, set[str]] = {}  # channel: the recordings on it
-        self._bridges: dict[str, set[str]] = {}
-        self._place: dict[str, str] = {}  # channel: the bridge that it is in
+        self._presence = Presence()
         self._log = get_logger()
 
     def __len__(self) -> int:
@@ -97,10 +74,13 @@ class Calls:
             if not self._on[call.uniqueid]:
                 del self._on[call.uniqueid]
 
+    def follows(self, call: LiveCall) -> bool:
+        """Whether ``call`` is up and followed."""
+        return self._live.get(call.recording) is call
+
     def begin_anew(self) -> frozenset[str]:
         """Forget who talks with whom, for events were missed; return the recordings followed so far."""
-        self._bridges.clear()
-        self._place.clear()
+        self._presence.begin_anew()
         return self.recordings
 
     def catch_up(self, followed: frozenset[str], up: Sequence[ami.LiveChannel]) -> None:
@@ -117,17 +97,23 @@ class Calls:
             if channel.mixmonitor:
                 self._started(channel.recording, channel.segment, channel.mixmonitor, channel.name)
             if channel.bridge:
-                self._entered(channel.uniqueid, channel.bridge)
-        for bridge in self._bridges:
+                self._presence.entered(channel.uniqueid, channel.bridge, name=channel.name)
+        for bridge in self._presence.bridges():
             self._look_into(bridge)
 
-    def file_seen(self, recording: str) -> bool:
-        """Tell that Asterisk opened a file of ``recording``; whether it was the first one."""
+    def file_seen(self, recording: str, segment: int) -> bool:
+        """Tell that Asterisk opened a file of ``recording``; whether it was the first of its segment."""
         call = self._live.get(recording)
         if call is None or call.seen.is_set():
             return False
+        call.segment = segment
         call.seen.set()
         return True
+
+    def clear(self, call: LiveCall, uniqueid: str) -> None:
+        """Tell that somebody who joined ``call`` may be recorded."""
+        call.cleared.add(uniqueid)
+        self._weigh(call)
 
     async def stop(self, call: LiveCall) -> None:
         """End the running MixMonitor of ``call``; raises PeerError when it is not certain that it ended."""
@@ -142,6 +128,16 @@ class Calls:
     async def begin(self, call: LiveCall) -> None:
         """Let the recording of ``call`` begin in mid-call; raises PeerError when Asterisk could not be told."""
         await self._stopper.let_begin(call.uniqueid, call.recording)
+
+    async def resume(self, call: LiveCall) -> None:
+        """Let the next segment of ``call`` begin; raises PeerError when Asterisk could not be told."""
+        call.told.clear()
+        call.seen.clear()
+        await self._stopper.begin_segment(call.uniqueid, call.recording)
+
+    async def question(self, call: LiveCall, other: str, question: str) -> None:
+        """Have somebody who joined ``call`` asked; raises PeerError when Asterisk could not be told."""
+        await self._stopper.ask_other(call.uniqueid, other, question)
 
     async def insist(self, call: LiveCall) -> bool:
         """Try to end a recording again and again until it has ended, or its call has; whether it was ended by us."""
@@ -164,11 +160,22 @@ class Calls:
                 self._agent_said(uniqueid, word)
             case ami.PartyChanged(uniqueid=uniqueid, why=why):
                 self._party_changed(uniqueid, why)
-            case ami.BridgeEntered(uniqueid=uniqueid, bridge=bridge):
-                self._entered(uniqueid, bridge)
+            case ami.BridgeEntered(uniqueid, bridge, channel, crowd):
+                self._presence.entered(uniqueid, bridge, name=channel, crowd=crowd)
                 self._look_into(bridge)
             case ami.BridgeLeft(uniqueid=uniqueid, bridge=bridge):
-                self._left(uniqueid, bridge)
+                self._presence.left(uniqueid, bridge)
+                self._look_into(bridge)
+            case ami.PutOnHold(uniqueid, on):
+                self._presence.held(uniqueid, on=on)
+                self._look_into(self._presence.bridge_of(uniqueid))
+            case _:
+                self._handle_word(event)
+
+    def _handle_word(self, event: ami.AmiEvent) -> None:
+        match event:
+            case ami.PartyAnswered(uniqueid, word):
+                self._answered(uniqueid, word)
             case ami.HungUp(uniqueid=uniqueid):
                 self._hung_up(uniqueid)
             case _:
@@ -191,41 +198,63 @@ class Calls:
         for call in self._of(uniqueid) if word in WORDS else []:
             call.deliver(WORDS[word])
 
+    def _answered(self, uniqueid: str, word: str) -> None:
+        for call in list(self._live.values()):
+            if uniqueid in call.asked and call.answered is not None:
+                call.answered(uniqueid, word)
+
     def _party_changed(self, uniqueid: str, why: str) -> None:
         for call in list(self._live.values()):
-            if uniqueid in {call.uniqueid, call.peer}:
+            if uniqueid in {call.uniqueid, call.peer} | self._presence.company(call.uniqueid):
+                call.strangers = True
                 call.deliver(PartyJoined(why))
 
-    def _look_into(self, bridge: str) -> None:
-        members = self._bridges[bridge]
+    def _look_into(self, bridge: str | None) -> None:
+        members = self._presence.members(bridge) if bridge is not None else ()
         for call in [call for uniqueid in members for call in self._of(uniqueid)]:
-            others = members - {call.uniqueid}
-            if not others:
-                continue
-            if not call.peer and len(others) == 1:
-                # The first one to talk with the caller is the one the caller was asked about.
-                (call.peer,) = others
-            elif others != {call.peer}:
+            self._weigh(call)
+
+    def _weigh(self, call: LiveCall) -> None:
+        """Look who is with the caller now: whether all of them may be recorded, and nobody is on hold."""
+        others = self._presence.company(call.uniqueid)
+        if not others:
+            return  # where the others went is not known yet: what must not be recorded stays so
+        if not call.peer and len(others) == 1:
+            # The first one to talk with the caller is the one the caller was asked about.
+            (call.peer,) = others
+            call.cleared.add(call.peer)
+        self._weigh_hold(call, on=self._presence.any_holds(others | {call.uniqueid}))
+        crowd = len(others) > 1 or self._presence.in_crowd(call.uniqueid)
+        strange = others - call.cleared
+        if crowd or strange:
+            if not call.strangers or call.ask is None:
+                call.strangers = True
                 call.deliver(PartyJoined("party_joined"))
+            if not crowd and call.ask is not None:
+                self._ask(call, *strange)
+        elif call.strangers:
+            call.strangers = False
+            call.deliver(Resumed("party"))
+
+    def _weigh_hold(self, call: LiveCall, *, on: bool) -> None:
+        if on != call.on_hold:
+            call.on_hold = on
+            call.deliver(Paused("hold") if on else Resumed("hold"))
+
+    def _ask(self, call: LiveCall, uniqueid: str) -> None:
+        # A Local channel is a place in between: who comes through it is seen when Asterisk has taken it out.
+        if uniqueid not in call.asked and not self._presence.name(uniqueid).startswith("Local/"):
+            assert call.ask is not None
+            call.asked.add(uniqueid)
+            call.ask(uniqueid)
 
     def _of(self, uniqueid: str) -> list[LiveCall]:
         return [self._live[recording] for recording in self._on.get(uniqueid, ())]
 
-    def _entered(self, uniqueid: str, bridge: str) -> None:
-        self._bridges.setdefault(bridge, set()).add(uniqueid)
-        self._place[uniqueid] = bridge
-
-    def _left(self, uniqueid: str, bridge: str) -> None:
-        if self._place.get(uniqueid) == bridge:
-            del self._place[uniqueid]
-        members = self._bridges.get(bridge, set())
-        members.discard(uniqueid)
-        if not members:
-            self._bridges.pop(bridge, None)
-
     def _hung_up(self, uniqueid: str) -> None:
-        if uniqueid in self._place:
-            self._left(uniqueid, self._place[uniqueid])
+        bridge = self._presence.bridge_of(uniqueid)
+        self._presence.gone(uniqueid)
         for call in self._of(uniqueid):
             self.drop(call.recording)
             call.deliver(Ended())
+        self._look_into(bridge)

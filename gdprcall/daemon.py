@@ -6,24 +6,24 @@ It owns the vault while it runs. It decides nothing about a call, and while any 
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from gdprcall import __version__, config
 from gdprcall.api import serve_api
 from gdprcall.asterisk.ami import Ami
-from gdprcall.asterisk.ami_events import AmiEvent, LiveChannel, MixMonitorStarted, WatchdogFired
+from gdprcall.asterisk.ami_events import AmiEvent, MixMonitorStarted, WatchdogFired
 from gdprcall.asterisk.spool import Spool, SpoolFile
-from gdprcall.calls import Calls, LiveCall
+from gdprcall.calls import Calls
 from gdprcall.checkpoints import Checkpoints, tell
 from gdprcall.config import Config
-from gdprcall.consent.dialogue import Event, PartyJoined, Withdrawn
 from gdprcall.errors import GdprcallError, PeerError
 from gdprcall.follower import Follower, Ground
 from gdprcall.fronts import Fronts
 from gdprcall.intake import SWEEP_SECONDS, Intake
 from gdprcall.log import get_logger
 from gdprcall.operations import Context
+from gdprcall.orphans import Orphans
 from gdprcall.policy.model import Controller
 from gdprcall.reception import House, Reception
 from gdprcall.systemd import notify, watchdog_seconds
@@ -81,6 +81,7 @@ class Daemon:
     def _begin(self, tasks: asyncio.TaskGroup) -> None:
         """Start every part; each lives until the daemon stops."""
         self._tasks = tasks
+        self._orphans = Orphans(self._calls, tasks, self._unattended_withdrawal)
         reserve = self._settings.reserve_bytes
         house = House(self._vault, self._intake, self._calls, tasks, self._spool.folder, self._unfit, reserve)
         self._reception = Reception(house)
@@ -171,42 +172,11 @@ class Daemon:
         up = await self._ami.live()
         for channel in up:
             if channel.recording and channel.recording not in self._calls.recordings:
-                self._adopt(channel)
+                self._orphans.adopt(channel)
         self._calls.catch_up(followed, up)
         for recording in await self._ami.withdrawn_marks():
             self._unattended_withdrawal(recording)
         self._sweep_soon()
-
-    def _adopt(self, channel: LiveChannel) -> None:
-        """Follow a recording that another daemon began; whom its caller talks with now counts as asked about."""
-        live = LiveCall(channel.recording, channel.uniqueid, channel.name, lambda _event: None, channel.segment)
-        live.deliver = self._orphan(live)
-        live.mixmonitor = channel.mixmonitor
-        if channel.mixmonitor:
-            live.told.set()
-        live.seen.set()
-        self._calls.add(live)
-
-    def _orphan(self, live: LiveCall) -> Callable[[Event], None]:
-        """Return what a recording that another daemon began does with its events."""
-
-        def deliver(event: Event) -> None:
-            if isinstance(event, Withdrawn):
-                self._unattended_withdrawal(live.recording)
-            elif isinstance(event, PartyJoined) and not live.ending:
-                live.ending = True
-                self._tasks.create_task(self._stop_orphan(live, event.why))
-
-        return deliver
-
-    async def _stop_orphan(self, live: LiveCall, why: str) -> None:
-        try:
-            await self._calls.stop(live)
-        except PeerError as error:
-            self._log.error("stop_failed", recording=live.recording, reason=why, hint=error.hint)
-            if not await self._calls.insist(live):
-                return
-        self._log.warning("recording_stopped", recording=live.recording, reason=why)
 
     def _unattended_withdrawal(self, recording: str) -> None:
         self._tasks.create_task(self._withdraw(recording))
@@ -234,7 +204,7 @@ class Daemon:
 
     def _file_created(self, file: SpoolFile) -> None:
         self._intake.created(file)
-        self._calls.file_seen(file.recording)
+        self._calls.file_seen(file.recording, file.segment)
 
     def _sweep_soon(self) -> None:
         self._tasks.create_task(self._sweep())

@@ -62,6 +62,19 @@ EVENTS: Mapping[str, Event] = {
         "error", "a recording was granted but no file of it was seen; it is noted as not started", "check the spool"
     ),
     "recording_stopped": Event("warning", "a recording was ended before its call; reason says why", "see reason"),
+    "recording_paused": Event("info", "a recording pauses; reason says why: card, hold, party, operator", NOTHING),
+    "recording_resumed": Event("info", "the pause of a recording is over; its next segment begins", NOTHING),
+    "pause_overdue": Event(
+        "error", "a recording pauses longer than its line allows; it does not go on by itself", "ask the agent"
+    ),
+    "party_asked": Event(
+        "info", "somebody joined a recorded call and was asked; outcome says what came of it", NOTHING
+    ),
+    "party_unasked": Event(
+        "error",
+        "somebody who joined a call could not be asked; nothing more of it is recorded while he is there",
+        "is app_senddtmf loaded? compare features.conf",
+    ),
     "stop_failed": Event(
         "error",
         "a recording could not be ended; it is tried again until its call ends",

@@ -16,6 +16,7 @@ from gdprcall.policy.model import (
     Direction,
     Keys,
     Line,
+    OnJoin,
     OnRefuse,
     Override,
     Policy,
@@ -28,7 +29,7 @@ AS_WRITTEN = (
     *("controller", "purpose", "attempts", "version", "approved_by", "must", "min_retention_days", "retention_reason"),
     *("full_notice_url", "law", "member_state", "interest", "no_other_proof_reason", "autostart", "emergency"),
     *("emergency_reason", "notice_deferred", "sample_rate", "art9", "art9_condition", "art9_content", "minors"),
-    *("source", "charged", "spoken"),
+    *("source", "charged", "spoken", "pause_seconds"),
 )
 
 
@@ -80,6 +81,7 @@ def line(id_: str, section: schema.Line, owner: Controller | None) -> Line:
         assessment=_assessment(section.assessment) if section.assessment else None,
         override=_override(section.override) if section.override else None,
         agents=_agents(section.agents),
+        joins=OnJoin(section.joins),
         profiles=tuple(section.profiles),
         **{name: getattr(section, name) for name in AS_WRITTEN},
     )

@@ -6,7 +6,7 @@ It decides nothing that hangs on what happens in a call, and draws nothing itsel
 import hashlib
 
 from gdprcall.consent.dialogue import Basis, Terms
-from gdprcall.policy.model import OBJECTED_TO, Demand, Line
+from gdprcall.policy.model import OBJECTED_TO, Demand, Line, OnJoin
 
 
 def terms(line: Line, *, prompt: str, mandatory_ms: int, must: bool, notice: str = "", sampled: bool = True) -> Terms:
@@ -27,6 +27,7 @@ def terms(line: Line, *, prompt: str, mandatory_ms: int, must: bool, notice: str
         deferred=line.notice_deferred,
         explicit=line.art9_condition == "a",
         spoken=line.spoken,
+        joins=line.joins is OnJoin.ASK,
     )
 
 

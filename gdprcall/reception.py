@@ -14,12 +14,14 @@ from typing import Protocol
 
 from gdprcall import question
 from gdprcall.asterisk.arrival import Arrival, PlayablePrompt, question_seconds
-from gdprcall.calls import Calls, LiveCall
-from gdprcall.consent.dialogue import Ask, Ended, Event, Failed, State
+from gdprcall.calls import Calls
+from gdprcall.consent.dialogue import Ask, Ended, Event, Failed, State, Terms
 from gdprcall.errors import GdprcallError
 from gdprcall.evidence import CallFacts, LedgerEvidence
 from gdprcall.holding import Case, Holding, playable
 from gdprcall.intake import Intake
+from gdprcall.joining import Joining, Question
+from gdprcall.livecall import LiveCall
 from gdprcall.log import get_logger
 from gdprcall.policy.model import Basis, Demand, Line
 from gdprcall.recorder import CallRecorder
@@ -146,15 +148,9 @@ class Reception:
     ) -> tuple[Session[PlayablePrompt], LiveCall]:
         house = self._house
         recorder = CallRecorder(facts, house.vault, house.intake, house.calls, house.tasks)
+        terms = self._terms(arrival, facts)
         session = Session(
-            question.terms(
-                facts.line,
-                prompt=facts.prompt_sha256,
-                mandatory_ms=facts.mandatory_ms,
-                must=arrival.demand == Demand.MUST,
-                notice=facts.notice_sha256,
-                sampled=question.is_drawn(facts.line.sample_rate, self._seed, facts.uniqueid),
-            ),
+            terms,
             recording=facts.recording,
             prompt=playable(case.prompt, facts.language),
             notice=playable(case.notice, facts.language) if case.notice else None,
@@ -169,7 +165,19 @@ class Reception:
 
         live = LiveCall(facts.recording, arrival.channel, arrival.name, deliver)
         recorder.live = live
+        if terms.joins and terms.prompt:
+            Joining(facts, Question(terms, facts.language), house.vault, house.calls, house.tasks).attend(live)
         return session, live
+
+    def _terms(self, arrival: Arrival, facts: CallFacts) -> Terms:
+        return question.terms(
+            facts.line,
+            prompt=facts.prompt_sha256,
+            mandatory_ms=facts.mandatory_ms,
+            must=arrival.demand == Demand.MUST,
+            notice=facts.notice_sha256,
+            sampled=question.is_drawn(facts.line.sample_rate, self._seed, facts.uniqueid),
+        )
 
     def _facts(self, arrival: Arrival, case: Case) -> CallFacts:
         return CallFacts(

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 
-from gdprcall.calls import Calls, LiveCall
+from gdprcall.calls import Calls
 from gdprcall.errors import GdprcallError, PeerError, VaultError
-from gdprcall.evidence import CallFacts
+from gdprcall.evidence import EVIDENCE_TIMEOUT_S, CallFacts
 from gdprcall.intake import Intake
+from gdprcall.livecall import LiveCall
 from gdprcall.log import get_logger
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Entry, Fact, Kind
@@ -32,6 +33,8 @@ class CallRecorder:
         self._intake = intake
         self._calls = calls
         self._tasks = tasks
+        self._further = False  # whether segments follow others
+        self._overdue: asyncio.TimerHandle | None = None
         self._log = get_logger()
 
     def expect_file(self) -> None:
@@ -60,6 +63,36 @@ class CallRecorder:
         else:
             await self._stopped(reason)
 
+    async def pause(self, why: str) -> None:
+        """End the running segment; raises PeerError when that is not certain."""
+        assert self.live is not None
+        await self._calls.stop(self.live)
+        self._log.info("recording_paused", recording=self._facts.recording, segment=self.live.segment, reason=why)
+        # Nobody waits for this one: that nothing is recorded needs no evidence before it.
+        body = {"reason": why, "segment": self.live.segment}
+        self._submit(Kind.PAUSED, body).add_done_callback(self._tell_failure)
+        longest = self._facts.line.pause_seconds
+        self._overdue = asyncio.get_running_loop().call_later(longest, self._tell_overdue, longest)
+
+    def _tell_overdue(self, seconds: int) -> None:
+        if self.live is not None and self._calls.follows(self.live):
+            self._log.error("pause_overdue", recording=self._facts.recording, line=self._facts.line.id, seconds=seconds)
+
+    async def resume(self) -> None:
+        """Note that the recording goes on, then let the next segment begin; raises PeerError and VaultError."""
+        assert self.live is not None
+        if self._overdue is not None:
+            self._overdue.cancel()
+        try:
+            async with asyncio.timeout(EVIDENCE_TIMEOUT_S):
+                await asyncio.wrap_future(self._submit(Kind.RESUMED, {"segment": self.live.segment + 1}))
+        except TimeoutError as error:
+            raise VaultError("the end of the pause did not become durable within a second", "check the disk") from error
+        await self._calls.resume(self.live)
+        self._further = True
+        self.expect_file()
+        self._log.info("recording_resumed", recording=self._facts.recording)
+
     async def erase(self) -> None:
         """Destroy what was recorded under the withdrawn decision."""
         try:
@@ -85,10 +118,10 @@ class CallRecorder:
             self._log.error("recording_missing", recording=self._facts.recording, line=self._facts.line.id)
             with suppress(PeerError):
                 await self._calls.stop(self.live)
-            await self._note(Kind.NOT_STARTED, {"reason": "no_file"})
+            await self._note(Kind.STOPPED if self._further else Kind.NOT_STARTED, {"reason": "no_file"})
         else:
             # Nobody waits for this one.
-            self._submit(Kind.STARTED, {"segment": 1}).add_done_callback(self._tell_failure)
+            self._submit(Kind.STARTED, {"segment": self.live.segment}).add_done_callback(self._tell_failure)
 
     async def _note(self, kind: Kind, body: Mapping[str, object]) -> None:
         pending = self._submit(kind, body)

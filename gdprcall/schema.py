@@ -191,6 +191,8 @@ class Line(Section):
     source: Words = ""
     charged: bool = False
     agents: Agents | None = None
+    joins: Literal["stop", "ask"] = "stop"
+    pause_seconds: Annotated[int, Field(ge=1, le=86_400)] = 600
     profiles: Annotated[list[Text], Field(max_length=20)] = []
 
 

@@ -20,8 +20,10 @@ from gdprcall.consent.dialogue import (
     Listen,
     Note,
     Noted,
+    Pause,
     Record,
     Release,
+    Resume,
     Route,
     Sound,
     Started,
@@ -85,6 +87,12 @@ class Recorder(Protocol):
 
     async def begin(self) -> None:
         """Let the dialplan begin the recording in the running call; raises GdprcallError when that is not certain."""
+
+    async def pause(self, why: str) -> None:
+        """End the running segment; raises GdprcallError when that is not certain."""
+
+    async def resume(self) -> None:
+        """Note that the recording goes on, then let the next segment begin; raises GdprcallError when it may not."""
 
     async def stop(self, reason: str) -> None:
         """End the recording; raises GdprcallError when that is not certain."""
@@ -171,6 +179,10 @@ class Session(Generic[P]):
                 await asyncio.gather(self._evidence.note(self.consent, command), self._front.quiet())
                 self._begins = self._begins or begins
                 self.feed(Noted(outcome))
+            case Pause(why):
+                await self._recorder.pause(why)
+            case Resume():
+                await self._recorder.resume()
             case Stop(reason):
                 await self._recorder.stop(reason)
             case Erase():

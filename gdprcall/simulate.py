@@ -23,7 +23,9 @@ from gdprcall.consent.dialogue import (
     Note,
     Noted,
     Outcome,
+    Paused,
     Played,
+    Resumed,
     SpokenYes,
     State,
     Terms,
@@ -50,6 +52,8 @@ AGENT: dict[str, Event] = {
     "e": ContractEnded(),
     "y": SpokenYes(),
     "m": MinorSuspected(),
+    "p": Paused("card"),
+    "g": Resumed("card"),
 }
 """What an agent may do in a simulated call, by letter."""
 
@@ -139,7 +143,7 @@ class Simulation:
 
     def _run_recorded(self) -> None:
         events = self._caller.act(Moment.RECORDING, self._asked)
-        if any(isinstance(event, Failed) for event in events):
+        if events and isinstance(events[0], Failed):
             self.lines.append("> the verdict is lost")
             raise PeerError("simulated")
         self._happen(events or [Ended()])
@@ -153,6 +157,14 @@ class Simulation:
         """Give the call back, and let it end."""
         self.lines.append("< route")
         self._deliver(Ended())
+
+    async def pause(self, why: str) -> None:
+        """Satisfy ``session.Recorder``."""
+        self.lines.append(f"< pause {why}")
+
+    async def resume(self) -> None:
+        """Satisfy ``session.Recorder``."""
+        self.lines.append("< resume")
 
     async def stop(self, reason: str) -> None:
         """Satisfy ``session.Recorder``."""
@@ -177,7 +189,7 @@ class TypedCaller:
     """A caller given as text: digits, ``.`` for a silence, ``h`` for a hangup, the withdrawal code once recorded.
 
     Once the call has gone on, letters are the agent's word: ``c`` a contract is being made, ``e`` it has been, ``y`` the
-    caller said yes, ``m`` the caller seems to be a child.
+    caller said yes, ``m`` the caller seems to be a child, ``p`` a card number follows, ``g`` it is over.
     """
 
     def __init__(self, keys: str, withdraw: str, heard_ms: int) -> None:
@@ -228,7 +240,7 @@ def run(policy: Policy, line_id: str, keys: str) -> list[str]:
     if unknown:
         raise ConfigError(
             "the keys hold something no telephone has",
-            "write digits, * and #, . for silence, h for hangup; the agent: c contract, e its end, y spoken yes, m minor",
+            "write digits, * and #, . for silence, h for hangup; the agent: c contract, e its end, y spoken yes, m minor, p pause, g go on",
         )
     terms = question.terms(line, prompt=line_id, mandatory_ms=1, must=False, notice="notice" if line.keys.more else "")
     simulation = Simulation(terms, TypedCaller(keys, line.keys.withdraw, heard_ms=1))

@@ -4,6 +4,7 @@ The first line is the sentence that is proven, the second the terms, the last (`
 same files drive the dialogue itself, the simulation and real calls.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,17 @@ BY_AGENT: dict[str, d.Event] = {
     "contract-begun": d.ContractBegun(),
     "contract-ended": d.ContractEnded(),
     "spoken-yes": d.SpokenYes(),
+}
+
+
+WITH_A_WORD: dict[str, Callable[[str], d.Event]] = {
+    "withdrawn": d.Withdrawn,
+    "minor": d.MinorSuspected,
+    "party-joined": d.PartyJoined,
+    "paused": d.Paused,
+    "resumed": d.Resumed,
+    "failed": d.Failed,
+    "ended": d.Ended,
 }
 
 
@@ -73,6 +85,7 @@ def _terms(words: list[str]) -> d.Terms:
         explicit="explicit" in words,
         spoken="spoken" in words,
         dtmf="no-dtmf" not in words,
+        joins="joins" in words,
     )
 
 
@@ -89,18 +102,10 @@ def event(text: str) -> d.Event:
             return d.NoInput(int(asked))
         case ["noted", outcome]:
             return d.Noted(d.Outcome(outcome))
-        case ["withdrawn", method]:
-            return d.Withdrawn(method)
         case [word] if word in BY_AGENT:
             return BY_AGENT[word]
-        case ["minor", method]:
-            return d.MinorSuspected(method)
-        case ["party-joined", why]:
-            return d.PartyJoined(why)
-        case ["failed", reason]:
-            return d.Failed(reason)
-        case ["ended", how]:
-            return d.Ended(how)
+        case [word, how] if word in WITH_A_WORD:
+            return WITH_A_WORD[word](how)
         case _:
             raise AssertionError(f"no such event: {text}")
 
@@ -118,5 +123,7 @@ def command(command: d.Command) -> str:
             return f"note {outcome} {reason}".strip()
         case d.Stop(reason):
             return f"stop {reason}"
+        case d.Pause(why):
+            return f"pause {why}"
         case _:
             return type(command).__name__.lower()

@@ -6,7 +6,7 @@ import pytest
 
 from gdprcall import calls as module
 from gdprcall.asterisk import ami_events as ami
-from gdprcall.calls import Calls, LiveCall
+from gdprcall.calls import Calls
 from gdprcall.consent.dialogue import (
     ContractBegun,
     ContractEnded,
@@ -18,6 +18,7 @@ from gdprcall.consent.dialogue import (
     Withdrawn,
 )
 from gdprcall.errors import PeerError
+from gdprcall.livecall import LiveCall
 from tests.vaults import recording_id
 
 REC, OTHER = recording_id(1), recording_id(2)
@@ -32,11 +33,23 @@ class Monitors:
         self.fails = False
         self.tried = 0
         self.let: list[tuple[str, str]] = []
+        self.went_on: list[tuple[str, str]] = []
+        self.asked: list[tuple[str, str, str]] = []
 
     async def let_begin(self, channel: str, recording: str) -> None:
         if self.fails:
             raise PeerError("AMI did not answer in time")
         self.let.append((channel, recording))
+
+    async def begin_segment(self, channel: str, recording: str) -> None:
+        if self.fails:
+            raise PeerError("AMI did not answer in time")
+        self.went_on.append((channel, recording))
+
+    async def ask_other(self, channel: str, other: str, question: str) -> None:
+        if self.fails:
+            raise PeerError("AMI did not answer in time")
+        self.asked.append((channel, other, question))
 
     async def stop_recording(self, channel: str, mixmonitor: str) -> bool:
         self.tried += 1
@@ -87,7 +100,9 @@ class Exchange:
     @property
     def empty(self) -> bool:
         calls = self.calls
-        return not (calls._bridges or calls._live or calls._place or calls._on)
+        presence = calls._presence
+        known = [presence._bridges, presence._place, presence._names, presence._crowds, presence._holding]
+        return not (any(known) or calls._live or calls._on)
 
 
 @pytest.fixture
@@ -249,9 +264,9 @@ def test_events_that_mean_nothing_to_a_call_change_nothing(exchange: Exchange) -
 
 def test_only_the_first_file_of_a_live_recording_is_news(exchange: Exchange) -> None:
     exchange.recorded()
-    assert exchange.calls.file_seen(REC) is True
-    assert exchange.calls.file_seen(REC) is False
-    assert exchange.calls.file_seen(OTHER) is False
+    assert exchange.calls.file_seen(REC, 1) is True
+    assert exchange.calls.file_seen(REC, 1) is False
+    assert exchange.calls.file_seen(OTHER, 1) is False
 
 
 def test_a_call_that_ended_while_ami_was_away_is_told_so(exchange: Exchange) -> None:

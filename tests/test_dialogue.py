@@ -45,6 +45,7 @@ events = st.one_of(
     st.sampled_from([d.Withdrawn(), d.Withdrawn("spoken")]),
     st.sampled_from([d.MinorSuspected(), d.ContractBegun(), d.ContractEnded(), d.SpokenYes()]),
     st.sampled_from([d.Failed("prompt_failed"), d.Failed("vault"), d.Failed("record_failed:PeerError")]),
+    st.sampled_from([d.Paused("hold"), d.Paused("card"), d.Resumed("hold"), d.Resumed("card"), d.Resumed("party")]),
     st.sampled_from([d.Ended("hangup"), d.Ended("left")]),
 )
 sequences = st.lists(events, max_size=14)
@@ -66,6 +67,7 @@ def terms(draw: st.DrawFn, *bases: d.Basis) -> d.Terms:
         explicit=draw(yes_or_no),
         spoken=draw(yes_or_no),
         dtmf=draw(st.sampled_from([True, True, False])),
+        joins=draw(yes_or_no),
     )
 
 
@@ -153,7 +155,7 @@ NO = {d.Outcome.REFUSED, d.Outcome.OBJECTED, d.Outcome.WITHDRAWN, d.Outcome.ROUT
 def test_bas_03_after_a_no_nothing_records_again(about: d.Terms, happened: list[d.Event]) -> None:
     said_no = False
     for _, _, commands in followed(about, happened):
-        assert not (said_no and begins(commands))
+        assert not (said_no and (begins(commands) or d.Resume() in commands))
         said_no = said_no or any(isinstance(c, d.Note) and c.outcome in NO for c in commands)
 
 
@@ -194,6 +196,26 @@ def test_con_08_what_is_noted_as_destroyed_is_erased_and_nothing_else_is(
     for _, _, commands in followed(about, happened):
         destroyed = any(isinstance(c, d.Note) and c.sound is d.Sound.DESTROYED for c in commands)
         assert destroyed == (d.Erase() in commands)
+
+
+@given(terms(*set(d.Basis) - {d.Basis.VITAL_INTEREST}), sequences)
+def test_pty_06_nothing_goes_on_while_there_is_a_reason_for_a_pause(about: d.Terms, happened: list[d.Event]) -> None:
+    reasons: set[str] = set()
+    running = False
+    for before, event, commands in followed(about, happened):
+        recorded = before.state in {d.State.RECORDING, d.State.PAUSED}
+        if isinstance(event, d.Paused) and recorded:
+            reasons.add(event.why)
+        if isinstance(event, d.PartyJoined) and recorded:
+            reasons.add("party")
+        if isinstance(event, d.Resumed):
+            reasons.discard(event.why)
+        for command in commands:
+            assert not (isinstance(command, d.Pause) and not running)
+            assert not (isinstance(command, d.Resume) and (running or reasons))
+            running = isinstance(command, (*BEGINNING, d.Resume)) or (
+                running and not isinstance(command, d.Pause | d.Stop)
+            )
 
 
 @given(sequences)

@@ -50,7 +50,8 @@ def settings() -> list[str]:
 def test_every_context_is_ours_by_name() -> None:
     assert set(PLAN) == {
         "gdprcall", "gdprcall-agi", "gdprcall-ask", "gdprcall-verdict", "gdprcall-segment", "gdprcall-stop", "gdprcall-end",
-        "gdprcall-withdraw", "gdprcall-desk", "gdprcall-agent", "gdprcall-forget",
+        "gdprcall-withdraw", "gdprcall-desk", "gdprcall-agent", "gdprcall-forget", "gdprcall-next", "gdprcall-pause",
+        "gdprcall-join", "gdprcall-xfer",
     }  # fmt: skip
 
 
@@ -113,7 +114,25 @@ def test_fcl_01_mixmonitor_is_started_in_one_place_and_only_by_a_granted_verdict
         for extension, steps in extensions.items()
         if any("gdprcall-segment" in step for step in steps)
     ]
-    assert calls == [("gdprcall-verdict", "_rec."), ("gdprcall-agent", "_[a-z]!")]
+    assert calls == [("gdprcall-verdict", "_rec."), ("gdprcall-next", "s"), ("gdprcall-agent", "_[a-z]!")]
+
+
+def test_pty_04_the_next_segment_begins_only_at_the_daemons_word_and_not_after_a_withdrawal() -> None:
+    assert PLAN["gdprcall-next"]["s"][0] == (
+        'GotoIf($["${GDPRCALL_REC}"="" | "${GDPRCALL_GO}"!="${GDPRCALL_REC}"'
+        ' | "${DB(gdprcall/withdrawn/${GDPRCALL_REC})}"!=""]?out)'
+    )
+    assert any("GDPRCALL_GO=," in step for step in PLAN["gdprcall-next"]["s"])
+
+
+def test_pty_04_a_blind_transfer_ends_the_segment_before_it_goes_on() -> None:
+    assert [step.split("(")[0] for step in PLAN["gdprcall-xfer"]["_[0-9a-zA-Z*#+]!"]] == ["ExecIf", "Set", "Goto"]
+
+
+def test_con_01_who_joins_hears_the_whole_prompt_before_a_key_is_read() -> None:
+    steps = PLAN["gdprcall-join"]["s"]
+    order = ["Playback(gdprcall/", 'GotoIf($["${PLAYBACKSTATUS}"!="SUCCESS"]?failed)', "Read(GDPRCALL_KEY,,1"]
+    assert [place(steps, start) for start in order] == sorted(place(steps, start) for start in order)
 
 
 def test_bas_04_the_agents_word_begins_a_recording_only_after_the_daemons_and_not_after_a_withdrawal() -> None:
@@ -131,9 +150,10 @@ def test_bas_04_the_agents_word_begins_a_recording_only_after_the_daemons_and_no
 
 def test_bas_04_a_call_that_is_held_is_told_unrecorded_and_gets_the_withdrawal_key() -> None:
     steps = PLAN["gdprcall-verdict"]["hold"]
-    assert steps[0] == "Set(GDPRCALL_OPEN=yes)"
+    assert steps[0].startswith("MSet(GDPRCALL_OPEN=yes,")
     assert steps[-1] == "Goto(norec,1)"
-    assert any("gdprstop" in step and step.startswith("Set(DYNAMIC_FEATURES=") for step in steps)
+    assert "gdprstop" in steps[0]
+    assert any(step.startswith("Set(DYNAMIC_FEATURES=") and "${GDPRCALL_CODES}" in step for step in steps)
     assert "GDPRCALL_OPEN=" in PLAN["gdprcall"]["s"][0]
 
 
@@ -141,7 +161,7 @@ def test_bas_05_what_must_be_kept_is_recorded_as_all_else_without_the_withdrawal
     assert PLAN["gdprcall-verdict"]["_keep."] == ["Set(LOCAL(GDPRCALL_KEYLESS)=yes)", "Goto(rec${EXTEN:4},1)"]
     steps = PLAN["gdprcall-verdict"]["_rec."]
     assert "GDPRCALL_KEEP=${GDPRCALL_KEYLESS}" in steps[place(steps, "MSet(GDPRCALL_LAST=")]
-    assert 'GotoIf($["${GDPRCALL_KEEP}"="yes" | "#${DYNAMIC_FEATURES}#" =~ "#gdprstop#"]?restore)' in steps
+    assert '${IF($["${GDPRCALL_KEYLESS}"="yes"]?:#gdprstop)}' in steps[place(steps, "MSet(GDPRCALL_LAST=")]
 
 
 def test_only_an_id_of_32_hex_digits_reaches_a_file_name_and_no_id_twice() -> None:
@@ -191,6 +211,8 @@ def test_sec_05_no_number_of_a_caller_and_nothing_dialled_is_read_but_the_daemon
                 assert (context, extension) in {
                     ("gdprcall-ask", "_[1-9]!"), ("gdprcall-verdict", "_rec."), ("gdprcall-forget", "_forget."),
                     ("gdprcall-verdict", "_keep."), ("gdprcall-agent", "_[a-z]!"),
+                    # what a transfer dialled is handed on to the site, and neither looked at nor kept
+                    ("gdprcall-xfer", "_[0-9a-zA-Z*#+]!"),
                 }  # fmt: skip
 
 
@@ -202,6 +224,8 @@ def test_sec_05_events_log_lines_and_file_names_hold_only_ids_and_names_of_lines
         names = set(re.findall(r"\$\{([A-Z_0-9]+)[}:]", text))
         # EXTEN: the agent's word, letters alone.
         names -= {"EXTEN"} if text.endswith("Word: ${FILTER(a-z,${EXTEN})}") else set()
+        # Of the keys of who joins only a comparison is told.
+        names -= {"GDPRCALL_KEY", "GDPRCALL_YESKEY", "GDPRCALL_NOKEY"} if "agreed:" in text else set()
         assert names <= {f"GDPRCALL_{name}" for name in allowed} | {"ARG1"}, text
     assert re.findall(r"gdprcall-stop,s,1\((.*?)\)", code("gdprcall.conf")) == ["asked_again", "failed", "done"]
 
@@ -240,7 +264,7 @@ def test_the_ami_user_has_the_least_rights_on_loopback_alone() -> None:
 
 def test_the_event_filters_let_through_what_the_daemon_reads_and_no_more() -> None:
     source = (DIALPLAN.parent / "gdprcall" / "asterisk" / "ami_events.py").read_text()
-    cases = set(re.findall(r'case "([A-Z]\w+)":', source))
+    cases = set(re.findall(r'(?:case|\|) "([A-Z]\w+)"(?=:| \|)', source))
     changes = set(re.findall(r'^    "([A-Z]\w+)": \(', source, re.MULTILINE))
     filters = re.findall(r"^eventfilter\(action\((\w+)\),name\((\w+)\)", code("manager.conf"), re.MULTILINE)
     assert {action for action, _ in filters} == {"include"}

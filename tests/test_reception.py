@@ -106,7 +106,7 @@ class Desk:
         """Let Asterisk open the file of a recording."""
         file = SpoolFile(spooled(self.spool.folder, recording), recording, 1)
         self.intake.created(file)
-        self.calls.file_seen(recording)
+        self.calls.file_seen(recording, 1)
         return file
 
     def hangs_up(self) -> None:

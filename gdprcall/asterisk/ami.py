@@ -17,6 +17,8 @@ from gdprcall.log import get_logger
 
 PING_SECONDS = 5.0
 MARKS = "gdprcall/withdrawn"
+NEXT, JOIN = "D", "B"
+"""The codes of features.conf by which the dialplan is called in a bridged call. Pressed by a person they do nothing."""
 
 
 class LoginRefused(PeerError):
@@ -154,6 +156,20 @@ class Ami:
     async def let_begin(self, channel: str, recording: str) -> None:
         """Tell the dialplan of a channel, which waits for it, that this recording may begin; raises PeerError."""
         await self.action("Setvar", Channel=channel, Variable="GDPRCALL_GO", Value=recording)
+
+    async def begin_segment(self, channel: str, recording: str) -> None:
+        """Have a bridged channel begin the next segment of this recording; raises PeerError when it was not told."""
+        await self.let_begin(channel, recording)
+        await self._press(channel, NEXT)
+
+    async def ask_other(self, channel: str, other: str, question: str) -> None:
+        """Have ``other``, who is in one bridge with ``channel``, asked this question; raises PeerError."""
+        await self.action("Setvar", Channel=other, Variable="GDPRCALL_ASK", Value=question)
+        await self._press(channel, JOIN)
+
+    async def _press(self, channel: str, code: str) -> None:
+        # As if it had been pressed on that telephone. Unless Async is said, panoramisk fails at this answer.
+        await self.action("PlayDTMF", Channel=channel, Digit=code, Duration="50", Receive="true", Async="false")
 
     async def withdrawn_marks(self) -> list[str]:
         """Return the recordings whose callers withdrew and whose marks still stand."""

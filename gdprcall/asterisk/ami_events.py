@@ -69,10 +69,12 @@ class HungUp:
 
 @dataclass(frozen=True, slots=True)
 class BridgeEntered:
-    """A channel came into a bridge."""
+    """A channel came into a bridge; a ``crowd`` is a conference or a parking lot."""
 
     uniqueid: str
     bridge: str
+    channel: str = ""
+    crowd: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,22 @@ class BridgeLeft:
 
     uniqueid: str
     bridge: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutOnHold:
+    """A channel put the others on hold, or took them off."""
+
+    uniqueid: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PartyAnswered:
+    """Who joined a call was asked on his own channel: ``agreed``, ``refused``, ``silent``, or ``failed``."""
+
+    uniqueid: str
+    word: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +131,8 @@ AmiEvent = (
     | HungUp
     | BridgeEntered
     | BridgeLeft
+    | PutOnHold
+    | PartyAnswered
     | PartyChanged
 )
 
@@ -137,10 +157,13 @@ def parse(fields: Mapping[str, str]) -> AmiEvent | None:
         case "Hangup":
             return HungUp(uniqueid)
         case "BridgeEnter":
-            return BridgeEntered(uniqueid, fields.get("BridgeUniqueid", ""))
+            crowd = fields.get("BridgeType") == "parking" or fields.get("BridgeTechnology") == "softmix"
+            return BridgeEntered(uniqueid, fields.get("BridgeUniqueid", ""), fields.get("Channel", ""), crowd)
         case "BridgeLeave":
             return BridgeLeft(uniqueid, fields.get("BridgeUniqueid", ""))
-        case _ if name in _CHANGES:
+        case "Hold" | "Unhold":
+            return PutOnHold(uniqueid, on=name == "Hold")
+        case _ if name in _CHANGES and fields.get("Result", "Success") == "Success":
             whose, why = _CHANGES[name]
             return PartyChanged(fields.get(whose, ""), why)
         case _:
@@ -177,6 +200,8 @@ def _ours(fields: Mapping[str, str]) -> AmiEvent | None:
         return WatchdogFired(fields.get("Line", ""))
     if kind == "agent":
         return AgentSaid(fields.get("Uniqueid", ""), fields.get("Word", ""))
+    if kind == "party":
+        return PartyAnswered(fields.get("Uniqueid", ""), fields.get("Word", ""))
     if not RECORDING.fullmatch(recording):
         return None
     match kind:

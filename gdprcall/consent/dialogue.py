@@ -22,37 +22,41 @@ Theory of operation:
 from dataclasses import replace
 from typing import assert_never
 
-from gdprcall.consent.table import DRAWN, SWITCHABLE, TABLE, Act, Answer, Row
-from gdprcall.consent.values import (
+from gdprcall.consent.commands import (
     Ask,
-    Basis,
     Begin,
     Command,
+    Erase,
+    Hold,
+    Listen,
+    Note,
+    Pause,
+    Record,
+    Release,
+    Resume,
+    Route,
+    Stop,
+)
+from gdprcall.consent.midcall import Step, cell, paused, recording, stopped, way_on
+from gdprcall.consent.outcomes import Basis, Outcome, Sound, State
+from gdprcall.consent.table import DRAWN, SWITCHABLE, Act, Answer, Row
+from gdprcall.consent.values import (
     Consent,
     ContractBegun,
     ContractEnded,
     Digit,
     Ended,
-    Erase,
     Event,
     Failed,
-    Hold,
-    Listen,
     MinorSuspected,
     NoInput,
-    Note,
     Noted,
-    Outcome,
     PartyJoined,
+    Paused,
     Played,
-    Record,
-    Release,
-    Route,
-    Sound,
+    Resumed,
     SpokenYes,
     Started,
-    State,
-    Stop,
     Terms,
     Withdrawn,
 )
@@ -60,16 +64,14 @@ from gdprcall.consent.values import (
 __all__ = [
     "MOST_NOTICES", "Ask", "Basis", "Begin", "Command", "Consent", "ContractBegun", "ContractEnded", "Digit", "Ended",
     "Erase", "Event", "Failed", "Hold", "Listen", "MinorSuspected", "NoInput", "Note", "Noted", "Outcome", "PartyJoined",
-    "Played", "Record", "Release", "Route", "Sound", "SpokenYes", "Started", "State", "Step", "Stop", "Terms",
-    "Withdrawn", "step",
+    "Pause", "Paused", "Played", "Record", "Release", "Resume", "Resumed", "Route", "Sound", "SpokenYes", "Started",
+    "State", "Step", "Stop", "Terms", "Withdrawn", "step",
 ]  # fmt: skip
 
 MOST_NOTICES = 3
 """How often the full notice is played in one call; after that its key is a key like any other."""
 NOTICE_WAIT_MS = 500
 AT_ONCE_MS = 1
-
-Step = tuple[Consent, tuple[Command, ...]]
 
 
 def step(consent: Consent, event: Event) -> Step:
@@ -86,9 +88,11 @@ def step(consent: Consent, event: Event) -> Step:
         case State.READY | State.CONFIRMING:
             return _ready(consent, event)
         case State.RECORDING:
-            return _recording(consent, event)
+            return recording(consent, event)
+        case State.PAUSED:
+            return paused(consent, event)
         case State.STOPPED | State.CONCLUDED:
-            return _stopped(consent, event)
+            return stopped(consent, event)
         case State.UNRECORDED:
             return consent, ()
         case _:
@@ -100,8 +104,8 @@ def _new(consent: Consent, event: Event) -> Step:
     match event:
         case Started() if not terms.sampled and terms.basis in DRAWN:
             # The draw went against it: nobody is asked, and nothing is kept of a call that nothing happened to.
-            return replace(consent, state=State.UNRECORDED), _way_on(consent)
-        case Started() if not terms.dtmf and _cell(consent, Row.NO_DTMF).act is Act.UNRECORDED:
+            return replace(consent, state=State.UNRECORDED), way_on(consent)
+        case Started() if not terms.dtmf and cell(consent, Row.NO_DTMF).act is Act.UNRECORDED:
             return _answered(consent, Row.NO_DTMF)
         case Started() if terms.deferred and terms.basis is Basis.VITAL_INTEREST:
             return _answered(consent, Row.UNHEARD, "notice_deferred")
@@ -180,7 +184,7 @@ def _noting(consent: Consent, event: Event) -> Step:
 
 def _weighed(consent: Consent, row: Row, reason: str) -> Step:
     """Return what an event does to a note that is being written: it comes to nothing, or goes on."""
-    match _cell(consent, row):
+    match cell(consent, row):
         case Answer(Act.UNRECORDED | Act.FLAG | Act.DESTROY, outcome) if outcome is not None:
             return _unrecorded(consent, outcome, reason)
         case Answer(Act.ROUTE, outcome) if outcome is not None:
@@ -217,60 +221,9 @@ def _ready(consent: Consent, event: Event) -> Step:
             return consent, ()
 
 
-def _recording(consent: Consent, event: Event) -> Step:
-    match event:
-        case PartyJoined(why):
-            return _in_mid_call(consent, Row.PARTY, why)
-        case ContractEnded() if consent.terms.basis is Basis.CONTRACT:
-            return replace(consent, state=State.CONCLUDED), (Stop("contract_ended"),)
-        case Failed(reason):
-            # The verdict may be lost. The way on comes first: nobody waits for a stop that may take its time, or fail.
-            return replace(consent, state=State.STOPPED), (*_way_on(consent), Stop(reason))
-        case Ended():
-            return replace(consent, state=State.STOPPED), ()
-        case _:
-            return _stopped(consent, event)
-
-
-def _stopped(consent: Consent, event: Event) -> Step:
-    match event:
-        case Withdrawn(method) if consent.state is State.CONCLUDED:
-            return _wish(consent, method)
-        case Withdrawn(method):
-            return _in_mid_call(consent, Row.WITHDRAWN, method)
-        case MinorSuspected(method) if consent.outcome is not Outcome.MINOR:
-            return _in_mid_call(consent, Row.MINOR, method)
-        case _:
-            return consent, ()
-
-
-def _in_mid_call(consent: Consent, row: Row, method: str) -> Step:
-    match _cell(consent, row):
-        case Answer(Act.STOP):
-            return replace(consent, state=State.STOPPED), (Stop(method),)
-        case Answer(Act.WISH):
-            return _wish(consent, "minor" if row is Row.MINOR else method)
-        case Answer(Act.FLAG, outcome) if outcome is not None:
-            after = replace(consent, state=State.STOPPED, outcome=outcome)
-            return after, (Stop(str(outcome)), Note(outcome, method, Sound.KEPT))
-        case Answer(Act.DESTROY, outcome) if outcome is not None:
-            after = replace(consent, state=State.UNRECORDED, outcome=outcome)
-            means = None if outcome is Outcome.WITHDRAWN else Sound.DESTROYED
-            return after, (Stop(str(outcome)), Note(outcome, method, means), Erase())
-        case _:
-            return consent, ()
-
-
-def _wish(consent: Consent, what: str) -> Step:
-    """Return the note of a wish that changes nothing; the first is enough."""
-    if consent.wished or consent.outcome is None:
-        return consent, ()
-    return replace(consent, wished=True), (Note(consent.outcome, f"wish_{what}", Sound.KEPT),)
-
-
 def _answered(consent: Consent, row: Row, reason: str = "") -> Step:
     """Return what the table says to an answer, or to none."""
-    match _cell(consent, row):
+    match cell(consent, row):
         case Answer(Act.RECORD, outcome) if outcome is not None:
             why = "notice_failed" if row is Row.UNHEARD and _of_prompt(reason) else reason
             return _note(consent, outcome, why or _manner(consent), Record(consent.terms.basis in SWITCHABLE))
@@ -337,24 +290,13 @@ def _unrecorded(consent: Consent, outcome: Outcome, reason: str = "") -> Step:
         # Silence is no refusal: the agent may read the question out.
         return replace(after, state=State.READY, held=True), (Hold(), told)
     # The way on comes first: no caller waits for a disk to hear that nothing is recorded.
-    return replace(after, state=State.UNRECORDED), (*_way_on(consent), told)
+    return replace(after, state=State.UNRECORDED), (*way_on(consent), told)
 
 
 def _gone(consent: Consent, how: str) -> Step:
     outcome = Outcome.HANGUP_IN_PROMPT if how == "hangup" else Outcome.SYSTEM_FAIL
     after = replace(consent, state=State.UNRECORDED, outcome=outcome)
     return after, (Note(outcome, how),)
-
-
-def _way_on(consent: Consent) -> tuple[Command, ...]:
-    if consent.held:
-        return ()
-    routed = consent.terms.must or consent.terms.basis is Basis.LEGAL_OBLIGATION
-    return (Route(),) if routed else (Release(),)
-
-
-def _cell(consent: Consent, row: Row) -> Answer:
-    return TABLE[consent.terms.basis][row]
 
 
 def _of_prompt(reason: str) -> bool:

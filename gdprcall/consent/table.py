@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gdprcall.consent.values import Basis, Outcome
+from gdprcall.consent.outcomes import Basis, Outcome
 
 
 class Row(StrEnum):
@@ -28,6 +28,7 @@ class Row(StrEnum):
 
     WITHDRAWN = "withdrawal or objection in mid-call"
     PARTY = "somebody joins who was not asked"
+    PAUSE = "a hold, a card number, an operator's word"
     MINOR = "the agent suspects a minor"
 
 
@@ -41,7 +42,8 @@ class Act(StrEnum):
     ROUTE = "the call is not served here"
     GO_ON = "nothing changes"
     WISH = "what was wanted is noted, and nothing else changes"
-    STOP = "the recording ends; what there is stays"
+    STOP = "the recording ends, or pauses until who joined has been asked, where the line asks; what there is stays"
+    PAUSE = "the recording pauses until that is over"
     FLAG = "the recording ends, and what there is stays for a person to look at"
     DESTROY = "the recording ends, and all of it is destroyed"
 
@@ -58,6 +60,7 @@ Column = Mapping[Row, Answer]
 
 _GO_ON = Answer(Act.GO_ON)
 _STOP = Answer(Act.STOP)
+_PAUSE = Answer(Act.PAUSE)
 _UNHEARD = Answer(Act.UNRECORDED, Outcome.PROMPT_ERROR)
 _FAILED = Answer(Act.UNRECORDED, Outcome.SYSTEM_FAIL)
 
@@ -74,6 +77,7 @@ CONSENT: Column = {
     Row.SECOND: Answer(Act.UNRECORDED, Outcome.INVALID),
     Row.WITHDRAWN: Answer(Act.DESTROY, Outcome.WITHDRAWN),
     Row.PARTY: _STOP,
+    Row.PAUSE: _PAUSE,
     Row.MINOR: Answer(Act.DESTROY, Outcome.MINOR),
 }
 
@@ -92,6 +96,7 @@ OBJECTION: Column = {
     # Art. 21(1) lets grounds be weighed; to honour the bare objection at once is stricter, and simpler.
     Row.WITHDRAWN: Answer(Act.DESTROY, Outcome.OBJECTED),
     Row.PARTY: _STOP,
+    Row.PAUSE: _PAUSE,
     Row.MINOR: Answer(Act.FLAG, Outcome.MINOR),
 }
 
@@ -108,6 +113,7 @@ CONTRACT: Column = {
     # Before the agent said that it was made, there is no contract that the sound could prove.
     Row.WITHDRAWN: Answer(Act.DESTROY, Outcome.WITHDRAWN),
     Row.PARTY: _STOP,
+    Row.PAUSE: _PAUSE,
     Row.MINOR: Answer(Act.FLAG, Outcome.MINOR),
 }
 
@@ -123,6 +129,7 @@ OBLIGATION: Column = {
     Row.SECOND: _GO_ON,
     Row.WITHDRAWN: Answer(Act.WISH),
     Row.PARTY: _STOP,
+    Row.PAUSE: _PAUSE,
     Row.MINOR: Answer(Act.WISH),
 }
 
@@ -139,6 +146,7 @@ VITAL: Column = {
     Row.SECOND: _GO_ON,
     Row.WITHDRAWN: Answer(Act.WISH),
     Row.PARTY: _GO_ON,
+    Row.PAUSE: _GO_ON,
     Row.MINOR: Answer(Act.WISH),
 }
 

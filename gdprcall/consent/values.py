@@ -1,64 +1,12 @@
-"""The values of the consent dialogue: how it can end, where it stands, what happens, and what is to be done.
+"""The values of the consent dialogue: the terms, what happens, and where the dialogue of one call stands.
 
 They decide nothing: what follows from what is said in ``table.py`` and ``dialogue.py``.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Basis(StrEnum):
-    """The lawful bases of GDPR Art. 6(1)(a) to (f), by the names that the policy gives them."""
-
-    CONSENT = "consent"
-    CONTRACT = "contract"
-    LEGAL_OBLIGATION = "legal_obligation"
-    VITAL_INTEREST = "vital_interest"
-    PUBLIC_TASK = "public_task"
-    LEGITIMATE_INTEREST = "legitimate_interest"
-
-
-class Outcome(StrEnum):
-    """How a dialogue ended; the code that is kept with the decision."""
-
-    GRANTED = "granted"
-    REFUSED = "refused"
-    TIMEOUT = "timeout"
-    INVALID = "invalid"
-    HANGUP_IN_PROMPT = "hangup_in_prompt"
-    PROMPT_ERROR = "prompt_error"
-    NO_DTMF = "no_dtmf"
-    INFORMED = "informed"
-    OBJECTED = "objected"
-    LEGAL_REQUIRED = "legal_required"
-    ROUTED = "routed"
-    WITHDRAWN = "withdrawn"
-    MINOR = "minor"
-    SYSTEM_FAIL = "system_fail"
-
-
-class State(StrEnum):
-    """Where a dialogue stands; ``unrecorded`` is final for the question of recording."""
-
-    NEW = "new"
-    ASKING = "asking"
-    EXPLAINING = "explaining"
-    NOTING = "noting"
-    READY = "ready"
-    CONFIRMING = "confirming"
-    RECORDING = "recording"
-    STOPPED = "stopped"
-    CONCLUDED = "concluded"
-    UNRECORDED = "unrecorded"
-
-
-class Sound(StrEnum):
-    """What a note means for the sound of the call."""
-
-    NONE = "none"
-    BEGINS = "begins"
-    KEPT = "kept"
-    DESTROYED = "destroyed"
+from gdprcall.consent.commands import Begin, Hold, Record
+from gdprcall.consent.outcomes import Basis, Outcome, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +17,8 @@ class Terms:
     leads elsewhere. ``notice`` is the sound of the full notice, ``more`` its key; without a sound there is no such key.
     ``must`` is the dialplan's word: such a call is routed away, not served unrecorded. ``sampled`` is the draw for this
     call, ``deferred`` lets a notice come later (vital interest), ``explicit`` says that the prompt names special
-    categories of data (Art. 9(2)(a)), ``spoken`` that an agent may note a spoken yes, ``dtmf`` whether keys can come.
+    categories of data (Art. 9(2)(a)), ``spoken`` that an agent may note a spoken yes, ``dtmf`` whether keys can come,
+    ``joins`` that who joins the call is asked too, so that the recording only pauses until then.
     """
 
     prompt: str
@@ -87,6 +36,7 @@ class Terms:
     explicit: bool = False
     spoken: bool = False
     dtmf: bool = True
+    joins: bool = False
 
 
 # Events: what happened to the call.
@@ -140,6 +90,20 @@ class PartyJoined:
 
 
 @dataclass(frozen=True, slots=True)
+class Paused:
+    """Something began that must not be recorded: ``card``, ``hold``, or an operator's word."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What must not be recorded is over; of a ``party`` it says that all who are there have been asked."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Withdrawn:
     """The caller took the consent back (Art. 7(3)), or objected (Art. 21): by ``key``, or ``spoken`` to the agent."""
 
@@ -184,88 +148,9 @@ class Ended:
 
 
 ByAgent = MinorSuspected | ContractBegun | ContractEnded | SpokenYes
-Event = Started | Played | Digit | NoInput | Noted | PartyJoined | Withdrawn | ByAgent | Failed | Ended
-
-
-# Commands: what the front end, the ledger and the recorder must do, in this order.
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Stop what is playing, play ``prompt`` and listen for ``digits`` until ``timeout_ms`` after its end."""
-
-    asked: int
-    prompt: str
-    digits: str
-    timeout_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """Let the question go on: the key did not count."""
-
-
-_BEGINNING = frozenset({Outcome.GRANTED, Outcome.INFORMED, Outcome.LEGAL_REQUIRED})
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Make this outcome durable; comes back as ``Noted`` or ``Failed``."""
-
-    outcome: Outcome
-    reason: str = ""
-    means: Sound | None = None
-
-    @property
-    def sound(self) -> Sound:
-        """What the note means for the sound; unless it is said, its outcome tells."""
-        if self.means is not None:
-            return self.means
-        if self.outcome in _BEGINNING:
-            return Sound.BEGINS
-        return Sound.DESTROYED if self.outcome is Outcome.WITHDRAWN else Sound.NONE
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Give the call back with the verdict that starts the recording, and whether the caller's key may end it."""
-
-    withdrawable: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Give the call back unrecorded; with the agent's word, and another note, a recording may begin later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Begin:
-    """Let the recording begin in the running call."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """End the running recording."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Erase:
-    """Destroy everything that was recorded under this decision."""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Give the call back: it must not be served unrecorded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """Give the call back: it goes on unrecorded, to the same service."""
-
-
-Command = Ask | Listen | Note | Record | Hold | Begin | Stop | Erase | Route | Release
+Event = (
+    Started | Played | Digit | NoInput | Noted | PartyJoined | Paused | Resumed | Withdrawn | ByAgent | Failed | Ended
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +159,7 @@ class Consent:
 
     ``asked`` numbers what was played, ``tries`` counts questions, ``notices`` full notices; ``heard_all`` says that the
     present prompt was heard to its end. ``then`` is what a note that is being written makes possible, ``held`` that the
-    call went on without being recorded, open for a word of the agent.
+    call went on without being recorded, open for a word of the agent. ``pauses`` is why nothing is recorded just now.
     """
 
     terms: Terms
@@ -289,3 +174,4 @@ class Consent:
     wished: bool = False
     held: bool = False
     then: Record | Hold | Begin | None = None
+    pauses: frozenset[str] = frozenset()

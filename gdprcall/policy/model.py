@@ -75,6 +75,13 @@ class OnRefuse(StrEnum):
     HANG_UP = "hang_up"
 
 
+class OnJoin(StrEnum):
+    """What becomes of a recording when somebody joins the call: it ends, or pauses until he has been asked."""
+
+    STOP = "stop"
+    ASK = "ask"
+
+
 class AgentBasis(StrEnum):
     """On what basis the voices of agents are recorded; consent is one in name only, so it warns."""
 
@@ -222,6 +229,9 @@ class Line:
     source: str = ""
     charged: bool = False
     agents: Agents = Agents()
+    # in mid-call: who joins; and how long a recording may pause before somebody is told
+    joins: OnJoin = OnJoin.STOP
+    pause_seconds: int = 600
     profiles: tuple[str, ...] = ()
 
     @property

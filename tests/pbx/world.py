@@ -90,7 +90,15 @@ autoload=no
         *("app_stack", "app_dial", "app_queue", "app_mixmonitor", "app_stasis", "app_playback", "app_userevent"),
         *("app_db", "app_exec", "app_read", "app_echo", "app_sayunixtime", "app_cdr", "app_verbose", "app_bridgewait"),
         *("func_callerid", "func_channel", "func_cut", "func_db", "func_logic", "func_strings", "func_timeout"),
-        *("func_math", "func_global", "func_periodic_hook", "func_groupcount", "func_uri", "app_chanspy"),
+        *(
+            "func_math",
+            "func_global",
+            "func_periodic_hook",
+            "func_groupcount",
+            "func_uri",
+            "app_chanspy",
+            "app_senddtmf",
+        ),
         *(
             "bridge_simple",
             "bridge_softmix",

@@ -1,0 +1,53 @@
+"""One call that is recorded or about to be, as far as the daemon follows it, and what it asks of Asterisk about it.
+
+It does nothing of itself.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gdprcall.consent.dialogue import Event
+
+
+class Stopper(Protocol):
+    """The part of the AMI link that ends recordings, and lets one begin in mid-call."""
+
+    async def stop_recording(self, channel: str, mixmonitor: str) -> bool:
+        """End one MixMonitor; False when there was none any more; raises PeerError when that is not known."""
+
+    async def let_begin(self, channel: str, recording: str) -> None:
+        """Tell the dialplan, which waits for it, that this recording may begin; raises PeerError."""
+
+    async def begin_segment(self, channel: str, recording: str) -> None:
+        """Have the dialplan begin the next segment of this recording in the running call; raises PeerError."""
+
+    async def ask_other(self, channel: str, other: str, question: str) -> None:
+        """Have the dialplan ask ``other``, who talks with ``channel``; raises PeerError."""
+
+
+@dataclass(slots=True)
+class LiveCall:
+    """One call that is recorded, or about to be.
+
+    ``ask`` puts the question to somebody who joined, where the line wants that; ``asked`` are those it was put to,
+    ``cleared`` those who may be recorded. While ``strangers`` are there, or one side is ``on_hold``, nothing may be.
+    """
+
+    recording: str
+    uniqueid: str
+    channel: str
+    deliver: Callable[[Event], None]
+    segment: int = 1
+    mixmonitor: str = ""
+    peer: str = ""
+    ending: bool = False
+    ask: Callable[[str], None] | None = None
+    answered: Callable[[str, str], None] | None = None
+    asked: set[str] = field(default_factory=set)
+    cleared: set[str] = field(default_factory=set)
+    strangers: bool = False
+    on_hold: bool = False
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+    seen: asyncio.Event = field(default_factory=asyncio.Event)
