@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.pbx.prepare import PBX, ROOT
+from tests.pbx.tones import tone, write_wav
 from tests.pbx.world import EXTENSIONS, MODULES, PJSIP, without_stasis
 
 BIN = PBX / "bin"
@@ -37,7 +38,15 @@ class Asterisk:
     """
 
     def __init__(
-        self, folder: Path, *, agent_port: int = 0, silent_port: int = 0, dialplan: str = "", stasis: bool = True
+        self,
+        folder: Path,
+        *,
+        agent_port: int = 0,
+        silent_port: int = 0,
+        third_port: int = 0,
+        outside_port: int = 0,
+        dialplan: str = "",
+        stasis: bool = True,
     ) -> None:
         self.folder = folder.resolve()
         self.ari_port, self.ami_port, self.agi_port = free_port(), free_port(), free_port()
@@ -45,6 +54,8 @@ class Asterisk:
         self.sip_port = free_port(socket.SOCK_DGRAM)
         self.agent_port = agent_port or free_port(socket.SOCK_DGRAM)
         self.silent_port = silent_port or free_port(socket.SOCK_DGRAM)
+        self.third_port = third_port or free_port(socket.SOCK_DGRAM)
+        self.outside_port = outside_port or free_port(socket.SOCK_DGRAM)
         self.ari_password, self.ami_password = secrets.token_hex(16), secrets.token_hex(16)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._memory = Path(tempfile.mkdtemp(prefix="gdprcall-", dir=_memory(self.folder)))
@@ -163,7 +174,10 @@ class Asterisk:
         beep = next(_system("share/asterisk").glob("sounds/en/beep.wav"), None)
         if beep:
             shutil.copy(beep, self.sounds / "en")
-        values = {name: getattr(self, name) for name in ("sip_port", "agent_port", "silent_port", "agi_port", "spool")}
+        # Keys that transfer do nothing where this announcement is missing.
+        write_wav(self.sounds / "en" / "pbx-transfer.wav", tone(0, 0.1))
+        ports = ("sip_port", "agent_port", "silent_port", "third_port", "outside_port", "agi_port")
+        values = {name: getattr(self, name) for name in (*ports, "spool")}
         values["entry"] = "gdprcall" if self._stasis else "gdprcall-agi"
         files = {
             "asterisk.conf": self._directories(),
@@ -171,7 +185,7 @@ class Asterisk:
             "pjsip.conf": PJSIP.format(**values),
             "extensions.conf": EXTENSIONS.format(dialplan=DIALPLAN, **values) + dialplan,
             "queues.conf": "[q1]\nmusicclass=default\nstrategy=ringall\ntimeout=30\nmember=PJSIP/agent\n",
-            "features.conf": f"#include {DIALPLAN}/features.conf\n",
+            "features.conf": f"#include {DIALPLAN}/features.conf\n[featuremap]\nblindxfer=##\natxfer=*2\n",
             "musiconhold.conf": f"[default]\nmode=files\ndirectory={self.folder}/data/moh\n",
             "rtp.conf": f"[general]\nrtpstart={(start := rtp_range())}\nrtpend={start + 998}\n",
             "res_parking.conf": "[default]\nparkext=700\nparkpos=701-720\ncontext=parked\n",

@@ -46,6 +46,8 @@ exten => s,1,Set(DB(siteend/${{CALLERID(num)}})=yes)
 
 [agent-side]
 exten => 300,1,Dial(PJSIP/agent,30)
+exten => 301,1,Dial(PJSIP/third,30,tT)
+exten => 302,1,Dial(PJSIP/outside,30,tT)
 """
 
 PJSIP = """\
@@ -61,7 +63,7 @@ type=endpoint
 transport=transport
 context=inbound
 disallow=all
-allow=ulaw,g722
+allow=ulaw,alaw,g722
 direct_media=no
 dtmf_mode=rfc4733
 media_address=127.0.0.1
@@ -79,6 +81,19 @@ aors=silent
 [silent]
 type=aor
 contact=sip:agent@127.0.0.1:{silent_port}
+[third](trunk)
+context=agent-side
+aors=third
+[third]
+type=aor
+contact=sip:third@127.0.0.1:{third_port}
+; outside: a trunk that may lack telephone-events
+[outside](trunk)
+dtmf_mode=auto
+aors=outside
+[outside]
+type=aor
+contact=sip:outside@127.0.0.1:{outside_port}
 """
 
 MODULES = """\
@@ -106,7 +121,16 @@ autoload=no
             "bridge_builtin_features",
             "bridge_builtin_interval_features",
         ),
-        *("chan_pjsip", "codec_ulaw", "codec_g722", "codec_resample", "format_wav", "format_pcm", "format_wav_gsm"),
+        *(
+            "chan_pjsip",
+            "codec_ulaw",
+            "codec_alaw",
+            "codec_g722",
+            "codec_resample",
+            "format_wav",
+            "format_pcm",
+            "format_wav_gsm",
+        ),
         *(
             "res_ari",
             "res_ari_applications",
