@@ -256,24 +256,23 @@ class Call:
                     self._reply(self._came, 487)
                     self._end(487, by_peer=True)
             case "BYE":
-                self._reply(request, 200)
                 self._end(self.status, by_peer=True)
+                self._reply(request, 200)
             case "NOTIFY":
+                self.referred += [int(status) for status in re.findall(r"^SIP/2.0 (\d+)", request.body)]
                 self._reply(request, 200)
-                if request.body.startswith("SIP/2.0 "):
-                    self._told_of_transfer(int(request.body.split()[1]))
+                self._leave_if_transferred()
             case "INFO" | "OPTIONS":
-                self._reply(request, 200)
                 self.stream.keys += "".join(re.findall(r"^Signal=(.)", request.body, re.MULTILINE))
+                self._reply(request, 200)
             case _:
                 self._reply(request, 501)
 
     def _pressed(self) -> bool:
         return not self.stream.pressing or self.state is State.ENDED  # the last key may end the call
 
-    def _told_of_transfer(self, status: int) -> None:
-        self.referred.append(status)
-        if 200 <= status < 300 and self.state is State.UP:
+    def _leave_if_transferred(self) -> None:
+        if self.referred and 200 <= self.referred[-1] < 300 and self.state is State.UP:
             # The PBX leaves it to whoever transferred to hang up (RFC 5589 6.1).
             self._end(self.status)
             self._wire.send(self.dialog.request("BYE"))

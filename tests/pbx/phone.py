@@ -9,9 +9,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from tests.pbx import rtp, sip, tones
-from tests.pbx.asterisk import Asterisk
 from tests.pbx.call import Call, State, Way
 from tests.pbx.g711 import Codec
 from tests.pbx.rtp import Stream
@@ -25,6 +25,12 @@ __all__ = ["Call", "Codec", "Direction", "Phone", "State", "Way"]
 TICK_S = tones.WINDOW_S
 
 
+class Exchange(Protocol):
+    """Whoever takes its calls and calls it: an Asterisk."""
+
+    sip_port: int
+
+
 class Phone:
     """A telephone named ``name`` as the PBX knows it, or with a number; a context manager with a thread of its own.
 
@@ -35,7 +41,7 @@ class Phone:
 
     def __init__(
         self,
-        pbx: Asterisk,
+        pbx: Exchange,
         name: str,
         says: int | Path | None,
         *,
