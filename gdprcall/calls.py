@@ -221,25 +221,32 @@ class Calls:
             return  # where the others went is not known yet: what must not be recorded stays so
         if not call.peer and len(others) == 1:
             # The first one to talk with the caller is the one the caller was asked about.
-            (call.peer,) = others
-            call.cleared.add(call.peer)
-        self._weigh_hold(call, on=self._presence.any_holds(others | {call.uniqueid}))
+            (first,) = others
+            if not call.expects or self._presence.name(first) in {call.expects, ""}:
+                call.peer = first
+                call.cleared.add(first)
+        on_hold = self._presence.any_holds(others | {call.uniqueid})
+        if on_hold and not call.on_hold:
+            call.on_hold = True
+            call.deliver(Paused("hold"))
         crowd = len(others) > 1 or self._presence.in_crowd(call.uniqueid)
-        strange = others - call.cleared
-        if crowd or strange:
-            if not call.strangers or call.ask is None:
-                call.strangers = True
-                call.deliver(PartyJoined("party_joined"))
-            if not crowd and call.ask is not None:
-                self._ask(call, *strange)
+        if crowd or others - call.cleared:
+            self._meet(call, frozenset() if crowd else others - call.cleared)
         elif call.strangers:
             call.strangers = False
             call.deliver(Resumed("party"))
+        # What ends comes after what begins: between the two nothing goes on.
+        if call.on_hold and not on_hold:
+            call.on_hold = False
+            call.deliver(Resumed("hold"))
 
-    def _weigh_hold(self, call: LiveCall, *, on: bool) -> None:
-        if on != call.on_hold:
-            call.on_hold = on
-            call.deliver(Paused("hold") if on else Resumed("hold"))
+    def _meet(self, call: LiveCall, strange: frozenset[str]) -> None:
+        if not call.strangers or call.ask is None:
+            call.strangers = True
+            call.deliver(PartyJoined("party_joined"))
+        if call.ask is not None:
+            for uniqueid in strange:
+                self._ask(call, uniqueid)
 
     def _ask(self, call: LiveCall, uniqueid: str) -> None:
         # A Local channel is a place in between: who comes through it is seen when Asterisk has taken it out.

@@ -31,6 +31,7 @@ class Stopper(Protocol):
 class LiveCall:
     """One call that is recorded, or about to be.
 
+    ``expects`` is the name of the channel that it was dialled to, where that is all that is known of whom it talked with.
     ``ask`` puts the question to somebody who joined, where the line wants that; ``asked`` are those it was put to,
     ``cleared`` those who may be recorded. While ``strangers`` are there, or one side is ``on_hold``, nothing may be.
     """
@@ -42,6 +43,7 @@ class LiveCall:
     segment: int = 1
     mixmonitor: str = ""
     peer: str = ""
+    expects: str = ""
     ending: bool = False
     ask: Callable[[str], None] | None = None
     answered: Callable[[str, str], None] | None = None

@@ -24,9 +24,10 @@ class Orphans:
         self._log = get_logger()
 
     def adopt(self, channel: LiveChannel) -> None:
-        """Follow one; whom its caller talks with now counts as asked about."""
+        """Follow one; whom it was dialled to counts as asked about, or, if Asterisk does not say, who is there now."""
         live = LiveCall(channel.recording, channel.uniqueid, channel.name, lambda _event: None, channel.segment)
         live.deliver = self._told(live)
+        live.expects = channel.dialled
         live.mixmonitor = channel.mixmonitor
         if channel.mixmonitor:
             live.told.set()

@@ -111,7 +111,10 @@ class PartyChanged:
 
 @dataclass(frozen=True, slots=True)
 class LiveChannel:
-    """A channel that is up; ``recording`` is empty unless one of ours is on it, ``bridge`` unless it talks."""
+    """A channel that is up; ``recording`` is empty unless one of ours is on it, ``bridge`` unless it talks.
+
+    ``dialled`` is the channel that its Dial() reached, which a transfer does not change; empty if that is not known.
+    """
 
     name: str
     uniqueid: str
@@ -119,6 +122,7 @@ class LiveChannel:
     recording: str
     segment: int
     mixmonitor: str
+    dialled: str = ""
 
 
 AmiEvent = (
@@ -184,6 +188,7 @@ def live_channel(fields: Mapping[str, str], variables: Iterable[str]) -> LiveCha
         recording=recording if RECORDING.fullmatch(recording) else "",
         segment=_segment(values.get("GDPRCALL_SEG", "")),
         mixmonitor=values.get("GDPRCALL_MMID", "").removeprefix("(null)"),
+        dialled=values.get("DIALEDPEERNAME", "").removeprefix("(null)"),
     )
 
 
