@@ -1,5 +1,6 @@
 """The README says what is so: its commands run, its table is the one that is printed, its list of events is the log's."""
 
+import hashlib
 import re
 import shlex
 import subprocess
@@ -175,6 +176,10 @@ def test_the_demonstration_ends_well_and_prints_the_table_of_the_readme() -> Non
     printed = plain(done.stdout)
     table = plain(section("demo"))
     assert table == printed[: len(table)]
+    for company in ("acme", "alm"):
+        heard = hashlib.sha256((ROOT / ".demo" / f"prompt-{company}.wav").read_bytes()).hexdigest()
+        assert f"prompt                SHA-256 {heard}\n" in (ROOT / ".demo" / f"receipt-{company}.txt").read_text()
+    assert "\n  9 decisions looked at\n" in done.stdout
     leftovers = [path for path in (ROOT / ".demo").rglob("*") if path.name.endswith(".partial")]
     assert leftovers == []
     listed = subprocess.run(

@@ -1,12 +1,11 @@
-"""``make demo``: real calls to a real Asterisk; one caller agrees, and only that call can be found and opened.
+"""``make demo``: real calls to a real Asterisk for two companies; who agreed, or heard and did not object, can be opened.
 
-What is printed as the outcome was looked up by a checker of its own: in the dialplan's return values, the spool, the
-vault's files and the decrypted sound. The daemon is not asked.
+What is printed as the outcome was looked up by a checker of its own (``checker.py``): in the dialplan's return values,
+the spool, the vault's files and the decrypted sound. The daemon is not asked.
 """
 
+import hashlib
 import shutil
-import sqlite3
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -14,36 +13,85 @@ from pathlib import Path
 
 from tests.pbx.asterisk import Asterisk
 from tests.pbx.callers import Agent, Caller, Hangup, Press, Step, Wait
+from tests.pbx.checker import Checker, Seen
 from tests.pbx.installation import Installation
-from tests.pbx.prepare import PBX, ROOT
+from tests.pbx.prepare import ROOT
 from tests.pbx.speech import read_wav, whose
 from tests.pbx.watch import Witness
 
 DEMO = ROOT / ".demo"
 OFFICER = ROOT / ".demo-officer"
-"""Where the controller's identity lies: never in the folder of the installation."""
+"""Where the controllers' identities lie: never in the folder of the installation."""
 TALK_SECONDS = 6
+LINES = """
+[controllers.alm]
+name = "Alm Reisen"
+contact = "datenschutz@alm.example"
+country = "AT"
+notice_url = "alm.example"
+recipients = ["RECIPIENT"]
+
+[lines.reklamation]
+controller = "alm"
+purpose = "documentation"
+basis = "legitimate_interest"
+interest = "Reklamationen zu klären"
+assessment = { id = "LIA-1", date = 2026-01-31, sha256 = "SHA", review_by = 2099-01-31 }
+retention_reason = "the period in which a journey may be complained of"
+retention_days = 60
+languages = ["de"]
+more = ""
+timeout_seconds = 1
+""".replace("SHA", "ab" * 32)
+DIALPLAN = """
+[inbound](+)
+exten => support,1,Goto(shown,support,1)
+exten => reklamation,1,Set(CHANNEL(language)=de)
+ same => n,Goto(shown,reklamation,1)
+[shown]
+; What the dialplan was told, and which recording it began, is written down by caller for the checker.
+exten => _[a-z].,1,Set(DB(call/${CALLERID(num)})=${UNIQUEID})
+ same => n,Gosub(gdprcall,s,1(${EXTEN},may))
+ same => n,Set(DB(result/${CALLERID(num)})=${GOSUB_RETVAL})
+ same => n,ExecIf($["${GDPRCALL_REC}"!=""]?Set(DB(recording/${CALLERID(num)})=${GDPRCALL_REC}))
+ same => n,Dial(PJSIP/agent,60)
+ same => n,Hangup()
+"""
+
+
+@dataclass(frozen=True)
+class Company:
+    """One controller of the demonstration, and its line."""
+
+    id: str
+    name: str
+    line: str
+    basis: str
+    language: str
+
+
+ACME = Company("acme", "Acme", "support", "consent", "en")
+ALM = Company("alm", "Alm Reisen", "reklamation", "legitimate_interest", "de")
 
 
 @dataclass(frozen=True)
 class Guest:
     """One caller of the demonstration, and what must have come of the call."""
 
+    company: Company
     does: str
     number: str
     keys: str
     steps: tuple[Step, ...]
-    returned: str
+    noted: str
     recording: str
 
-
-@dataclass(frozen=True)
-class Seen:
-    """What the checker found of one caller."""
-
-    returned: str
-    recording: str
-    plaintext: str
+    @property
+    def returned(self) -> str:
+        """What the dialplan must have been told; who hung up before was told nothing."""
+        if self.noted == "hangup_in_prompt":
+            return "-"
+        return "unrecorded" if self.recording == "none" else "recorded"
 
 
 def main() -> int:
@@ -51,46 +99,54 @@ def main() -> int:
     say("starting Asterisk and gdprcall")
     for folder in (DEMO, OFFICER):
         shutil.rmtree(folder, ignore_errors=True)
-    with Asterisk(DEMO / "pbx") as asterisk, Agent(asterisk):
-        installation = Installation(DEMO, asterisk, timeout=3, speed=200)
+    with Asterisk(DEMO / "pbx", dialplan=DIALPLAN) as asterisk, Agent(asterisk):
+        installation = Installation(DEMO, asterisk, timeout=3, speed=200, lines=LINES)
         installation.prepare()
+        identities = {"acme": installation.identity, "alm": installation.identity_of("alm")}
         with installation, Witness(asterisk.spool) as witness:
-            guests = plan(prompt_seconds(installation))
-            say(f"{len(guests)} callers ring at the same time; the prompt is {prompt_seconds(installation):.0f} s long")
+            guests = plan(prompt_seconds(installation, ACME), prompt_seconds(installation, ALM))
             place(asterisk, guests)
             installation.wait_until_quiet()
             time.sleep(1)
-        found = [look(installation, asterisk, witness, guest) for guest in guests]
+        checker = Checker(DEMO / "vault", asterisk, witness, identities)
+        found = [checker.look(guest.number, guest.company.id) for guest in guests]
     say("what the checker found")
     agree = table(guests, found, len(witness.lives))
-    agree &= listen(installation, guests[0])
+    sealed = [guest for guest in guests if guest.recording == "sealed"]
+    for guest in sealed:
+        agree &= listen(installation, guest, checker.recording(guest.number), identities[guest.company.id])
+    for guest in sealed:
+        agree &= prove(installation, guest, checker.recording(guest.number))
+    agree &= verified(installation, len(guests))
     show(installation)
     say("every row agrees" if agree else "THE ROWS DO NOT AGREE")
     return 0 if agree else 1
 
 
-def plan(prompt: float) -> list[Guest]:
-    """Return the callers: what each does, and what must come of it."""
-    heard, talk = Wait(prompt + 0.7), Wait(TALK_SECONDS)
+def plan(question: float, notice: float) -> list[Guest]:
+    """Return the callers: what each does, and what must come of it; prompts in seconds."""
+    heard, told, talk = Wait(question + 0.7), Wait(notice + 1.7), Wait(TALK_SECONDS)
+    silent, later = Wait(2 * question + 8), (Press("*9"), Wait(5), Hangup())
+    say(f"Acme asks for consent, in English: {question:.0f} s")
+    say(f"Alm Reisen tells in German that it records in its legitimate interest: {notice:.0f} s")
+    wrong = (Wait(3), Press("7"), Wait(3), Press("7"), talk, Hangup())
     return [
-        Guest("agrees", "+46701740601", "1", (heard, Press("1"), talk, Hangup()), "recorded", "sealed"),
-        Guest("refuses", "+46701740602", "2", (Wait(2), Press("2"), talk, Hangup()), "unrecorded", "none"),
-        Guest("stays silent", "+46701740603", "-", (Wait(2 * prompt + 8), talk, Hangup()), "unrecorded", "none"),
-        Guest(
-            "wrong key twice", "+46701740604", "7 7",
-            (Wait(3), Press("7"), Wait(3), Press("7"), talk, Hangup()), "unrecorded", "none",
-        ),
-        Guest("hangs up in the prompt", "+46701740605", "-", (Wait(3), Hangup()), "-", "none"),
-        Guest(
-            "agrees, withdraws later", "+46701740606", "1 *9",
-            (heard, Press("1"), talk, Press("*9"), Wait(5), Hangup()), "recorded", "destroyed",
-        ),
+        Guest(ACME, "agrees", "+46701740601", "1", (heard, Press("1"), talk, Hangup()), "granted", "sealed"),
+        Guest(ACME, "refuses", "+46701740602", "2", (Wait(2), Press("2"), talk, Hangup()), "refused", "none"),
+        Guest(ACME, "stays silent", "+46701740603", "-", (silent, talk, Hangup()), "timeout", "none"),
+        Guest(ACME, "wrong key twice", "+46701740604", "7 7", wrong, "invalid", "none"),
+        Guest(ACME, "hangs up in the prompt", "+46701740605", "-", (Wait(3), Hangup()), "hangup_in_prompt", "none"),
+        Guest(ACME, "agrees, withdraws later", "+46701740606", "1 *9", (heard, Press("1"), talk, *later), "withdrawn", "destroyed"),
+        Guest(ALM, "hears it, is silent", "+4312345601", "-", (told, talk, Hangup()), "informed", "sealed"),
+        Guest(ALM, "objects", "+4312345602", "9", (Wait(2), Press("9"), talk, Hangup()), "objected", "none"),
+        Guest(ALM, "objects later", "+4312345603", "*9", (told, talk, *later), "objected", "destroyed"),
     ]  # fmt: skip
 
 
 def place(asterisk: Asterisk, guests: list[Guest]) -> None:
     """Let all guests call, and wait until the last has hung up."""
-    calls = [Caller(asterisk, guest.number, "support", list(guest.steps)).start() for guest in guests]
+    say(f"{len(guests)} callers ring at the same time")
+    calls = [Caller(asterisk, guest.number, guest.company.line, list(guest.steps)).start() for guest in guests]
     begun = time.monotonic()
     try:
         for call in calls:
@@ -102,106 +158,89 @@ def place(asterisk: Asterisk, guests: list[Guest]) -> None:
     say(f"all calls have ended after {time.monotonic() - begun:.0f} s")
 
 
-def look(installation: Installation, asterisk: Asterisk, witness: Witness, guest: Guest) -> Seen:
-    """Find out what became of one caller, from files and the dialplan alone."""
-    returned = asterisk.db("result").get(guest.number, "-")
-    mine = sealed_numbers(installation).get(guest.number)
-    if mine is not None:
-        payload = DEMO / "vault" / "objects" / mine[:2] / f"{mine}.1"
-        lives = witness.of(mine)
-        state = "sealed" if payload.is_file() and lives else "a header without a payload"
-        return Seen(returned, state, f"{max(life.plaintext_seconds for life in lives) * 1000:.0f} ms")
-    # A caller without a sealed number: the file, if one ever was, is that of an emptied slot.
-    emptied = emptied_recordings(installation)
-    if returned == "recorded" and len(emptied) == 1 and witness.of(emptied[0]):
-        gone = not list((DEMO / "vault" / "objects").glob(f"*/{emptied[0]}.*"))
-        life = max(life.plaintext_seconds for life in witness.of(emptied[0]))
-        return Seen(returned, "destroyed" if gone else "still there", f"{life * 1000:.0f} ms")
-    return Seen(returned, "none", "-")
-
-
-def slots(installation: Installation) -> list[tuple[str, str, bytes]]:
-    """Return recording, kind and bytes of every slot of keys.db, read without gdprcall."""
-    database = sqlite3.connect(f"file:{installation.folder / 'vault' / 'keys.db'}?mode=ro", uri=True)
-    try:
-        tables = [
-            name
-            for (name,) in database.execute(
-                "SELECT name FROM sqlite_master WHERE name LIKE 'slot_%' AND type = 'table'"
-            )
-        ]
-        return [row for name in tables for row in database.execute(f"SELECT recording, kind, slot FROM {name}")]
-    finally:
-        database.close()
-
-
-def sealed_numbers(installation: Installation) -> dict[str, str]:
-    """Return the recording of each number that is sealed in keys.db, opened with the public age tool."""
-    numbers = {}
-    for recording, kind, slot in slots(installation):
-        # A slot begins with the length of what it holds, in two bytes.
-        used = int.from_bytes(slot[:2], "big")
-        if kind == "number" and used:
-            command = [PBX / "bin" / "age", "-d", "-i", installation.identity]
-            numbers[
-                subprocess.run(command, input=slot[2 : 2 + used], capture_output=True, check=True).stdout.decode()
-            ] = recording
-    return numbers
-
-
-def emptied_recordings(installation: Installation) -> list[str]:
-    """Return the recordings whose slots were all overwritten with zeros."""
-    used: dict[str, bool] = {}
-    for recording, _, slot in slots(installation):
-        used[recording] = used.get(recording, False) or any(slot)
-    return [recording for recording, still in used.items() if not still]
-
-
 def table(guests: list[Guest], found: list[Seen], files: int) -> bool:
     """Print what was found row by row; whether it is what each caller's own deeds lead to."""
-    rows = [("caller", "key", "dialplan returned", "recording", "plaintext life", "")]
+    rows = [("company", "caller", "key", "noted", "dialplan returned", "recording", "plaintext life", "")]
     agree = files == sum(guest.recording != "none" for guest in guests)
     for guest, seen in zip(guests, found, strict=True):
-        right = (seen.returned, seen.recording) == (guest.returned, guest.recording)
+        company, noted = guest.company, (guest.company.basis, guest.company.language, guest.noted)
+        right = (seen.returned, seen.noted, seen.recording) == (guest.returned, noted, guest.recording)
         agree &= right
-        rows.append((guest.does, guest.keys, seen.returned, seen.recording, seen.plaintext, "ok" if right else "WRONG"))
-    widths = [max(len(row[column]) for row in rows) for column in range(6)]
+        rows.append((
+            f"{company.name}, {seen.noted[1]}", guest.does, guest.keys, seen.noted[2], seen.returned, seen.recording,
+            seen.plaintext, "ok" if right else "WRONG",
+        ))  # fmt: skip
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
     print(f"  sound files that were ever in the spool: {files}")
     return agree
 
 
-def listen(installation: Installation, guest: Guest) -> bool:
-    """Open the one recording with the public age tool and say whose speech it holds."""
-    recording = sealed_numbers(installation)[guest.number]
-    wav = installation.opened(recording)
+def listen(installation: Installation, guest: Guest, recording: str, identity: Path) -> bool:
+    """Open a recording with the public age tool and its company's identity, and say whose speech it holds."""
+    wav = installation.opened(recording, identity=identity)
     sound = read_wav(wav)
     seconds = whose(sound)
-    say(f"{wav.name}: exported sealed, opened by the public age tool")
+    say(f"{wav.name}: exported sealed, opened by the public age tool with the identity of {guest.company.name}")
     print(
         f"  {len(sound) / 8000:.1f} s of sound: the caller speaks in {seconds['caller']:.1f} s of it, the agent in {seconds['agent']:.1f} s"
     )
     return min(seconds.values()) >= TALK_SECONDS - 2
 
 
+def prove(installation: Installation, guest: Guest, recording: str) -> bool:
+    """Write the receipt of a recorded call and the prompt that its caller heard; whether the two name one sound."""
+    decision = next(str(row["id"]) for row in installation.json("decisions", "list") if row["recording"] == recording)
+    receipt, prompt = DEMO / f"receipt-{guest.company.id}.txt", DEMO / f"prompt-{guest.company.id}.wav"
+    text = installation.cli("decisions", "receipt", decision, "--sound", str(prompt)).stdout
+    receipt.write_text(text)
+    say(f"the receipt of {guest.company.name}'s caller who {guest.does}, and the prompt that was heard")
+    digest = hashlib.sha256(prompt.read_bytes()).hexdigest()
+    same = f"SHA-256 {digest}" in text
+    if guest.company.basis == "consent":
+        print("  " + text.strip().replace("\n", "\n  "))
+    print(f"  {receipt.relative_to(ROOT)}")
+    print(f"  {prompt.relative_to(ROOT)}: SHA-256 {digest}, {'as' if same else 'NOT AS'} in the receipt")
+    return same
+
+
+def verified(installation: Installation, calls: int) -> bool:
+    """Let every decision and the ledger be verified; whether there is one for each call and nothing is wrong."""
+    good = True
+    for words in (("decisions", "verify"), ("audit", "verify")):
+        say(f"gdprcall {' '.join(words)}")
+        done = installation.cli(*words, check=False)
+        print("  " + (done.stdout + done.stderr).strip().replace("\n", "\n  "))
+        good &= done.returncode == 0
+        good &= words[0] != "decisions" or done.stdout.strip() == f"{calls} decisions looked at"
+    return good
+
+
 def show(installation: Installation) -> None:
-    """Print a few lines of the log, the verification, and what to try next."""
+    """Print a few lines of the log, and what to try next."""
     say("what the daemon logged of the calls")
     for line in installation.log_path.read_text().splitlines():
         if '"call_finished"' in line or '"withdrawn"' in line:
             print(f"  {line}")
-    say("gdprcall audit verify")
-    print("  " + installation.cli("audit", "verify").stdout.strip().replace("\n", "\n  "))
     command = f".venv/bin/gdprcall --config {Path('.demo') / 'gdprcall.toml'}"
     say("everything is still there; try")
-    for words in ("recordings list", "decisions list", "audit log", "simulate support 1"):
+    for words in (
+        "recordings list",
+        "decisions list",
+        "audit log",
+        "check --explain reklamation",
+        "simulate support 1",
+    ):
         print(f"  {command} {words}")
 
 
-def prompt_seconds(installation: Installation) -> float:
-    """Return the length of the English prompt."""
-    return float(str(next(row for row in installation.json("prompts", "list") if row["language"] == "en")["seconds"]))
+def prompt_seconds(installation: Installation, company: Company) -> float:
+    """Return the length of the prompt of a company's line: of each line its question comes first."""
+    rows = installation.json("prompts", "list")
+    return float(
+        str(next(row["seconds"] for row in rows if row["line"] == company.line and row["language"] == company.language))
+    )
 
 
 def say(text: str) -> None:

@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -78,7 +79,10 @@ _BUILT: dict[tuple[int, int, str, str], Path] = {}
 
 
 class Installation:
-    """One installation in one folder; a context manager that starts the daemon and stops it."""
+    """One installation in one folder; a context manager that starts the daemon and stops it.
+
+    ``lines`` are added to its configuration; a further controller in them has ``RECIPIENT`` for its recipient.
+    """
 
     def __init__(
         self,
@@ -116,7 +120,7 @@ class Installation:
         self._secret("ami-password", self.asterisk.ami_password)
         self._secret("pseudonym-key-acme", secrets.token_hex(32))
         self._secret("log-signing-key", Signer("pbx.example/gdprcall", secrets.token_bytes(32)).encode())
-        recipient = self._new_identity()
+        recipient = self._new_identity(self.identity)
         self.config.write_text(
             CONFIG.format(
                 ari_url=self.asterisk.ari_url,
@@ -130,7 +134,7 @@ class Installation:
                 recipient=recipient,
                 timeout=self._timeout,
             )
-            + self._lines
+            + self._with_recipients(self._lines)
         )
         self._prompts()
 
@@ -265,12 +269,12 @@ class Installation:
                 raise TimeoutError(f"the spool is not empty\n{self.log_path.read_text()[-3000:]}")
             time.sleep(0.02)
 
-    def opened(self, recording: str, segment: int = 1) -> Path:
+    def opened(self, recording: str, segment: int = 1, identity: Path | None = None) -> Path:
         """Export a segment, open it with the public age tool, and return the WAV."""
         sealed = self.officer / f"{recording}.{segment}.age"
         self.cli("recordings", "export", recording, "--segment", str(segment), "-o", str(sealed), "--force")
         wav = sealed.with_suffix(".wav")
-        subprocess.run([PBX / "bin" / "age", "-d", "-i", self.identity, "-o", wav, sealed], check=True)
+        subprocess.run([PBX / "bin" / "age", "-d", "-i", identity or self.identity, "-o", wav, sealed], check=True)
         return wav
 
     def clear(self) -> None:
@@ -278,11 +282,22 @@ class Installation:
         for folder in (self.folder, self.officer):
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _new_identity(self) -> str:
-        """Make the officer's identity with the public tool, and return its recipient."""
-        self.identity.unlink(missing_ok=True)
-        subprocess.run([PBX / "bin" / "age-keygen", "-o", self.identity], capture_output=True, check=True)
-        made = subprocess.run([PBX / "bin" / "age-keygen", "-y", self.identity], capture_output=True, check=True)
+    def identity_of(self, controller: str) -> Path:
+        """Return where the identity of a further controller lies."""
+        return self.officer / f"{controller}.identity"
+
+    def _with_recipients(self, lines: str) -> str:
+        """Give each further controller of ``lines`` an identity and a pseudonym key, and return them with its recipient."""
+        for name in re.findall(r"^\[controllers\.(\w+)\]", lines, re.MULTILINE):
+            self._secret(f"pseudonym-key-{name}", secrets.token_hex(32))
+            lines = lines.replace("RECIPIENT", self._new_identity(self.identity_of(name)), 1)
+        return lines
+
+    def _new_identity(self, identity: Path) -> str:
+        """Make an officer's identity with the public tool, and return its recipient."""
+        identity.unlink(missing_ok=True)
+        subprocess.run([PBX / "bin" / "age-keygen", "-o", identity], capture_output=True, check=True)
+        made = subprocess.run([PBX / "bin" / "age-keygen", "-y", identity], capture_output=True, check=True)
         return made.stdout.decode().strip()
 
     def _prompts(self) -> None:
