@@ -15,7 +15,7 @@ from typing import Protocol
 from gdprcall import question
 from gdprcall.asterisk.arrival import Arrival, PlayablePrompt, question_seconds
 from gdprcall.calls import Calls
-from gdprcall.consent.dialogue import Ask, Ended, Event, Failed, State, Terms
+from gdprcall.consent.dialogue import Ask, Ended, Ending, Event, Failed, State, Terms
 from gdprcall.errors import GdprcallError
 from gdprcall.evidence import CallFacts, LedgerEvidence
 from gdprcall.holding import Case, Holding, playable
@@ -250,10 +250,10 @@ class WatchedFront:
         """Satisfy ``session.Front``."""
         await self._front.quiet()
 
-    async def record(self, recording: str, *, withdrawable: bool = True) -> None:
+    async def record(self, recording: str, ending: Ending = Ending.WITHDRAWAL) -> None:
         """Give the verdict, and expect a file."""
         self._recorder.expect_file()
-        await self._front.record(recording, withdrawable=withdrawable)
+        await self._front.record(recording, ending)
 
     async def hold(self) -> None:
         """Satisfy ``session.Front``."""

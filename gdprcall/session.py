@@ -13,6 +13,7 @@ from gdprcall.consent.dialogue import (
     Command,
     Consent,
     Ended,
+    Ending,
     Erase,
     Event,
     Failed,
@@ -56,10 +57,10 @@ class Front(Protocol[Prompt_contra]):
     async def quiet(self) -> None:
         """Stop the sound of a question that has been answered; never raises, and what fails costs only time."""
 
-    async def record(self, recording: str, *, withdrawable: bool = True) -> None:
-        """Give the call back with the verdict that records; raises GdprcallError when that is not certain.
+    async def record(self, recording: str, ending: Ending = Ending.WITHDRAWAL) -> None:
+        """Give the call back with the verdict that records, and what the caller's key then means.
 
-        Unless it is ``withdrawable``, no key of the caller ends the recording.
+        Raises GdprcallError when that is not certain.
         """
 
     async def hold(self) -> None:
@@ -192,10 +193,10 @@ class Session(Generic[P]):
 
     async def _give(self, verdict: Record | Hold | Begin | Route | Release) -> None:
         match verdict:
-            case Record(withdrawable):
+            case Record(ending):
                 # Set before the request: when its answer is lost, Asterisk may be recording.
                 self._recorded = True
-                await self._front.record(self.recording, withdrawable=withdrawable)
+                await self._front.record(self.recording, ending)
             case Begin():
                 self._recorded = True
                 await self._recorder.begin()

@@ -16,6 +16,7 @@ from gdprcall.consent.dialogue import (
     ContractEnded,
     Digit,
     Ended,
+    Ending,
     Event,
     Failed,
     MinorSuspected,
@@ -122,9 +123,9 @@ class Simulation:
         self._happen(events)
         self.lines.append(f"> noted {note.outcome}")
 
-    async def record(self, recording: str, *, withdrawable: bool = True) -> None:
+    async def record(self, recording: str, ending: Ending = Ending.WITHDRAWAL) -> None:
         """Record nothing, and let the caller act while it would be recorded."""
-        self.lines.append("< record" if withdrawable else "< record for good")
+        self.lines.append("< record for good" if ending is Ending.NONE else "< record")
         self._run_recorded()
 
     async def begin(self) -> None:

@@ -117,7 +117,7 @@ def command(command: d.Command) -> str:
             return f"explain {asked}"
         case d.Ask(asked):
             return f"ask {asked}"
-        case d.Record(withdrawable=False):
+        case d.Record(d.Ending.NONE):
             return "record for good"
         case d.Note(outcome, reason):
             return f"note {outcome} {reason}".strip()

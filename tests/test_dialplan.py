@@ -166,6 +166,14 @@ def test_bas_05_what_must_be_kept_is_recorded_as_all_else_without_the_withdrawal
     assert '${IF($["${GDPRCALL_KEYLESS}"="yes"]?:#gdprstop)}' in steps[place(steps, "MSet(GDPRCALL_LAST=")]
 
 
+def test_inf_04_a_key_that_is_an_objection_is_answered_as_one_without_the_daemon() -> None:
+    assert PLAN["gdprcall-verdict"]["_obj."] == ["Set(LOCAL(GDPRCALL_SAID)=objected)", "Goto(rec${EXTEN:3},1)"]
+    steps = PLAN["gdprcall-verdict"]["_rec."]
+    assert "GDPRCALL_SAYS=${GDPRCALL_SAID}" in steps[place(steps, "MSet(GDPRCALL_LAST=")]
+    answer = 'Playback(gdprcall/${IF($["${GDPRCALL_SAYS}"=""]?withdrawn:${GDPRCALL_SAYS})})'
+    assert answer in PLAN["gdprcall-withdraw"]["s"]
+
+
 def test_only_an_id_of_32_hex_digits_reaches_a_file_name_and_no_id_twice() -> None:
     steps = PLAN["gdprcall-verdict"]["_rec."]
     start = place(steps, "Gosub(gdprcall-segment")
@@ -212,7 +220,7 @@ def test_sec_05_no_number_of_a_caller_and_nothing_dialled_is_read_but_the_daemon
             if any("EXTEN" in step for step in steps):
                 assert (context, extension) in {
                     ("gdprcall-ask", "_[1-9]!"), ("gdprcall-verdict", "_rec."), ("gdprcall-forget", "_forget."),
-                    ("gdprcall-verdict", "_keep."), ("gdprcall-agent", "_[a-z]!"),
+                    ("gdprcall-verdict", "_keep."), ("gdprcall-verdict", "_obj."), ("gdprcall-agent", "_[a-z]!"),
                     # what a transfer dialled is handed on to the site, and neither looked at nor kept
                     ("gdprcall-xfer", "_[0-9a-zA-Z*#+]."), ("gdprcall-xfer", "_[0-9a-zA-Z*#+]"),
                 }  # fmt: skip

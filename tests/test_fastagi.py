@@ -11,7 +11,7 @@ from gdprcall.asterisk import agicall, agilink, fastagi
 from gdprcall.asterisk.agicall import AgiCall
 from gdprcall.asterisk.arrival import Arrival, PlayablePrompt
 from gdprcall.asterisk.fastagi import FastAgi
-from gdprcall.consent.dialogue import Ask, Digit, Ended, Event, Failed, NoInput, Played
+from gdprcall.consent.dialogue import Ask, Digit, Ended, Ending, Event, Failed, NoInput, Played
 from gdprcall.errors import ConfigError, PeerError
 from tests.pbx.asterisk import free_port
 
@@ -228,11 +228,14 @@ async def test_a_verdict_is_one_command(tmp_path: Path) -> None:
             assert await peer.command() == ""
 
 
-async def test_bas_05_a_recording_that_no_key_ends_has_a_verdict_of_its_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("ending", "verdict"), [(Ending.NONE, "keep"), (Ending.OBJECTION, "obj")])
+async def test_bas_05_a_recording_that_no_key_or_an_objection_ends_has_a_verdict_of_its_own(
+    tmp_path: Path, ending: Ending, verdict: str
+) -> None:
     async with desk(tmp_path) as there:
         peer, call = await there.call()
-        giving = asyncio.create_task(call.record("0" * 32, withdrawable=False))
-        assert await peer.command() == f'EXEC Goto "gdprcall-verdict,keep{"0" * 32},1"'
+        giving = asyncio.create_task(call.record("0" * 32, ending))
+        assert await peer.command() == f'EXEC Goto "gdprcall-verdict,{verdict}{"0" * 32},1"'
         peer.say("200 result=0")
         await giving
         assert await peer.command() == ""

@@ -15,6 +15,7 @@ from gdprcall.consent.dialogue import (
     ContractEnded,
     Digit,
     Ended,
+    Ending,
     Event,
     NoInput,
     Outcome,
@@ -69,11 +70,11 @@ class Telephone:
     async def quiet(self) -> None:
         self.quieted += 1
 
-    async def record(self, recording: str, *, withdrawable: bool = True) -> None:
+    async def record(self, recording: str, ending: Ending = Ending.WITHDRAWAL) -> None:
         # What stands in the ledger when Asterisk hears of it.
         entries = (entry for entry in self._vault.ledger.entries() if entry.kind is Kind.DECISION)
         self.durable = [str((entry.body or {})["outcome"]) for entry in entries]
-        self._hear(f"record {recording}" + ("" if withdrawable else " for good"), "record")
+        self._hear(f"record {recording}" + (" for good" if ending is Ending.NONE else ""), "record")
 
     async def hold(self) -> None:
         self._hear("hold", "hold")

@@ -12,7 +12,7 @@ from gdprcall.asterisk.ari import Ari
 from gdprcall.asterisk.arrival import Arrival, PlayablePrompt
 from gdprcall.asterisk.stasis import Stasis
 from gdprcall.asterisk.stasiscall import StasisCall
-from gdprcall.consent.dialogue import Ask, Digit, Ended, Event, Failed, NoInput, Played
+from gdprcall.consent.dialogue import Ask, Digit, Ended, Ending, Event, Failed, NoInput, Played
 from gdprcall.errors import PeerError
 from tests.fakes.ari import FakeAri, serving
 
@@ -459,11 +459,14 @@ async def test_events_of_channels_that_are_not_ours_are_passed_over() -> None:
         assert there.events.empty()
 
 
-async def test_bas_05_a_recording_that_no_key_ends_has_a_verdict_of_its_own() -> None:
+@pytest.mark.parametrize(("ending", "verdict"), [(Ending.NONE, "keep"), (Ending.OBJECTION, "obj")])
+async def test_bas_05_a_recording_that_no_key_or_an_objection_ends_has_a_verdict_of_its_own(
+    ending: Ending, verdict: str
+) -> None:
     async with desk() as there:
         call = await asked(there)
-        await call.record("0" * 32, withdrawable=False)
-        assert there.verdicts() == [("gdprcall-verdict", "keep" + "0" * 32)]
+        await call.record("0" * 32, ending)
+        assert there.verdicts() == [("gdprcall-verdict", verdict + "0" * 32)]
 
 
 async def test_bas_04_a_call_that_is_open_for_the_agents_word_is_held() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from gdprcall import simulate
 from gdprcall.consent import dialogue as d
-from gdprcall.consent.table import DRAWN, SWITCHABLE, TABLE, Row
+from gdprcall.consent.table import DRAWN, ENDING, TABLE, Act, Answer, Row
 from tests import dialogue_files as files
 from tests.test_simulate import FileCaller
 
@@ -158,7 +158,14 @@ def test_bas_07_public_task_bows_to_an_objection_as_legitimate_interest_does() -
 
 
 def test_a_duty_and_a_life_are_neither_drawn_nor_switched_off() -> None:
-    assert set(d.Basis) - DRAWN == set(d.Basis) - SWITCHABLE == {d.Basis.LEGAL_OBLIGATION, d.Basis.VITAL_INTEREST}
+    kept = {basis for basis in d.Basis if ENDING[basis] is d.Ending.NONE}
+    assert set(d.Basis) - DRAWN == kept == {d.Basis.LEGAL_OBLIGATION, d.Basis.VITAL_INTEREST}
+
+
+def test_inf_04_the_callers_key_objects_where_the_table_says_that_it_is_an_objection() -> None:
+    objected = Answer(Act.DESTROY, d.Outcome.OBJECTED)
+    for basis, column in TABLE.items():
+        assert (ENDING[basis] is d.Ending.OBJECTION) is (column[Row.WITHDRAWN] == objected)
 
 
 def test_con_02_consent_alone_is_granted_and_a_duty_alone_is_required() -> None:

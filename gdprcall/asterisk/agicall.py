@@ -19,7 +19,7 @@ from gdprcall.asterisk.arrival import (
     question_seconds,
     verdict,
 )
-from gdprcall.consent.dialogue import Ask, Digit, Ended, Event, Failed, NoInput, Played
+from gdprcall.consent.dialogue import Ask, Digit, Ended, Ending, Event, Failed, NoInput, Played
 from gdprcall.errors import PeerError
 from gdprcall.log import get_logger
 
@@ -115,10 +115,10 @@ class AgiCall:
     async def quiet(self) -> None:
         """Do nothing: a key has stopped the sound."""
 
-    async def record(self, recording: str, *, withdrawable: bool = True) -> None:
+    async def record(self, recording: str, ending: Ending = Ending.WITHDRAWAL) -> None:
         """Give the call back with the verdict that records; raises PeerError when that is not certain."""
         self._given = True
-        await self._link.go_to(VERDICT_CONTEXT, verdict(recording, withdrawable=withdrawable))
+        await self._link.go_to(VERDICT_CONTEXT, verdict(recording, ending))
 
     async def hold(self) -> None:
         """Give the call back unrecorded, open for the agent's word; raises PeerError when that is not certain."""

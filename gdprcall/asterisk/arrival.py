@@ -5,6 +5,9 @@ It talks to nobody.
 
 import math
 from dataclasses import dataclass, field
+from typing import assert_never
+
+from gdprcall.consent.dialogue import Ending
 
 PROTOCOL = "v1"
 ASK_CONTEXT = "gdprcall-ask"
@@ -39,9 +42,17 @@ class PlayablePrompt:
     total_ms: int
 
 
-def verdict(recording: str, *, withdrawable: bool) -> str:
-    """Return the verdict that records; ``keep`` gives the caller no key that ends it."""
-    return f"{'rec' if withdrawable else 'keep'}{recording}"
+def verdict(recording: str, ending: Ending) -> str:
+    """Return the verdict that records: by the key the caller withdraws (``rec``), objects (``obj``), or ends nothing (``keep``)."""
+    match ending:
+        case Ending.WITHDRAWAL:
+            return f"rec{recording}"
+        case Ending.OBJECTION:
+            return f"obj{recording}"
+        case Ending.NONE:
+            return f"keep{recording}"
+        case _:
+            assert_never(ending)
 
 
 def question_seconds(prompt_ms: int, timeout_ms: int) -> int:

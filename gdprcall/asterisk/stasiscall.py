@@ -18,7 +18,7 @@ from gdprcall.asterisk.arrival import (
     verdict,
 )
 from gdprcall.asterisk.moment import Moment
-from gdprcall.consent.dialogue import Ask, Digit, Ended, Event, Failed, NoInput, Played
+from gdprcall.consent.dialogue import Ask, Digit, Ended, Ending, Event, Failed, NoInput, Played
 from gdprcall.errors import PeerError
 from gdprcall.log import get_logger
 
@@ -75,12 +75,12 @@ class StasisCall:
             with suppress(PeerError):
                 await self._stop_playing()
 
-    async def record(self, recording: str, *, withdrawable: bool = True) -> None:
+    async def record(self, recording: str, ending: Ending = Ending.WITHDRAWAL) -> None:
         """Give the call back with the verdict that records; raises PeerError when that is not certain."""
         self._finish()
         # ``continue`` waits for the end of a sound, so the sound is stopped first.
         await self._stop_playing()
-        await self._ari.continue_(self.channel, VERDICT_CONTEXT, verdict(recording, withdrawable=withdrawable))
+        await self._ari.continue_(self.channel, VERDICT_CONTEXT, verdict(recording, ending))
 
     async def hold(self) -> None:
         """Give the call back unrecorded, open for the agent's word; raises PeerError when that is not certain."""

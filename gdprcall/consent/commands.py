@@ -5,7 +5,7 @@ Values; they decide nothing.
 
 from dataclasses import dataclass
 
-from gdprcall.consent.outcomes import Outcome, Sound
+from gdprcall.consent.outcomes import Ending, Outcome, Sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Give the call back with the verdict that starts the recording, and whether the caller's key may end it."""
+    """Give the call back with the verdict that starts the recording, and what the caller's key means for it."""
 
-    withdrawable: bool = True
+    ending: Ending = Ending.WITHDRAWAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,8 +38,8 @@ from gdprcall.consent.commands import (
     Stop,
 )
 from gdprcall.consent.midcall import Step, cell, paused, recording, stopped, way_on
-from gdprcall.consent.outcomes import Basis, Outcome, Sound, State
-from gdprcall.consent.table import DRAWN, SWITCHABLE, Act, Answer, Row
+from gdprcall.consent.outcomes import Basis, Ending, Outcome, Sound, State
+from gdprcall.consent.table import DRAWN, ENDING, Act, Answer, Row
 from gdprcall.consent.values import (
     Consent,
     ContractBegun,
@@ -63,7 +63,7 @@ from gdprcall.consent.values import (
 
 __all__ = [
     "MOST_NOTICES", "Ask", "Basis", "Begin", "Command", "Consent", "ContractBegun", "ContractEnded", "Digit", "Ended",
-    "Erase", "Event", "Failed", "Hold", "Listen", "MinorSuspected", "NoInput", "Note", "Noted", "Outcome", "PartyJoined",
+    "Ending", "Erase", "Event", "Failed", "Hold", "Listen", "MinorSuspected", "NoInput", "Note", "Noted", "Outcome", "PartyJoined",
     "Pause", "Paused", "Played", "Record", "Release", "Resume", "Resumed", "Route", "Sound", "SpokenYes", "Started",
     "State", "Step", "Stop", "Terms", "Withdrawn", "step",
 ]  # fmt: skip
@@ -226,7 +226,7 @@ def _answered(consent: Consent, row: Row, reason: str = "") -> Step:
     match cell(consent, row):
         case Answer(Act.RECORD, outcome) if outcome is not None:
             why = "notice_failed" if row is Row.UNHEARD and _of_prompt(reason) else reason
-            return _note(consent, outcome, why or _manner(consent), Record(consent.terms.basis in SWITCHABLE))
+            return _note(consent, outcome, why or _manner(consent), Record(ENDING[consent.terms.basis]))
         case Answer(Act.HOLD) if consent.terms.must:
             return _unrecorded(consent, Outcome.ROUTED, "must")
         case Answer(Act.HOLD, outcome) if outcome is not None:

@@ -56,3 +56,11 @@ class Sound(StrEnum):
     BEGINS = "begins"
     KEPT = "kept"
     DESTROYED = "destroyed"
+
+
+class Ending(StrEnum):
+    """What the caller's key does to a running recording: consent is withdrawn, an objection is made, or nothing ended."""
+
+    WITHDRAWAL = "withdrawal"
+    OBJECTION = "objection"
+    NONE = "none"

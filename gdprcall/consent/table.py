@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gdprcall.consent.outcomes import Basis, Outcome
+from gdprcall.consent.outcomes import Basis, Ending, Outcome
 
 
 class Row(StrEnum):
@@ -162,5 +162,12 @@ TABLE: Mapping[Basis, Column] = {
 DRAWN = frozenset({Basis.CONSENT, Basis.CONTRACT, Basis.LEGITIMATE_INTEREST, Basis.PUBLIC_TASK})
 """Where a part of the calls may be enough; a duty and a life leave no choice."""
 
-SWITCHABLE = frozenset({Basis.CONSENT, Basis.CONTRACT, Basis.LEGITIMATE_INTEREST, Basis.PUBLIC_TASK})
-"""Where the caller's key ends a running recording."""
+ENDING: Mapping[Basis, Ending] = {
+    Basis.CONSENT: Ending.WITHDRAWAL,
+    Basis.LEGITIMATE_INTEREST: Ending.OBJECTION,
+    Basis.PUBLIC_TASK: Ending.OBJECTION,
+    Basis.CONTRACT: Ending.WITHDRAWAL,
+    Basis.LEGAL_OBLIGATION: Ending.NONE,
+    Basis.VITAL_INTEREST: Ending.NONE,
+}
+"""What the caller's key means for a running recording."""

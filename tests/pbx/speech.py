@@ -124,6 +124,15 @@ def whose(sound: Samples, parties: tuple[str, ...] = ("caller", "agent")) -> dic
     return {who: heard(sound, reference(who)) for who in parties}
 
 
+def likeness(sound: Samples, whole: Samples) -> float:
+    """Return how like the ``whole`` of another sound the most alike stretch of a sound is, 0 to 1."""
+    size = 1 << (len(sound) + len(whole)).bit_length()
+    found = np.fft.irfft(np.fft.rfft(sound, size) * np.conj(np.fft.rfft(whole, size)), size)
+    squares = np.concatenate([[0.0], np.cumsum(sound**2)])
+    energy = np.maximum(squares[len(whole) :] - squares[: -len(whole)], 1.0)
+    return float(np.max(found[: len(energy)] / np.sqrt(energy * np.sum(whole**2))))
+
+
 def heard(sound: Samples, speech: Samples) -> float:
     """Return how many seconds of ``sound`` hold some part of a speech that may be repeated without end.
 
