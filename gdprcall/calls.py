@@ -78,6 +78,13 @@ class Calls:
         """Whether ``call`` is up and followed."""
         return self._live.get(call.recording) is call
 
+    def renew(self, call: LiveCall, recording: str) -> None:
+        """Follow a call, and who talks in it, under another recording; the one before has ended."""
+        self.drop(call.recording)
+        call.recording, call.segment, call.mixmonitor = recording, 1, ""
+        call.told, call.seen = asyncio.Event(), asyncio.Event()
+        self.add(call)
+
     def begin_anew(self) -> frozenset[str]:
         """Forget who talks with whom, for events were missed; return the recordings followed so far."""
         self._presence.begin_anew()

@@ -4,9 +4,10 @@ It never decides, and it never waits longer than a second: evidence that comes l
 """
 
 import asyncio
+import secrets
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gdprcall import __version__
 from gdprcall.consent.dialogue import Consent, Note, Sound
@@ -49,10 +50,23 @@ class LedgerEvidence:
 
     def __init__(self, vault: Vault, call: CallFacts) -> None:
         self._vault = vault
+        self._begin_with(call)
+
+    def _begin_with(self, call: CallFacts) -> None:
         self._call = call
         self._numbered = False
         self._unneeded = False
         self._late = False
+
+    @property
+    def call(self) -> CallFacts:
+        """What is known of the call and of the decision that is noted now."""
+        return self._call
+
+    def renew(self) -> str:
+        """Let what is noted from now on be a decision of its own, and return the recording that it is about."""
+        self._begin_with(replace(self._call, decision=secrets.token_hex(16), recording=secrets.token_hex(16)))
+        return self._call.recording
 
     async def note(self, consent: Consent, note: Note) -> None:
         """Return when ``note`` is durable; one that begins a recording only with the sealed number of the caller.

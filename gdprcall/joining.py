@@ -61,11 +61,11 @@ class Joining:
             await self._calls.question(live, other, str(self._question))
         except GdprcallError as error:
             # Who was not asked is not recorded; the call goes on.
-            self._log.error("party_unasked", recording=self._facts.recording, hint=error.hint)
+            self._log.error("party_unasked", recording=live.recording, hint=error.hint)
 
     async def _take(self, live: LiveCall, other: str, word: str) -> None:
         outcome, may = joined(self._question.terms.basis, word)
-        self._log.info("party_asked", recording=self._facts.recording, outcome=str(outcome))
+        self._log.info("party_asked", recording=live.recording, outcome=str(outcome))
         body = {
             "outcome": str(outcome),
             "basis": str(self._question.terms.basis),
@@ -76,10 +76,10 @@ class Joining:
             "asked_at": self._asked_at.get(other, 0),
         }
         try:
-            fact = Fact(Kind.PARTY, self._facts.recording, self._facts.controller.id, body)
+            fact = Fact(Kind.PARTY, live.recording, self._facts.controller.id, body)
             await asyncio.wrap_future(self._vault.submit(fact))
         except GdprcallError as error:
-            self._log.error("evidence_failed", recording=self._facts.recording, hint=error.hint)
+            self._log.error("evidence_failed", recording=live.recording, hint=error.hint)
         else:
             if may:
                 self._calls.clear(live, other)

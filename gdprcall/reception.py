@@ -112,7 +112,8 @@ class Reception:
         case = self.terms.case(arrival)
         facts = self._facts(arrival, case)
         self._look_at_demand(arrival, case.line)
-        session, live = self._session(arrival, front, facts, case)
+        evidence = LedgerEvidence(self._house.vault, facts)
+        session, live = self._session(arrival, front, facts, case, evidence)
         unfit = self._unfit(session, case)
         if unfit:
             if unfit == "prompt_unfit":
@@ -127,8 +128,8 @@ class Reception:
         finally:
             self._sessions.discard(session)
             if not session.recorded:
-                self._house.calls.drop(facts.recording)
-        self._finished(session, facts, round((asyncio.get_running_loop().time() - begun) * 1000))
+                self._house.calls.drop(session.recording)
+        self._finished(session, evidence.call, round((asyncio.get_running_loop().time() - begun) * 1000))
 
     def _look_at_demand(self, arrival: Arrival, line: Line) -> None:
         must = arrival.demand == Demand.MUST
@@ -144,7 +145,7 @@ class Reception:
         return self._house.unfit() or self.short_of_space() or ("" if case.prompt or silent else "prompt_unfit")
 
     def _session(
-        self, arrival: Arrival, front: CallFront, facts: CallFacts, case: Case
+        self, arrival: Arrival, front: CallFront, facts: CallFacts, case: Case, evidence: LedgerEvidence
     ) -> tuple[Session[PlayablePrompt], LiveCall]:
         house = self._house
         recorder = CallRecorder(facts, house.vault, house.intake, house.calls, house.tasks)
@@ -155,7 +156,7 @@ class Reception:
             prompt=playable(case.prompt, facts.language),
             notice=playable(case.notice, facts.language) if case.notice else None,
             front=WatchedFront(front, recorder),
-            evidence=LedgerEvidence(self._house.vault, facts),
+            evidence=evidence,
             recorder=recorder,
         )
 

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 
 from gdprcall.calls import Calls
 from gdprcall.errors import GdprcallError, PeerError, VaultError
@@ -36,6 +37,15 @@ class CallRecorder:
         self._further = False  # whether segments follow others
         self._overdue: asyncio.TimerHandle | None = None
         self._log = get_logger()
+
+    def follow(self, recording: str) -> None:
+        """Let everything from now on be about another recording of the call; the one before has ended."""
+        assert self.live is not None
+        self._calls.renew(self.live, recording)
+        self._facts = replace(self._facts, recording=recording)
+        self._further = False
+        if self._overdue is not None:
+            self._overdue.cancel()
 
     def expect_file(self) -> None:
         """See to it that the granted recording shows a file, or is noted as not started."""
@@ -110,18 +120,21 @@ class CallRecorder:
             await self._note(Kind.STOPPED, {"reason": reason})
 
     async def _look_for_file(self) -> None:
-        assert self.live is not None
+        live, facts = self.live, self._facts
+        assert live is not None
         try:
             async with asyncio.timeout(FILE_SECONDS):
-                await self.live.seen.wait()
+                await live.seen.wait()
         except TimeoutError:
+            if self._facts is not facts:
+                return  # it has ended already: the next sweep closes its books
             self._log.error("recording_missing", recording=self._facts.recording, line=self._facts.line.id)
             with suppress(PeerError):
-                await self._calls.stop(self.live)
+                await self._calls.stop(live)
             await self._note(Kind.STOPPED if self._further else Kind.NOT_STARTED, {"reason": "no_file"})
         else:
             # Nobody waits for this one.
-            self._submit(Kind.STARTED, {"segment": self.live.segment}).add_done_callback(self._tell_failure)
+            self._submit(Kind.STARTED, {"segment": live.segment}).add_done_callback(self._tell_failure)
 
     async def _note(self, kind: Kind, body: Mapping[str, object]) -> None:
         pending = self._submit(kind, body)

@@ -24,6 +24,7 @@ from gdprcall.consent.dialogue import (
     Pause,
     Record,
     Release,
+    Renew,
     Resume,
     Route,
     Sound,
@@ -82,9 +83,15 @@ class Evidence(Protocol):
     async def not_started(self, reason: str) -> None:
         """Note that the granted decision never led to a recording."""
 
+    def renew(self) -> str:
+        """Let what is noted from now on be a decision of its own, and return the recording that it is about."""
+
 
 class Recorder(Protocol):
     """The running recording of one call."""
+
+    def follow(self, recording: str) -> None:
+        """Let everything from now on be about another recording of the call; the one before has ended."""
 
     async def begin(self) -> None:
         """Let the dialplan begin the recording in the running call; raises GdprcallError when that is not certain."""
@@ -188,6 +195,10 @@ class Session(Generic[P]):
                 await self._recorder.stop(reason)
             case Erase():
                 await self._recorder.erase()
+            case Renew():
+                self.recording = self._evidence.renew()
+                self._recorder.follow(self.recording)
+                self._begins = self._recorded = False
             case _:
                 await self._give(command)
 

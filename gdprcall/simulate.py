@@ -33,7 +33,7 @@ from gdprcall.consent.dialogue import (
     Withdrawn,
 )
 from gdprcall.errors import ConfigError, NotFound, PeerError, VaultError
-from gdprcall.policy.model import Policy
+from gdprcall.policy.model import Basis, Policy
 from gdprcall.session import Session
 
 
@@ -46,6 +46,7 @@ class Moment(StrEnum):
     NOTING = "noting"
     HELD = "held"
     RECORDING = "recording"
+    CONCLUDED = "concluded"
 
 
 AGENT: dict[str, Event] = {
@@ -170,6 +171,16 @@ class Simulation:
     async def stop(self, reason: str) -> None:
         """Satisfy ``session.Recorder``."""
         self.lines.append(f"< stop {reason}")
+        if self.session.consent.state is State.CONCLUDED:
+            self._happen(self._caller.act(Moment.CONCLUDED, self._asked) or [Ended()])
+
+    def renew(self) -> str:
+        """Satisfy ``session.Evidence``."""
+        self.lines.append("< renew")
+        return self.session.recording
+
+    def follow(self, recording: str) -> None:
+        """Satisfy ``session.Recorder``."""
 
     async def erase(self) -> None:
         """Satisfy ``session.Recorder``."""
@@ -193,16 +204,18 @@ class TypedCaller:
     caller said yes, ``m`` the caller seems to be a child, ``p`` a card number follows, ``g`` it is over.
     """
 
-    def __init__(self, keys: str, withdraw: str, heard_ms: int) -> None:
+    def __init__(self, keys: str, withdraw: str, heard_ms: int, *, contract: bool = False) -> None:
         self._left = keys
         self._withdraw = withdraw
         self._heard_ms = heard_ms
+        self._contract = contract
+        self._no = False
 
     def act(self, moment: Moment, asked: int) -> list[Event]:
         """Return the next typed act; when nothing is left the caller stays silent, and hangs up once recorded."""
         if moment in {Moment.ASKED, Moment.LISTENING}:
             return self._answer(asked)
-        if moment in {Moment.RECORDING, Moment.HELD}:
+        if moment in {Moment.RECORDING, Moment.HELD, Moment.CONCLUDED}:
             return self._talk(moment)
         return []
 
@@ -212,13 +225,21 @@ class TypedCaller:
             if self._withdraw and self._left.startswith(self._withdraw):
                 self._left = self._left[len(self._withdraw) :]
                 events.append(Withdrawn())
+                self._no = True
                 continue
             word, self._left = self._left[0], self._left[1:]
             if word in AGENT:
                 events.append(AGENT[word])
-            if moment is Moment.HELD and (word == "c" or events[-2:] == [AGENT["y"]] * 2):
-                return events  # what follows happens while it is recorded
+            self._no = self._no or word == "m"
+            if not self._no and self._turns(moment, word, events):
+                return events  # what follows happens in another moment
         return [*events, Ended()]
+
+    def _turns(self, moment: Moment, word: str, events: list[Event]) -> bool:
+        """Whether the agent's word begins or ends a recording."""
+        if self._contract:
+            return word == ("e" if moment is Moment.RECORDING else "c")
+        return moment is Moment.HELD and events[-2:] == [AGENT["y"]] * 2
 
     def _answer(self, asked: int) -> list[Event]:
         key, self._left = self._left[:1] or ".", self._left[1:]
@@ -244,7 +265,9 @@ def run(policy: Policy, line_id: str, keys: str) -> list[str]:
             "write digits, * and #, . for silence, h for hangup; the agent: c contract, e its end, y spoken yes, m minor, p pause, g go on",
         )
     terms = question.terms(line, prompt=line_id, mandatory_ms=1, must=False, notice="notice" if line.keys.more else "")
-    simulation = Simulation(terms, TypedCaller(keys, line.keys.withdraw, heard_ms=1))
+    simulation = Simulation(
+        terms, TypedCaller(keys, line.keys.withdraw, heard_ms=1, contract=line.basis is Basis.CONTRACT)
+    )
     consent = asyncio.run(simulation.run())
     return [*simulation.lines, f"= {consent.state} {consent.outcome}"]
 

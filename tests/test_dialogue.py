@@ -148,6 +148,18 @@ def test_bas_04_a_contract_is_recorded_only_between_the_agents_words(about: d.Te
         assert d.Begin() not in commands or d.ContractBegun() in seen
 
 
+@given(sequences)
+def test_bas_04_each_contract_of_a_call_is_renewed_before_its_note_and_begun_after_it(happened: list[d.Event]) -> None:
+    told = [d.Played(1, 9000), d.NoInput(1), d.Noted(d.Outcome.INFORMED), d.ContractBegun(), d.ContractEnded()]
+    begun = renewed = 0
+    for _, _, commands in followed(replace(TERMS, basis=d.Basis.CONTRACT), [*told, *happened]):
+        if d.Renew() in commands:
+            assert [type(command) for command in commands] == [d.Renew, d.Note]
+        renewed += d.Renew() in commands
+        begun += d.Begin() in commands
+        assert begun <= renewed + 1
+
+
 NO = {d.Outcome.REFUSED, d.Outcome.OBJECTED, d.Outcome.WITHDRAWN, d.Outcome.ROUTED, d.Outcome.MINOR}
 
 
@@ -183,6 +195,7 @@ def test_fcl_01_every_call_is_given_back_at_most_once_and_recorded_at_most_once(
     for _, event, commands in followed(about, happened):
         recorded += begins(commands)
         given_back += sum(isinstance(c, d.Record | d.Hold | d.Release | d.Route) for c in commands)
+        recorded -= event == d.ContractEnded() and recorded > 0  # each contract of a call is one
         if isinstance(event, d.Failed) and any(isinstance(c, d.Release | d.Route) for c in commands):
             given_back = min(given_back, 1)  # a verdict that got lost is followed by the way on
     assert given_back <= 1

@@ -150,6 +150,13 @@ def test_bas_04_the_agents_word_begins_a_recording_only_after_the_daemons_and_no
     assert steps[place(steps, "GotoIf($[${GDPRCALL_TURN}<20]")] == "GotoIf($[${GDPRCALL_TURN}<20]?wait:out)"
 
 
+def test_bas_04_another_contract_may_be_made_once_the_recording_of_the_one_before_was_stopped() -> None:
+    steps = PLAN["gdprcall-stop"]["s"]
+    assert place(steps, "StopMixMonitor(") < place(steps, "MSet(GDPRCALL_MMID=,GDPRCALL_REC=,GDPRCALL_PHASE=)")
+    # After a withdrawal there is none.
+    assert "MSet(GDPRCALL_MMID=,GDPRCALL_OPEN=)" in PLAN["gdprcall-withdraw"]["s"]
+
+
 def test_bas_04_a_call_that_is_held_is_told_unrecorded_and_gets_the_withdrawal_key() -> None:
     steps = PLAN["gdprcall-verdict"]["hold"]
     assert steps[0].startswith("MSet(GDPRCALL_OPEN=yes,")

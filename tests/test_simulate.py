@@ -34,6 +34,7 @@ class FileCaller:
             simulate.Moment.NOTING: {"note"},
             simulate.Moment.HELD: {"hold"},
             simulate.Moment.RECORDING: {"record", "begin"},
+            simulate.Moment.CONCLUDED: {"stop"},
         }.get(moment, {str(moment)})
         while self._blocks:
             command, events = self._blocks.pop(0)
@@ -49,6 +50,8 @@ class FileCaller:
     def _afterwards(self, moment: simulate.Moment) -> list[d.Event]:
         if moment is not simulate.Moment.RECORDING:
             return []
+        if any(command == "renew" for command, _ in self._blocks):
+            return []  # what comes after the contract that now ends happens in the next moment
         later = [event for _, events in self._blocks for event in events]
         self._blocks.clear()
         return [*later, d.Ended()]

@@ -62,6 +62,11 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
+class Renew:
+    """What is noted and recorded from here on has a decision and a recording of its own."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """End the running recording."""
 
@@ -95,4 +100,4 @@ class Release:
     """Give the call back: it goes on unrecorded, to the same service."""
 
 
-Command = Ask | Listen | Note | Record | Hold | Begin | Pause | Resume | Stop | Erase | Route | Release
+Command = Ask | Listen | Note | Record | Hold | Begin | Renew | Pause | Resume | Stop | Erase | Route | Release

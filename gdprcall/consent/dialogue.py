@@ -15,6 +15,8 @@ Theory of operation:
   said. Whatever arrives in between (a refusal, a hangup) is weighed before anything is recorded.
 * A call that is ``ready`` goes on unrecorded until the agent's word: that a contract is being made, or, twice, that the
   caller, whose keys do not come through, said yes. Each leads to a note of its own first.
+* A contract that has been made is kept, so the next one in the call has a decision and a recording of its own; after a
+  no, another party or a failure there is no next one.
 * Commands are carried out in order; the first that fails stops the rest and comes back as ``Failed``. No failure
   leads to a recording; a missing notice does, where a life is at stake.
 """
@@ -33,11 +35,12 @@ from gdprcall.consent.commands import (
     Pause,
     Record,
     Release,
+    Renew,
     Resume,
     Route,
     Stop,
 )
-from gdprcall.consent.midcall import Step, cell, paused, recording, stopped, way_on
+from gdprcall.consent.midcall import PARTY, Step, cell, paused, recording, stopped, way_on
 from gdprcall.consent.outcomes import Basis, Ending, Outcome, Sound, State
 from gdprcall.consent.table import DRAWN, ENDING, Act, Answer, Row
 from gdprcall.consent.values import (
@@ -64,8 +67,8 @@ from gdprcall.consent.values import (
 __all__ = [
     "MOST_NOTICES", "Ask", "Basis", "Begin", "Command", "Consent", "ContractBegun", "ContractEnded", "Digit", "Ended",
     "Ending", "Erase", "Event", "Failed", "Hold", "Listen", "MinorSuspected", "NoInput", "Note", "Noted", "Outcome", "PartyJoined",
-    "Pause", "Paused", "Played", "Record", "Release", "Resume", "Resumed", "Route", "Sound", "SpokenYes", "Started",
-    "State", "Step", "Stop", "Terms", "Withdrawn", "step",
+    "Pause", "Paused", "Played", "Record", "Release", "Renew", "Resume", "Resumed", "Route", "Sound", "SpokenYes",
+    "Started", "State", "Step", "Stop", "Terms", "Withdrawn", "step",
 ]  # fmt: skip
 
 MOST_NOTICES = 3
@@ -91,7 +94,9 @@ def step(consent: Consent, event: Event) -> Step:
             return recording(consent, event)
         case State.PAUSED:
             return paused(consent, event)
-        case State.STOPPED | State.CONCLUDED:
+        case State.CONCLUDED:
+            return _concluded(consent, event)
+        case State.STOPPED:
             return stopped(consent, event)
         case State.UNRECORDED:
             return consent, ()
@@ -219,6 +224,25 @@ def _ready(consent: Consent, event: Event) -> Step:
             return _unrecorded(replace(consent, held=False), Outcome.SYSTEM_FAIL, reason)
         case _:
             return consent, ()
+
+
+def _concluded(consent: Consent, event: Event) -> Step:
+    match event:
+        case ContractBegun() if not (consent.closed or consent.pauses):
+            after, commands = _note(replace(consent, wished=False), Outcome.INFORMED, "contract_phase", Begin())
+            return after, (Renew(), *commands)
+        case PartyJoined() if consent.terms.joins:
+            return replace(consent, pauses=consent.pauses | {PARTY}), ()
+        case Paused(why):
+            return replace(consent, pauses=consent.pauses | {why}), ()
+        case Resumed(why):
+            return replace(consent, pauses=consent.pauses - {why}), ()
+        case PartyJoined() | Failed():
+            return replace(consent, closed=True), ()
+        case Withdrawn():
+            return stopped(replace(consent, closed=True), event)
+        case _:
+            return stopped(consent, event)
 
 
 def _answered(consent: Consent, row: Row, reason: str = "") -> Step:

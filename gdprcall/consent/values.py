@@ -159,7 +159,8 @@ class Consent:
 
     ``asked`` numbers what was played, ``tries`` counts questions, ``notices`` full notices; ``heard_all`` says that the
     present prompt was heard to its end. ``then`` is what a note that is being written makes possible, ``held`` that the
-    call went on without being recorded, open for a word of the agent. ``pauses`` is why nothing is recorded just now.
+    call went on without being recorded, open for a word of the agent. ``pauses`` is why nothing is recorded just now,
+    ``closed`` that after a contract no other one is recorded.
     """
 
     terms: Terms
@@ -173,5 +174,6 @@ class Consent:
     acknowledged: bool = False
     wished: bool = False
     held: bool = False
+    closed: bool = False
     then: Record | Hold | Begin | None = None
     pauses: frozenset[str] = frozenset()

@@ -144,6 +144,10 @@ class Agent:
         """Return how many calls it has taken so far."""
         return self._count(True, " INVITE SIP/2.0 200 OK")
 
+    def pressed(self) -> list[float]:
+        """Return when it sent each key so far, in seconds since 1970."""
+        return [at for at, sent, text in self._telephone.messages() if sent and " INFO INFO sip:" in text]
+
     def rang(self) -> int:
         """Return how often it has been called so far."""
         return self._count(True, " INVITE SIP/2.0 180 Ringing")
