@@ -9,6 +9,7 @@ from gdprcall.consent import dialogue as d
 from gdprcall.errors import ConfigError, NotFound
 from gdprcall.policy.model import Basis, Controller, Line, Policy
 from tests import dialogue_files as files
+from tests import policies
 
 ALL = files.read_all()
 ACME = Controller("acme", "Acme", "privacy@acme.example", "SE", "https://acme.example", ("age1",))
@@ -82,6 +83,27 @@ def test_each_dialogue_file_ends_in_simulation_as_it_says(file: files.DialogueFi
 )
 def test_typed_keys_lead_to_their_outcome(keys: str, end: str) -> None:
     assert simulate.run(POLICY, "support", keys)[-1] == end
+
+
+@pytest.mark.parametrize(
+    ("keys", "contracts", "end"),
+    [
+        (".", 0, "= unrecorded informed"),
+        (".c", 1, "= stopped informed"),
+        (".ce", 1, "= concluded informed"),
+        (".cece", 2, "= concluded informed"),
+        (".cec*9", 2, "= unrecorded withdrawn"),
+        (".ce*9c", 1, "= concluded informed"),
+        (".cemc", 1, "= stopped minor"),
+        (".yyc", 1, "= stopped informed"),
+        (".eec", 1, "= stopped informed"),
+    ],
+)
+def test_bas_04_typed_words_of_the_agent_make_one_contract_after_the_other(keys: str, contracts: int, end: str) -> None:
+    line = policies.of(Basis.CONTRACT)
+    lines = simulate.run(policies.policy(line), line.id, keys)
+    assert lines.count("< begin") == contracts
+    assert lines[-1] == end
 
 
 def test_a_granted_decision_without_a_recording_is_noted_as_not_started() -> None:
