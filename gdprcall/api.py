@@ -45,7 +45,8 @@ async def serve_api(context: Context, path: Path) -> None:
         path.unlink(missing_ok=True)
         await web.UnixSite(runner, str(path)).start()
         path.chmod(0o660)
-        _let_in(path, context.config.access)
+        if context.config.access:
+            admit(path, context.config.access)
         await asyncio.Event().wait()
     except OSError as error:
         hint = "make its folder, or set vault.socket"
@@ -55,14 +56,16 @@ async def serve_api(context: Context, path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _let_in(path: Path, access: tuple[Access, ...]) -> None:
-    """Let who has a role connect: he need not be in the daemon's group, which may read the spool."""
-    if not access:
-        return
+def admit(path: Path, access: tuple[Access, ...]) -> None:
+    """Let who has a role connect to the socket, and nobody who has none any more; what cannot be is told.
+
+    He need not be in the daemon's group, which may read the spool.
+    """
     try:
         strange = let_in(path, (row.user for row in access if row.user), (row.group for row in access if row.group))
     except GdprcallError as error:
-        get_logger().error("access_failed", hint=error.hint)
+        if access:
+            get_logger().error("access_failed", hint=error.hint)
     else:
         if strange:
             get_logger().error("access_failed", count=len(strange), hint="names that this host does not know")

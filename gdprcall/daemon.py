@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gdprcall import __version__, config
-from gdprcall.api import serve_api
+from gdprcall.api import admit, serve_api
 from gdprcall.asterisk.ami import Ami
 from gdprcall.asterisk.ami_events import AmiEvent, MixMonitorStarted, WatchdogFired
 from gdprcall.asterisk.spool import Spool, SpoolFile
@@ -190,12 +190,7 @@ class Daemon:
     async def _watch_spool(self) -> None:
         while True:
             try:
-                await self._spool.watch(
-                    self._file_created,
-                    self._intake.closed,
-                    self._sweep_soon,
-                    self._watching.set,
-                )
+                await self._spool.watch(self._file_created, self._intake.closed, self._sweep_soon, self._watching.set)
             except PeerError as error:
                 if self._watching.is_set() or not self._stop.is_set():
                     self._log.error("spool_lost", hint=error.hint)
@@ -256,6 +251,7 @@ class Daemon:
             else:
                 self._settings = replace(self._settings, policy=settings.policy, access=settings.access)  # places stay
                 self._reception.terms = terms
+                await asyncio.to_thread(admit, self._settings.socket, settings.access)
                 self._log.info("reloaded")
 
     async def _drain(self) -> None:

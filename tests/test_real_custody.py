@@ -1,13 +1,17 @@
 """Custody with a real daemon and real calls: a rotation is noted before anything is sealed by it, and old calls follow."""
 
+import asyncio
 import signal
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from tests.pbx.callers import Caller, Hangup, Press, Wait
 from tests.pbx.installation import Installation
 from tests.pbx.prepare import PBX
+from tests.test_scope import answers, post, root_only
 
 pytestmark = pytest.mark.pbx
 
@@ -49,6 +53,25 @@ def test_sec_03_a_rotation_while_calls_go_on_is_noted_first_and_earlier_calls_op
     with pytest.raises(subprocess.CalledProcessError):
         installation.opened(first)
     assert installation.cli("vault", "verify").returncode == installation.cli("audit", "verify").returncode == 0
+
+
+@root_only
+async def test_sec_06_a_row_of_access_that_is_added_lets_somebody_in_from_the_reload_on(
+    installation: Installation,
+) -> None:
+    with tempfile.TemporaryDirectory() as sockets:
+        Path(sockets).chmod(0o755)
+        socket = Path(sockets) / "api.sock"
+        installation.replace(f"{installation.folder}/api.sock", str(socket))
+        installation.start()
+        with pytest.raises(AssertionError, match="PermissionError"):
+            await answers(socket, [post("recordings/list")])
+        with installation.config.open("a") as file:
+            file.write('[[access]]\nuser = "nobody"\nrole = "auditor"\n')
+        installation.send(signal.SIGHUP)
+        await asyncio.to_thread(installation.wait_for, "reloaded")
+        assert [status for status, _ in await answers(socket, [post("recordings/list")])] == [200]
+        installation.stop()
 
 
 def test_sec_03_the_daemon_does_not_start_beside_an_identity(installation: Installation) -> None:

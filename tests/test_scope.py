@@ -17,7 +17,7 @@ from hypothesis import settings as tuned
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from gdprcall import config, operations, peers
+from gdprcall import api, config, operations, peers
 from gdprcall.errors import CheckFailed, ConfigError, GdprcallError, NotFound, Refused
 from gdprcall.operations import CHANGING, OPERATIONS, Context
 from gdprcall.roles import MAY, Grant, Role, may
@@ -417,6 +417,24 @@ async def test_sec_06_who_has_no_role_does_not_come_in_and_is_refused_though_the
                 settings.socket, [post("recordings/list"), post("nothing"), ("GET", "/v1/export/x/1", "")]
             )
     assert [status for status, _ in told] == [403, 403, 403]
+
+
+@root_only
+async def test_sec_06_who_is_given_a_role_comes_in_from_the_reload_on_and_who_loses_it_does_not(
+    tmp_path: Path,
+) -> None:
+    with tempfile.TemporaryDirectory() as sockets, vaults.opened(tmp_path) as vault:
+        Path(sockets).chmod(0o755)
+        now = [configured(tmp_path, "", Path(sockets))]
+        async with served(vault, now[0], now=lambda: now[0]):
+            for rows, comes_in in (('[[access]]\nuser = "nobody"\nrole = "auditor"', True), ("", False)):
+                now[0] = configured(tmp_path, rows, Path(sockets))
+                api.admit(now[0].socket, now[0].access)  # as the daemon does
+                if comes_in:
+                    assert (await answers(now[0].socket, [post("recordings/list")]))[0][0] == 200
+                else:
+                    with pytest.raises(AssertionError, match="PermissionError"):
+                        await answers(now[0].socket, [post("recordings/list")])
 
 
 @root_only
