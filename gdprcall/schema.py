@@ -47,6 +47,7 @@ class Asterisk(Section):
     ami_user: Text = "gdprcall"
     spool: Place = "/var/spool/asterisk/gdprcall"
     sounds: Place = "/usr/share/asterisk/sounds"
+    features: Place = "/etc/asterisk/features.conf"
 
 
 class Vault(Section):

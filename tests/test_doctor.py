@@ -23,11 +23,12 @@ from gdprcall import doctor
 from gdprcall.age import X25519Identity
 from gdprcall.asterisk.ami import Ami
 from gdprcall.config import Config
-from gdprcall.doctor import files, host, pbx, serving
+from gdprcall.doctor import features, files, host, pbx, serving
 from gdprcall.doctor.finding import FAIL, OK, WARN, Finding, Grade
 from tests.fakes import ami as fake_ami
 from tests.pbx.asterisk import Asterisk
 from tests.pbx.installation import Installation
+from tests.pbx.prepare import ROOT
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can ask what another user may do")
 NOBODY = files.User(65534, 65534, "nobody", (65534,))
@@ -50,6 +51,7 @@ ari_url = "http://127.0.0.1:1/ari"
 ami_port = 1
 spool = "{tmp_path}/spool"
 sounds = "{tmp_path}/sounds"
+features = "{tmp_path}/features.conf"
 [vault]
 folder = "{tmp_path}/vault"
 socket = "{tmp_path}/api.sock"
@@ -126,6 +128,25 @@ def test_a_private_key_on_the_pbx_is_a_failure_wherever_it_lies(config: Config, 
     path = config.path.parent / place / "officer.txt"
     path.write_text(f"# kept here for a moment\n{X25519Identity.generate(os.urandom).encode()}\n")
     assert one(files.secrets(config), "identities").grade is FAIL
+
+
+# Codes
+
+
+def test_con_07_codes_that_callers_are_told_and_asterisk_has_not_are_a_failure(config: Config) -> None:
+    assert one(features.examine(config), "features").grade is WARN, "there is no file to compare"
+    path = config.asterisk.features
+    path.write_text(f"#include {ROOT}/dialplan/features.conf\n")
+    assert one(features.examine(config), "features").grade is OK
+    path.write_text(
+        f"#include {ROOT}/dialplan/features.conf\n[applicationmap]\ngdprstop => *8,self,Gosub(gdprcall-withdraw,s,1)\n"
+    )
+    found = one(features.examine(config), "features")
+    assert found.grade is FAIL
+    assert "lines.support.withdraw: gdprstop is *8, and *9 in the policy" in found.text
+    path.write_text("#exec /bin/codes\n#include none.conf\n")
+    found_ = grades(features.examine(config))
+    assert found_ == {"features read": WARN, "features": FAIL}
 
 
 # Vault
@@ -609,7 +630,17 @@ async def test_a_real_installation_in_order_fails_no_check(installation: Install
     found = await examined(installation)
     assert [finding for finding in found if finding.grade is FAIL] == []
     told = grades(found)
-    wanted = ["asterisk", "modules", "ami rights", "dialplan", "spool place", "events", "ari address", "ami address"]
+    wanted = [
+        "asterisk",
+        "modules",
+        "ami rights",
+        "dialplan",
+        "spool place",
+        "events",
+        "ari address",
+        "ami address",
+        "features",
+    ]
     assert {check: told.get(check) for check in wanted} == dict.fromkeys(wanted, OK)
     assert told["daemon"] is OK
 

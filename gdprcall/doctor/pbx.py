@@ -28,7 +28,8 @@ MODULES = (
 """What calls need that come by ARI; which ones run is told by ARI alone."""
 CONTEXTS = (
     *("gdprcall", "gdprcall-agi", "gdprcall-ask", "gdprcall-verdict", "gdprcall-segment", "gdprcall-stop"),
-    *("gdprcall-end", "gdprcall-withdraw", "gdprcall-forget"),
+    *("gdprcall-end", "gdprcall-withdraw", "gdprcall-forget", "gdprcall-agent", "gdprcall-desk"),
+    *("gdprcall-next", "gdprcall-pause", "gdprcall-join", "gdprcall-xfer"),
 )
 NEEDED = ("StopMixMonitor", "Status", "DBGet", "DBGetTree")
 # An action that is given to nobody without the class beside it.
