@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import wave
+from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
 from io import BytesIO
@@ -123,6 +124,24 @@ def test_bas_08_a_record_of_what_was_told_and_not_asked_makes_no_consent_of_it(t
     assert purpose["lawful_basis"] == "eu-gdpr:A6-1-f"
     assert "objection (Art. 21(1))" in purpose["privacy_rights"]["rights"]
     assert not [right for right in purpose["privacy_rights"]["rights"] if "consent" in right]
+
+
+def test_con_11_a_consent_to_special_categories_is_explicit_and_any_other_is_expressed(tmp_path: Path) -> None:
+    policy = settings(tmp_path).policy
+    health = replace(policy.lines["support"], art9=True, art9_condition="a", art9_content="your health")
+    with opened(tmp_path) as vault:
+        said = decided(vault, policy)
+        explicit = decided(vault, replace(policy, lines={"support": health}), 2, decision="e" * 32, reason="explicit")
+        types = [{event["event_type"] for event in record(vault, id_)["events"]} for id_ in (said, explicit)]
+    assert types == [{"expressed"}, {"explicit"}]
+
+
+def test_con_01_a_spoken_yes_was_entered_by_the_agent_and_a_key_by_the_caller(tmp_path: Path) -> None:
+    with opened(tmp_path) as vault:
+        policy = settings(tmp_path).policy
+        ids = [decided(vault, policy), decided(vault, policy, 2, decision="e" * 32, reason="spoken")]
+        made = [record(vault, id_)["pii_processing"]["purposes"][0]["collection_method"] for id_ in ids]
+    assert made == ["ivr_dtmf", "agent_entered"]
 
 
 def test_a_refusal_is_asked_and_refused_and_names_nobody(tmp_path: Path) -> None:

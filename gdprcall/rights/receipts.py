@@ -97,7 +97,7 @@ def record(evidence: Evidence, location: str = "") -> Json:
             "purposes": [_purpose(evidence, controller, line, location)],
         },
         "party_identification": terms.parties(controller),
-        "events": _events(evidence, controller),
+        "events": _events(evidence, controller, line),
         "telephony": _telephony(evidence, line),
         "missing": evidence.missing,
     }
@@ -121,7 +121,7 @@ def _purpose(evidence: Evidence, controller: terms.Values, line: terms.Values, l
         "lawful_basis": terms.lawful_basis(row.basis, line),
         "pii_information": terms.pii(line),
         "pii_controllers": [row.controller],
-        "collection_method": "ivr_dtmf",
+        "collection_method": "agent_entered" if evidence.body.get("reason") == "spoken" else "ivr_dtmf",
         "processing_method": ["record", "encrypt", "store", "release to the controller", "erase"],
         "storage_locations": [location or "the telephone system on which gdprcall runs"],
         "retention_period": f"P{days if isinstance(days, int) else line.number('retention_days')}D",
@@ -138,15 +138,17 @@ def _purpose(evidence: Evidence, controller: terms.Values, line: terms.Values, l
     }
 
 
-def _events(evidence: Evidence, controller: terms.Values) -> list[Json]:
+def _events(evidence: Evidence, controller: terms.Values, line: terms.Values) -> list[Json]:
     """Return what happened to the consent, in order: each is read from an entry of the ledger that is never changed."""
     events: list[Json] = []
     withdrawn = False
+    # Of special categories of data the question names them, and the answer is explicit (Art. 9(2)(a)).
+    by = "explicit" if line.text("art9_condition") == "a" else "expressed"
 
     def happened(time: int, state: str, entity: str, entry: Entry) -> None:
         validity = "this call, and for its recording the retention_period" if state == "given" else "none"
         told = {"event_time": rfc3339(time), "event_state": state, "entity_id": entity, "validity_duration": validity}
-        events.append(told | {"event_type": "expressed", "entry": entry.seq})
+        events.append(told | {"event_type": by, "entry": entry.seq})
 
     for entry in evidence.entries:
         body = entry.body or {}
@@ -161,8 +163,8 @@ def _events(evidence: Evidence, controller: terms.Values) -> list[Json]:
                 happened(entry.time, state, "pii_principal", entry)
         elif entry.kind is Kind.WITHDRAWN and not withdrawn:
             withdrawn = True
-            by = controller.id if body.get("reason") == "minor" else "pii_principal"
-            happened(entry.time, "withdrawn", by, entry)
+            who = controller.id if body.get("reason") == "minor" else "pii_principal"
+            happened(entry.time, "withdrawn", who, entry)
         elif entry.kind is Kind.ERASED and not withdrawn and events:
             happened(entry.time, "expired", controller.id, entry)
     return events
