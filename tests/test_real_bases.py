@@ -31,6 +31,18 @@ override = { reference = "opinion 7", sha256 = "SHA", countries = ["SE"] }
 languages = ["en"]
 timeout_seconds = 1
 
+[lines.claims]
+controller = "acme"
+purpose = "documentation"
+basis = "legitimate_interest"
+interest = "to settle claims"
+assessment = { id = "LIA-2", date = 2026-01-31, sha256 = "SHA", review_by = 2099-01-31 }
+retention_reason = "the period to contest"
+override = { reference = "opinion 7", sha256 = "SHA", countries = ["SE"] }
+languages = ["en"]
+more = ""
+timeout_seconds = 1
+
 [lines.orders]
 controller = "acme"
 purpose = "regulated_service"
@@ -143,15 +155,23 @@ class Scene:
 def plans(seconds: dict[str, float]) -> dict[str, tuple[str, list[Step]]]:
     """Return the calls: extension and steps; ``seconds`` is how long each line's prompt is."""
     told, duty = Wait(seconds["complaints"] + 1.6), Wait(seconds["orders"] + 1.6)
+    heard, ordered = Wait(seconds["complaints"] + 0.4), Wait(seconds["orders"] + 0.4)
     talk = Wait(3)
     return {
         "informed": ("complaints", [told, talk, Hangup()]),
         "acknowledged": ("complaints", [Wait(1), Press("1"), Wait(seconds["complaints"]), Wait(1), talk, Hangup()]),
+        "accepted": ("complaints", [heard, Press("1"), Wait(1.2), talk, Hangup()]),
+        "wrong-key": ("complaints", [Wait(1), Press("7"), told, talk, Hangup()]),
+        "untold": ("claims", [talk, Hangup()]),
         "objected": ("complaints", [Wait(1), Press("9"), talk, Hangup()]),
+        "objected-after": ("complaints", [heard, Press("9"), talk, Hangup()]),
         "objected-later": ("complaints", [told, talk, Press("*9"), Wait(2), Hangup()]),
         "notice": ("complaints", [Wait(1), Press("0"), Wait(2), Press("9"), talk, Hangup()]),
         "hung-up": ("complaints", [Wait(1), Hangup()]),
         "duty": ("orders-must", [duty, talk, Press("*9"), talk, Hangup()]),
+        "duty-accepted": ("orders-must", [ordered, Press("1"), Wait(1.2), talk, Hangup()]),
+        "duty-wrong-key": ("orders-must", [Wait(1), Press("7"), duty, talk, Hangup()]),
+        "duty-hung-up": ("orders-must", [Wait(1), Hangup()]),
         "duty-may": ("orders", [Wait(1), Press("2"), Stay(40)]),
         "duty-refused": ("orders-must", [Wait(1), Press("2"), Stay(40)]),
         "duty-untold": ("bonds-must", [Stay(40)]),
@@ -186,7 +206,8 @@ def place(scene: Scene) -> None:
     for row in scene.installation.json("prompts", "list"):  # of each line its question comes first
         if row["language"] == "en":
             questions.setdefault(str(row["line"]), row)
-    (scene.asterisk.sounds / "en" / "gdprcall" / f"{questions['bonds']['sha256']}.wav").unlink()
+    for line in ("bonds", "claims"):
+        (scene.asterisk.sounds / "en" / "gdprcall" / f"{questions[line]['sha256']}.wav").unlink()
     calls = []
     for place, (name, (extension, steps)) in enumerate(
         plans({line: float(str(row["seconds"])) for line, row in questions.items()}).items()
@@ -222,11 +243,18 @@ def scene(request: pytest.FixtureRequest, scenes: dict[str, Scene]) -> Scene:
     [
         ("informed", "recorded", "informed", "", "sealed"),
         ("acknowledged", "recorded", "informed", "acknowledged", "sealed"),
+        ("accepted", "recorded", "informed", "acknowledged", "sealed"),
+        ("wrong-key", "recorded", "informed", "", "sealed"),
+        ("untold", "unrecorded", "prompt_error", "prompt_unfit", None),
         ("objected", "unrecorded", "objected", "", None),
+        ("objected-after", "unrecorded", "objected", "", None),
         ("objected-later", "recorded", "objected", None, "erased"),
         ("notice", "unrecorded", "objected", "", None),
         ("hung-up", None, "hangup_in_prompt", "hangup", None),
         ("duty", "recorded", "legal_required", "", "sealed"),
+        ("duty-accepted", "recorded", "legal_required", "acknowledged", "sealed"),
+        ("duty-wrong-key", "recorded", "legal_required", "", "sealed"),
+        ("duty-hung-up", None, "hangup_in_prompt", "hangup", None),
         ("duty-may", "route", "routed", "", None),
         ("duty-refused", "route", "routed", "", None),
         ("duty-untold", "route", "prompt_error", "prompt_unfit", None),
@@ -247,7 +275,7 @@ def test_bas_01_each_basis_ends_as_its_law_says(
     assert (row or {}).get("state") == state
 
 
-@pytest.mark.parametrize("call", ["informed", "duty", "emergency", "contract", "spoken"])
+@pytest.mark.parametrize("call", ["informed", "accepted", "duty", "duty-accepted", "emergency", "contract", "spoken"])
 def test_con_02_what_is_recorded_begins_after_its_note_and_holds_both_voices(scene: Scene, call: str) -> None:
     row = scene.recording(call)
     assert row is not None
@@ -287,5 +315,5 @@ def test_bas_05_the_dialplan_that_says_may_of_a_duty_is_named(scene: Scene) -> N
 
 def test_nothing_else_was_recorded_and_the_vault_is_whole(scene: Scene) -> None:
     states = sorted(str(row["state"]) for row in scene.rows.values())
-    assert states == ["erased", "erased", *["sealed"] * 6]
+    assert states == ["erased", "erased", *["sealed"] * 10]
     assert "everything is as it was written" in scene.installation.cli("audit", "verify").stdout
