@@ -50,6 +50,7 @@ class Telephone:
 
     def __init__(self, vault: Vault) -> None:
         self.said: list[str] = []
+        self.followed: list[str] = []
         self.does: dict[str, list[Event]] = {}
         self.fails: set[str] = set()
         self.durable: list[str] = []
@@ -89,6 +90,9 @@ class Telephone:
 
     async def route(self) -> None:
         self._hear("route", "route")
+
+    def follow(self, recording: str) -> None:
+        self.followed.append(recording)
 
     async def stop(self, reason: str) -> None:
         self._hear(f"stop {reason}", "stop")
@@ -352,3 +356,26 @@ async def test_inf_02_the_full_notice_is_a_sound_of_its_own(call: Call) -> None:
     terms = replace(MAY, more="0", notice="n")
     await call.run(Digit(1, "0", 100), Digit(2, "2", 100), terms=terms)
     assert call.telephone.said == ["ask 1 sound", "ask 2 whole notice", "release"]
+
+
+async def test_bas_04_a_second_contract_is_noted_as_a_decision_about_a_recording_of_its_own(tmp_path: Path) -> None:
+    call = Call(tmp_path)
+    told = [[ContractEnded(), ContractBegun()], [Ended()]]
+    call.telephone.does["hold"] = [ContractBegun()]
+
+    async def begin() -> None:
+        call.telephone.said.append("begin")
+        for event in told.pop(0):
+            call.telephone._deliver(event)
+
+    call.telephone.begin = begin  # type: ignore[method-assign]  # each contract ends in its own way
+    session = await call.run(*TOLD, terms=CONTRACT)
+    begun = [
+        (entry.recording, (entry.body or {})["decision"])
+        for entry in call.vault.ledger.entries()
+        if entry.kind is Kind.DECISION and entry.recording
+    ]
+    assert call.telephone.said.count("begin") == 2
+    assert [recording for recording, _ in begun] == [REC, *call.telephone.followed]
+    assert session.recording == call.telephone.followed[0]
+    assert len({decision for _, decision in begun}) == 2
