@@ -292,7 +292,8 @@ async def test_a_call_that_is_asked_again_gets_new_files_and_never_an_old_name(p
     features = await asyncio.to_thread(pbx.db, "features")
     # The site set its features anew after the first question: the withdrawal key is added again, and once.
     assert [features[f"twice{index}"] for index in (1, 2, 3, 4)] == [
-        "gdprstop", "sitefeature", "sitefeature#gdprstop", "sitefeature#gdprstop",
+        "gdprnext#gdprjoin#gdprstop", "sitefeature", "sitefeature#gdprnext#gdprjoin#gdprstop",
+        "sitefeature#gdprnext#gdprjoin#gdprstop",
     ]  # fmt: skip
     assert sorted(path.name for path in pbx.spool.iterdir()) == [f"{IDS['a']}.1.wav", f"{IDS['b']}.1.wav"]
     for path in pbx.spool.iterdir():
@@ -314,7 +315,7 @@ async def test_what_the_site_had_is_kept_and_a_recording_that_the_daemon_stopped
             return "keeps" in await asyncio.to_thread(pbx.db, "siteend")
 
         await eventually(ended)
-    assert (await asyncio.to_thread(pbx.db, "features"))["keeps"] == "sitefeature#gdprstop"
+    assert (await asyncio.to_thread(pbx.db, "features"))["keeps"] == "sitefeature#gdprnext#gdprjoin#gdprstop"
     (path,) = pbx.spool.iterdir()
     path.unlink()
 

@@ -161,7 +161,7 @@ def test_con_09_a_call_that_is_asked_again_keeps_the_first_recording_and_obeys_t
 
 
 def test_the_sites_own_features_and_hangup_handlers_are_kept(stage: Stage) -> None:
-    assert stage.result("own-features", "features") == "sitefeature#gdprstop"
+    assert stage.result("own-features", "features") == "sitefeature#gdprnext#gdprjoin#gdprstop"
     assert stage.result("own-features", "siteend") == "yes"
 
 

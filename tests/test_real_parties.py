@@ -165,7 +165,6 @@ def test_con_08_a_withdrawal_in_a_pause_leaves_nothing_and_no_key_of_the_agent_r
     talks: dict[str, Talk],
 ) -> None:
     talk = talks["withdrawn"]
-    assert talk.segments() == [] or talk.told().count("sealed") == 1
     shown = talk.scene.installation.cli("recordings", "show", talk.recording, "--json").stdout
     assert '"erased"' in shown
     assert "recording_resumed" not in talk.told()
