@@ -29,6 +29,9 @@ from gdprcall.session import Front, Session
 from gdprcall.times import now_ms
 from gdprcall.vault.archive import Vault
 
+CLAIMED = 64
+"""How many calls may be between their claim and their question; of more, the oldest is looked at anew."""
+
 
 class CallFront(Front[PlayablePrompt], Protocol):
     """A real call in the hands of a front end."""
@@ -61,6 +64,7 @@ class Reception:
         self._seed = secrets.token_hex(16)
         self._house = house
         self._sessions: set[Session[PlayablePrompt]] = set()
+        self._claimed: dict[Arrival, tuple[Holding, Case]] = {}
         self._log = get_logger()
 
     @property
@@ -77,6 +81,10 @@ class Reception:
             return None
         assert self.terms is not None
         case = self.terms.case(arrival)
+        # The question begins milliseconds later: what holds is found once.
+        self._claimed[arrival] = self.terms, case
+        if len(self._claimed) > CLAIMED:
+            del self._claimed[next(iter(self._claimed))]
         return question_seconds(case.prompt.total_ms if case.prompt else 0, case.line.timeout_ms)
 
     def arrive(self, arrival: Arrival, front: CallFront) -> None:
@@ -107,9 +115,11 @@ class Reception:
         await (front.route() if bound else front.release())
 
     async def _serve(self, arrival: Arrival, front: CallFront) -> None:
-        assert self.terms is not None
         begun = asyncio.get_running_loop().time()
-        case = self.terms.case(arrival)
+        assert self.terms is not None
+        terms, case = self._claimed.pop(arrival, (None, None))
+        if case is None or terms is not self.terms:
+            case = self.terms.case(arrival)
         facts = self._facts(arrival, case)
         self._look_at_demand(arrival, case.line)
         evidence = LedgerEvidence(self._house.vault, facts)

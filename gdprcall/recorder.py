@@ -134,7 +134,7 @@ class CallRecorder:
             await self._note(Kind.STOPPED if self._further else Kind.NOT_STARTED, {"reason": "no_file"})
         else:
             # Nobody waits for this one.
-            self._submit(Kind.STARTED, {"segment": live.segment}).add_done_callback(self._tell_failure)
+            self._submit(Kind.STARTED, {"segment": live.segment}, urgent=False).add_done_callback(self._tell_failure)
 
     async def _note(self, kind: Kind, body: Mapping[str, object]) -> None:
         pending = self._submit(kind, body)
@@ -142,8 +142,8 @@ class CallRecorder:
         with suppress(VaultError):
             await asyncio.wrap_future(pending)
 
-    def _submit(self, kind: Kind, body: Mapping[str, object]) -> "Future[Entry]":
-        return self._vault.submit(Fact(kind, self._facts.recording, self._facts.controller.id, body))
+    def _submit(self, kind: Kind, body: Mapping[str, object], *, urgent: bool = True) -> "Future[Entry]":
+        return self._vault.submit(Fact(kind, self._facts.recording, self._facts.controller.id, body), urgent=urgent)
 
     def _tell_failure(self, pending: "Future[Entry]") -> None:
         # Called by the ledger's thread.

@@ -114,7 +114,7 @@ def test_a_file_that_cannot_be_read_is_one_line(shell: Shell, monkeypatch: pytes
     def fails(*_: object) -> None:
         raise PermissionError(13, "Permission denied", "/some/where")
 
-    monkeypatch.setattr("gdprcall.cli.daemon.simulate.run", fails)
+    monkeypatch.setattr("gdprcall.simulate.run", fails)
     status, _, err = shell("simulate", "support", "1")
     assert (status, err.splitlines()[0]) == (1, "error: /some/where: Permission denied")
 
@@ -123,7 +123,7 @@ def test_a_fault_without_a_file_is_named_by_its_kind(shell: Shell, monkeypatch: 
     def fails(*_: object) -> None:
         raise TimeoutError
 
-    monkeypatch.setattr("gdprcall.cli.daemon.simulate.run", fails)
+    monkeypatch.setattr("gdprcall.simulate.run", fails)
     assert shell("simulate", "support", "1")[2].splitlines()[0] == "error: TimeoutError"
 
 

@@ -319,7 +319,10 @@ def test_commands_print_text_and_where_it_fits_json(shell: Shell, words: tuple[s
 
 def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     if isinstance(command, click.Group):
-        for name, child in command.commands.items():
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None
             yield from commands(child, (*path, name))
     else:
         yield path
@@ -345,7 +348,7 @@ def test_a_fault_of_our_own_is_one_line_without_what_it_had_in_its_hands(
         number = "+46701740001"
         raise RuntimeError(f"about {number}")
 
-    monkeypatch.setattr("gdprcall.cli.daemon.simulate.run", fail)
+    monkeypatch.setattr("gdprcall.simulate.run", fail)
     status, _, err = shell("simulate", "support", "1")
     assert status == 1
     assert "internal error: RuntimeError" in err
@@ -356,7 +359,7 @@ def test_an_interrupt_and_a_closed_pipe_end_quietly(shell: Shell, monkeypatch: p
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gdprcall.cli.daemon.simulate.run", interrupt)
+    monkeypatch.setattr("gdprcall.simulate.run", interrupt)
     assert shell("simulate", "support", "1")[0] == 1
 
 

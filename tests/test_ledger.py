@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gdprcall.errors import VaultError
+from gdprcall.vault import ledger as module
 from gdprcall.vault.ledger import Entry, Fact, Kind, Ledger
 from gdprcall.vault.merkle import leaf_hash
 
@@ -138,6 +139,18 @@ def test_what_waits_together_shares_one_transaction(path: Path, ledger: Ledger) 
     db.close()
     assert checkpoints <= 3
     assert findings(path) == []
+
+
+def test_what_nobody_waits_for_shares_the_transaction_of_what_comes_next_or_comes_by_itself(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SHARED_SECONDS", 200.0)
+    idle = ledger.submit(fact(1), urgent=False)
+    ledger.append(fact(2))
+    assert idle.done()
+    assert ledger._store.rows("SELECT size FROM checkpoint") == [(2,)]  # one transaction
+    monkeypatch.setattr(module, "SHARED_SECONDS", 0.01)
+    assert ledger.submit(fact(3), urgent=False).result(20).seq == 3
 
 
 def test_many_threads_append_without_a_gap(path: Path, ledger: Ledger) -> None:

@@ -108,7 +108,15 @@ def test_whoever_is_told_that_a_transfer_failed_stays_in_the_call(pbx: Pbx, phon
     assert call.state is State.ENDED
 
 
+def test_what_is_no_message_is_passed_over(pbx: Pbx, phone: Phone) -> None:
+    for data in (b"nonsense", b"\x80\xc8\xff"):
+        pbx.socket.sendto(data, (sip.HOST, int(phone.uri.rpartition(":")[2])))
+    pbx.call()
+    assert phone.wait_for_call().state is State.UP
+
+
 def test_a_broken_telephone_says_so_to_whoever_waits(pbx: Pbx) -> None:
     with pytest.raises(AssertionError, match="the telephone broke"), Phone(pbx, "agent", AGENT) as phone:
-        pbx.socket.sendto(b"nonsense", (sip.HOST, int(phone.uri.rpartition(":")[2])))
+        # A message that names no sequence breaks the rules of RFC 3261 8.1.1.
+        pbx.socket.sendto(b"INVITE sip:agent@127.0.0.1 SIP/2.0\r\n\r\n", (sip.HOST, int(phone.uri.rpartition(":")[2])))
         phone.wait_for_call()

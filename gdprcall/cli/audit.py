@@ -156,3 +156,6 @@ def _note(file: Path) -> str:
     """Return a checkpoint's text; what is too long for one or no text is told as such by its check."""
     with file.open("rb") as opened:
         return opened.read(LARGEST_NOTE + 1).decode(errors="replace")
+
+
+COMMANDS = (audit,)

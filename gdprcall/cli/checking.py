@@ -188,3 +188,6 @@ def _compared(differences: Sequence[Finding], reading: Reading, owners: Mapping[
         yield f"dialplan: agrees at {len(reading.found)} places" + (", as far as it was read" if reading.unread else "")
     if differences:
         yield page(differences, owners, "the dialplan")
+
+
+COMMANDS = (check,)

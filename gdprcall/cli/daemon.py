@@ -1,13 +1,15 @@
-"""Commands about the installation as a whole: serve, doctor, status, simulate, completion, manual; check is beside it."""
+"""Commands about the installation as a whole: serve, doctor, status, simulate, completion, manual; check is beside it.
+
+What only one of them needs is loaded by it alone.
+"""
 
 import asyncio
 
 import click
 from click.shell_completion import get_completion_class
 
-from gdprcall import log, simulate
+from gdprcall import log
 from gdprcall.cli import options
-from gdprcall.cli.checking import check
 from gdprcall.cli.manual import man_page
 from gdprcall.cli.output import print_fields, print_json
 from gdprcall.cli.shared import Shared, example, shared
@@ -69,6 +71,8 @@ def simulate_(state: Shared, line: str, keys: str, json_: bool) -> None:
     Letters are the agent's word, once the call has gone on: "c" a contract begins, "e" it ends, "y" the caller said yes
     (twice to confirm it), "m" the caller seems to be a child.
     """
+    from gdprcall import simulate  # noqa: PLC0415 # the daemon does not need it
+
     lines = simulate.run(state.config.policy, line, keys)
     print_json(lines) if json_ else click.echo("\n".join(lines))
 
@@ -90,4 +94,4 @@ def manual(context: click.Context) -> None:
     click.echo(man_page(context.find_root()), nl=False)
 
 
-COMMANDS = (serve, check, doctor, status, simulate_, completion, manual)
+COMMANDS = (serve, doctor, status, simulate_, completion, manual)

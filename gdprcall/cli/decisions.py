@@ -99,3 +99,6 @@ def verify(state: Shared, id_: str | None, json_: bool) -> None:
         click.echo(f"{result['decisions']} decisions looked at")
     if result["findings"]:
         raise CheckFailed(f"{len(result['findings'])} findings", "nothing was mended; see also: gdprcall audit verify")
+
+
+COMMANDS = (decisions,)

@@ -86,3 +86,6 @@ def _refuse_on_the_pbx(output: Path, path: Path) -> None:
     for place in places:
         if folder.is_relative_to(place.resolve()):
             raise Refused(f"{place} belongs to the PBX, where no identity may lie", "make it on another machine")
+
+
+COMMANDS = (keys,)

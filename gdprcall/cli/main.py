@@ -2,18 +2,42 @@
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
 
 from gdprcall import __version__, config, log
-from gdprcall.cli import audit, daemon, decisions, keys, recordings, retention, vault, voices
 from gdprcall.cli.output import complain
 from gdprcall.cli.shared import Shared, example
 from gdprcall.errors import GdprcallError
 
+PLACES = {
+    **dict.fromkeys(("completion", "doctor", "manual", "serve", "simulate", "status"), "daemon"),
+    **{name: name for name in ("audit", "decisions", "keys", "recordings", "retention", "vault")},
+    "check": "checking",
+    "prompts": "voices",
+}
+"""Which module has which command."""
+
+
+class Commands(click.Group):
+    """Loads a command's module when it is named: the daemon would keep all of them for as long as it serves."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the name of every command."""
+        return sorted(PLACES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, None if there is no such."""
+        if cmd_name not in PLACES:
+            return None
+        commands: tuple[click.Command, ...] = import_module(f"gdprcall.cli.{PLACES[cmd_name]}").COMMANDS
+        return next(command for command in commands if command.name == cmd_name)
+
 
 @click.group(
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=example("gdprcall check", "gdprcall recordings list --json", "gdprcall --config ./gdprcall.toml status"),
 )
@@ -34,12 +58,6 @@ def root(context: click.Context, path: Path) -> None:
     Exit status: 0 done, 1 refused or failed, 2 wrong usage or configuration, 3 not found, 4 a check found something.
     """
     context.obj = Shared(path)
-
-
-for command in (*daemon.COMMANDS, audit.audit, decisions.decisions, keys.keys, voices.prompts):
-    root.add_command(command)
-for command in (recordings.recordings, retention.retention, vault.vault):
-    root.add_command(command)
 
 
 def main() -> None:

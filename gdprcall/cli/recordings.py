@@ -199,3 +199,6 @@ def _to_standard_output(state: Shared, id_: str, parts: list[int], purpose: str)
         raise Refused(f"recording {id_} has {len(parts)} segments", "give one with --segment")
     state.backend.export(id_, parts[0], purpose, sys.stdout.buffer)
     sys.stdout.buffer.flush()
+
+
+COMMANDS = (recordings,)

@@ -77,3 +77,6 @@ def _print(rows: list[dict[str, object]]) -> None:
         print_rows(recordings, COLUMNS, "nothing is due")
     if decisions:
         print_rows(decisions, PROOFS, "")
+
+
+COMMANDS = (retention,)

@@ -12,3 +12,6 @@ def vault() -> None:
 
 for command in (*backups.COMMANDS, verifying.verify):
     vault.add_command(command)
+
+
+COMMANDS = (vault,)

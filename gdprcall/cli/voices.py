@@ -131,3 +131,6 @@ def _tell(prompt: Prompt, *, json_: bool, new: bool) -> None:
     else:
         click.echo(f"{prompt.sha256}  {prompt.language} {prompt.kind}, {prompt.total_ms / 1000:.1f} s")
         click.echo(RELOAD)
+
+
+COMMANDS = (prompts,)

@@ -57,7 +57,7 @@ def with_consent(line: Line) -> Line:
 def as_held(line: Line, held: Held) -> Line:
     """Return a line as it holds for one call."""
     asked = line if held.basis is line.basis else with_consent(line)
-    return replace(asked, retention_days=held.retention_days)
+    return asked if held.retention_days == asked.retention_days else replace(asked, retention_days=held.retention_days)
 
 
 def _asks(known: Profile | None, line: Line, country: str) -> bool:

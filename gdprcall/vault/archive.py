@@ -85,9 +85,9 @@ class Vault:
     ) -> None:
         self.close()
 
-    def submit(self, *facts: Fact) -> Future[Entry]:
+    def submit(self, *facts: Fact, urgent: bool = True) -> Future[Entry]:
         """Queue facts for the ledger; see ``Ledger.submit``."""
-        return self.ledger.submit(*facts)
+        return self.ledger.submit(*facts, urgent=urgent)
 
     def note(self, fact: Fact) -> Entry:
         """Return the entry of a fact once it is durable; raises VaultError."""

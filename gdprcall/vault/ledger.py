@@ -8,8 +8,10 @@ import json
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -24,14 +26,13 @@ from gdprcall.vault.merkle import EMPTY_ROOT, Tree, leaf_hash
 from gdprcall.vault.proof import Finding, Row, canonical, commitment, examine
 
 __all__ = ["Entry", "Fact", "Kind", "Ledger"]
-
 SALT_BYTES = 32
 GROUP = 512
 """How many entries share one transaction at most, so that no caller waits for an endless group."""
-
+SHARED_SECONDS = 0.2
+"""How long facts that nobody waits for wait for others to share a transaction with."""
 PAGE = 1000
 """How many rows are read at once: between two pages the writer has its turn."""
-
 PART = 20_000
 """How many rows are looked through at once for what few of them are."""
 
@@ -43,6 +44,7 @@ class _Waiting:
     facts: tuple[tuple[Fact, str], ...]
     time: int
     future: Future[Entry]
+    urgent: bool
 
 
 class _Made(NamedTuple):
@@ -76,13 +78,13 @@ class Ledger:
         self._writer = threading.Thread(target=self._write, name="ledger", daemon=True)
         self._writer.start()
 
-    def submit(self, *facts: Fact) -> Future[Entry]:
+    def submit(self, *facts: Fact, urgent: bool = True) -> Future[Entry]:
         """Queue facts, all or none of which will stand there, one right after the other.
 
-        The future gives the entry of the first once they are durable (fsynced), or VaultError. The entries' time is the time of this call. Raises ValueError or TypeError for a body that is not JSON.
+        The future gives the entry of the first once they are durable (fsynced), or VaultError. The entries' time is the time of this call. What is not ``urgent`` waits a moment for others, to share their fsync. Raises ValueError or TypeError for a body that is not JSON.
         """
         texts = tuple((fact, canonical(dict(fact.body))) for fact in facts)
-        waiting = _Waiting(texts, self._clock(), Future())
+        waiting = _Waiting(texts, self._clock(), Future(), urgent)
         # Held so that nothing is queued behind the end mark, where nobody would ever answer it.
         with self._gate:
             if self._closed:
@@ -241,14 +243,22 @@ class Ledger:
         return ""
 
     def _write(self) -> None:
-        ended = False
-        while not ended:
-            group = [self._waiting.get()]
-            while len(group) < GROUP and not self._waiting.empty():
-                group.append(self._waiting.get())
-            ended = None in group
+        group: list[_Waiting | None] = []
+        while None not in group:
+            group = self._group()
             # A fact whose caller gave up waiting is dropped: what was not believed must not stand there either.
             self._commit([item for item in group if item and item.future.set_running_or_notify_cancel()])
+
+    def _group(self) -> list[_Waiting | None]:
+        """Return what waits, as soon as something is urgent or has waited long enough; None is the end."""
+        group, left = [self._waiting.get()], SHARED_SECONDS
+        end = time.monotonic() + left
+        with suppress(queue.Empty):
+            while len(group) < GROUP:
+                last = group[-1]
+                left = 0 if last is None or last.urgent else min(left, max(0, end - time.monotonic()))
+                group.append(self._waiting.get(timeout=left))
+        return group
 
     def _commit(self, work: list[_Waiting]) -> None:
         if not work:
@@ -277,15 +287,8 @@ class Ledger:
 
     def _made(self, tree: Tree, time: int, fact: Fact, body: str) -> _Made:
         seq, salt = tree.size + 1, self._random(SALT_BYTES)
-        fields = {
-            "commit": commitment(salt, body),
-            "controller": fact.controller,
-            "kind": fact.kind,
-            "recording": fact.recording,
-            "seq": seq,
-            "time": time,
-        }
-        leaf = canonical(fields)
+        fields = {"commit": commitment(salt, body), "controller": fact.controller, "kind": fact.kind}
+        leaf = canonical(fields | {"recording": fact.recording, "seq": seq, "time": time})
         value = leaf_hash(leaf.encode())
         tree.append(value)
         entry = Entry(seq, time, fact.kind, fact.recording, fact.controller, json.loads(body))

@@ -3,6 +3,7 @@
 It never overwrites one, and never knows what is in it.
 """
 
+import errno
 import hashlib
 import os
 import re
@@ -10,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +21,8 @@ TEMPORARY = ".partial"
 GROWING = ".growing"
 """A payload of a call that goes on: chunks stand in their places, the first one is not there yet."""
 
+LONG_BYTES = 1 << 20  # what is shorter is hashed sooner than a thread begins
+ROOM = "check free space and the vault folder"
 _RECORDING = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[0-9a-f]{32}\.[1-9][0-9]{0,5}")
 _FOLDER = re.compile(r"[0-9a-f]{2}")
@@ -102,38 +106,37 @@ class Objects:
         except FileExistsError as error:
             raise VaultError("a payload of this name is there already: nothing is overwritten") from error
         except OSError as error:
-            raise VaultError(
-                f"a payload could not be written: {error.strerror}", "check free space and the vault folder"
-            ) from error
+            raise VaultError(f"a payload could not be written: {error.strerror}", ROOM) from error
         return Stored(sink.size, sink.hexdigest())
 
     def begin(self, recording: str, segment: int, nonce: bytes) -> None:
-        """Make a growing payload that holds its nonce alone; one that is there is replaced. Raises VaultError."""
+        """Make a growing payload that holds its nonce alone; one that is there is replaced. Raises VaultError.
+
+        Its name is made durable by ``settle``: a power cut takes the key in memory, and with it the way to go on.
+        """
         path = self.growing(recording, segment)
         try:
             self._folder_for(path)
             path.unlink(missing_ok=True)
             with open(path, "xb", opener=_private) as file:
                 file.write(nonce)
-            sync_folder(path.parent)
         except OSError as error:
-            raise VaultError(
-                f"a payload could not be begun: {error.strerror}", "check free space and the vault folder"
-            ) from error
+            raise VaultError(f"a payload could not be begun: {error.strerror}", ROOM) from error
 
     def grown(self, recording: str, segment: int) -> Stored:
         """Return size and hash of a growing payload, which is durable then; raises VaultError."""
         try:
-            # The disk and the hash each take some milliseconds, and the caller waits for both.
-            with self.growing(recording, segment).open("rb") as file, ThreadPoolExecutor(1) as pool:
-                synced = pool.submit(os.fsync, file.fileno())
-                stored = Stored(os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest())
-                synced.result()
-                return stored
+            with self.growing(recording, segment).open("rb") as file:
+                if os.fstat(file.fileno()).st_size < LONG_BYTES:
+                    os.fsync(file.fileno())
+                    return _look_at(file)
+                # The disk and the hash each take some milliseconds, and the caller waits for both.
+                with ThreadPoolExecutor(1) as pool:
+                    synced, stored = pool.submit(os.fsync, file.fileno()), _look_at(file)
+                    synced.result()
+                    return stored
         except OSError as error:
-            raise VaultError(
-                f"a payload could not be made durable: {error.strerror}", "check free space and the vault folder"
-            ) from error
+            raise VaultError(f"a payload could not be made durable: {error.strerror}", ROOM) from error
 
     def settle(self, recording: str, segment: int) -> None:
         """Give a growing payload that is durable its place; raises VaultError, also if another one is there."""
@@ -146,9 +149,7 @@ class Objects:
         except FileExistsError as error:
             raise VaultError("a payload of this name is there already: nothing is overwritten") from error
         except OSError as error:
-            raise VaultError(
-                f"a payload could not be put in its place: {error.strerror}", "check the vault folder"
-            ) from error
+            raise VaultError(f"a payload could not be placed: {error.strerror}", "check the vault folder") from error
 
     def growing(self, recording: str, segment: int) -> Path:
         """Return where a payload grows, or would, while its call goes on."""
@@ -179,7 +180,7 @@ class Objects:
         """Return size and hash of a payload as it lies there, None if there is none; raises VaultError."""
         try:
             with self.path(recording, segment).open("rb") as file:
-                return Stored(os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest())
+                return _look_at(file)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -187,8 +188,7 @@ class Objects:
 
     def sha256(self, recording: str, segment: int) -> str:
         """Return the hash of a payload as it lies there; raises VaultError when it is missing or cannot be read."""
-        stored = self.stored(recording, segment)
-        if stored is None:
+        if (stored := self.stored(recording, segment)) is None:
             raise VaultError("a payload is missing", "run: gdprcall vault verify")
         return stored.sha256
 
@@ -267,9 +267,13 @@ class Objects:
                 yield path.relative_to(self.folder)
 
     def _folder_for(self, path: Path) -> None:
-        if not path.parent.is_dir():
+        if path.parent.is_dir():
+            return
+        try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            sync_folder(self.folder)
+        except FileExistsError as error:  # to who writes a payload that would say that it is there
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
+        sync_folder(self.folder)
 
     def _parts(self, folder: str) -> list[Path]:
         """Return the payloads of a folder, and those that grow."""
@@ -287,6 +291,10 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _look_at(file: BufferedReader) -> Stored:
+    return Stored(os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def _recording(path: Path) -> str:

@@ -107,7 +107,8 @@ def _seal(stores: Stores, growing: Growing, sound: _Sound, facts: SegmentFacts, 
 
 def _seal_whole(stores: Stores, sound: _Sound, facts: SegmentFacts, fact: Fact) -> Entry:
     # What a crash left under this name was never referred to; its header's slot is overwritten by the new one.
-    stores.objects.remove(facts.recording, facts.segment)
+    if stores.objects.is_there(facts.recording, facts.segment):
+        stores.objects.remove(facts.recording, facts.segment)
     return _note(stores, fact, _store(stores, sound, facts))
 
 

@@ -42,7 +42,11 @@ class Wire:
         fresh = []
         with contextlib.suppress(BlockingIOError):
             while True:
-                message = Message.parse(self.socket.recv(65536))
+                data = self.socket.recv(65536)
+                try:
+                    message = Message.parse(data)
+                except ValueError:
+                    continue  # sound of a telephone that had this port before
                 known = self._answered.get((message.branch, message.method))
                 if not message.status and known is not None and message.method != "ACK":
                     self.socket.sendto(known.data(), (HOST, self.pbx_port))
