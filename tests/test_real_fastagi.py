@@ -82,7 +82,7 @@ def test_three_hundred_hostile_connections_cost_no_call_its_prompt(pbx: Asterisk
     outcomes = [row["outcome"] for row in installation.json("decisions", "list")]
     assert sorted(outcomes) == ["granted"] * 5 + ["refused"] * 5
     installation.wait_until_quiet()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while descriptors(installation) > before + 2:
         assert time.monotonic() < deadline, "connections are left open"
         time.sleep(0.05)
@@ -161,7 +161,7 @@ def test_con_08_without_ari_the_mark_of_a_withdrawal_is_removed_by_the_next_call
     installation.wait_for("withdrawn")
     assert len(pbx.db("gdprcall/withdrawn")) == 1
     assert call(pbx, Wait(0.5), Hangup()).wait() == 0
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while pbx.db("gdprcall/withdrawn"):
         assert time.monotonic() < deadline, "the mark is still there"
         time.sleep(0.05)

@@ -79,6 +79,10 @@ class Caller:
     ) -> None:
         self.stop()
 
+    def ended(self) -> bool:
+        """Whether its call is over."""
+        return self._telephone.ended()
+
     def wait(self, seconds: float = 180) -> int:
         """Wait for the end of the call; 0 if it went as planned; raises TimeoutExpired."""
         return self._telephone.wait(seconds)
@@ -185,6 +189,10 @@ class Telephone:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, cwd=self._folder
             )
+
+    def ended(self) -> bool:
+        """Whether SIPp has ended."""
+        return self._process is not None and self._process.poll() is not None
 
     def wait(self, seconds: float) -> int:
         """Return SIPp's exit status; raises TimeoutExpired."""
