@@ -28,6 +28,7 @@ from gdprcall.recorder import CallRecorder
 from gdprcall.session import Front, Session
 from gdprcall.times import now_ms
 from gdprcall.vault.archive import Vault
+from gdprcall.view import View
 
 
 class CallFront(Front[PlayablePrompt], Protocol):
@@ -60,6 +61,7 @@ class Reception:
         self.draining = False
         self._seed = secrets.token_hex(16)
         self._house = house
+        self.view = View(house.calls)
         self._sessions: set[Session[PlayablePrompt]] = set()
         self._log = get_logger()
 
@@ -120,12 +122,14 @@ class Reception:
             session.feed(Failed(unfit))
         self._sessions.add(session)
         self._house.calls.add(live)
+        self.view.begin(facts, live)
         try:
             await session.run()
         except GdprcallError as error:
             self._log.error("evidence_failed", call=facts.call, error=type(error).__name__, hint=error.hint)
         finally:
             self._sessions.discard(session)
+            self.view.over(facts.decision)
             if not session.recorded:
                 self._house.calls.drop(facts.recording)
         self._finished(session, facts, round((asyncio.get_running_loop().time() - begun) * 1000))
@@ -157,6 +161,7 @@ class Reception:
             front=WatchedFront(front, recorder),
             evidence=LedgerEvidence(self._house.vault, facts),
             recorder=recorder,
+            watch=self.view.watch(facts.decision),
         )
 
         def deliver(event: Event) -> None:

@@ -101,6 +101,10 @@ class Recorder(Protocol):
         """Destroy everything recorded under the decision."""
 
 
+def unwatched(_consent: Consent, _commands: tuple[Command, ...]) -> None:
+    """Look at no step."""
+
+
 _DONE = frozenset({State.STOPPED, State.CONCLUDED})
 
 
@@ -117,7 +121,9 @@ class Session(Generic[P]):
         evidence: Evidence,
         recorder: Recorder,
         notice: P | None = None,
+        watch: Callable[[Consent, tuple[Command, ...]], None] = unwatched,
     ) -> None:
+        """Prepare the dialogue; ``watch`` hears of each step before it is carried out."""
         self.consent = Consent(terms)
         self.recording = recording
         self.failure = ""
@@ -126,6 +132,7 @@ class Session(Generic[P]):
         self._front = front
         self._evidence = evidence
         self._recorder = recorder
+        self._watch = watch
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._begins = False
         self._recorded = False
@@ -148,6 +155,7 @@ class Session(Generic[P]):
             if isinstance(event, Failed):
                 self.failure = event.reason
             self.consent, commands = step(self.consent, event)
+            self._watch(self.consent, commands)
             await self._carry_out(commands)
             if self._over(event):
                 break

@@ -29,8 +29,8 @@ from gdprcall.vault import subjects
 from gdprcall.vault.ledger import Entry, Kind
 from gdprcall.vault.rows import RecordingRow
 from gdprcall.work import Work
+from tests.exchange import Monitors
 from tests.fakes.ari import FakeAri, serving
-from tests.test_calls import Monitors
 from tests.test_evidence import CONTROLLER
 from tests.test_intake import Marks
 from tests.vaults import ACME, NUMBER, decision, opened, recording_id, sealed, spooled
@@ -155,6 +155,8 @@ async def open_desk(folder: Path) -> AsyncIterator[Desk]:
             desk.hangs_up()
     assert desk.reception.asking == len(desk.calls) == 0
     assert not desk.reception._sessions
+    assert not desk.reception.view._shown
+    assert not desk.reception.view._on
     desk.vault.close()
 
 

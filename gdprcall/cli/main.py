@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from gdprcall import __version__, config, log
-from gdprcall.cli import audit, daemon, decisions, keys, recordings, retention, vault, voices
+from gdprcall.cli import audit, calls, daemon, decisions, keys, recordings, retention, vault, voices
 from gdprcall.cli.output import complain
 from gdprcall.cli.shared import Shared, example
 from gdprcall.errors import GdprcallError
@@ -36,7 +36,7 @@ def root(context: click.Context, path: Path) -> None:
     context.obj = Shared(path)
 
 
-for command in (*daemon.COMMANDS, audit.audit, decisions.decisions, keys.keys, voices.prompts):
+for command in (*daemon.COMMANDS, audit.audit, calls.calls, decisions.decisions, keys.keys, voices.prompts):
     root.add_command(command)
 for command in (recordings.recordings, retention.retention, vault.vault):
     root.add_command(command)
