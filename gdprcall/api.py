@@ -170,7 +170,7 @@ async def _admitted(request: web.Request, operation: str) -> Context:
         raise Refused("you may not ask this", "use sudo, or the user gdprcall; or be given a role under [[access]]")
     if not may(grant, operation):
         raise Refused(f"as {grant.role} you may not ask this", "ask somebody whose role it is: see [[access]]")
-    return replace(context, actor=f"uid:{peer.uid}", controller=grant.controller)
+    return replace(context, actor=f"uid:{peer.uid}", controller=grant.controller, role=str(grant.role))
 
 
 def _granted(peer: Peer, access: tuple[Access, ...]) -> Grant:

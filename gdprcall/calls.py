@@ -4,7 +4,7 @@ It never starts a recording. Where it cannot be sure who is in a call, it ends t
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from gdprcall.asterisk import ami_events as ami
@@ -21,7 +21,7 @@ from gdprcall.consent.dialogue import (
     Withdrawn,
 )
 from gdprcall.errors import PeerError
-from gdprcall.livecall import LiveCall, Stopper
+from gdprcall.livecall import Ends, LiveCall, Stopper
 from gdprcall.log import get_logger
 from gdprcall.presence import Presence
 
@@ -48,6 +48,7 @@ class Calls:
     def __init__(self, stopper: Stopper, unattended_withdrawal: Callable[[str], None]) -> None:
         self._stopper = stopper
         self._unattended_withdrawal = unattended_withdrawal
+        self.ends: Ends | None = None
         self._live: dict[str, LiveCall] = {}
         self._on: dict[str, set[str]] = {}  # channel: the recordings on it
         self._presence = Presence()
@@ -55,6 +56,9 @@ class Calls:
 
     def __len__(self) -> int:
         return len(self._live)
+
+    def __iter__(self) -> Iterator[LiveCall]:
+        return iter(self._live.values())
 
     @property
     def recordings(self) -> frozenset[str]:
@@ -70,6 +74,7 @@ class Calls:
         """Stop following a call that was not recorded after all."""
         call = self._live.pop(recording, None)
         if call is not None:
+            call.silent.set()
             self._on[call.uniqueid].discard(recording)
             if not self._on[call.uniqueid]:
                 del self._on[call.uniqueid]
@@ -107,6 +112,8 @@ class Calls:
                 self._presence.entered(channel.uniqueid, channel.bridge, name=channel.name)
         for bridge in self._presence.bridges():
             self._look_into(bridge)
+        if self.ends is not None:
+            self.ends.still_up(frozenset(there))
 
     def file_seen(self, recording: str, segment: int) -> bool:
         """Tell that Asterisk opened a file of ``recording``; whether it was the first of its segment."""
@@ -131,6 +138,7 @@ class Calls:
             raise PeerError("Asterisk did not say which recording it started") from error
         # By its uniqueid: a channel may be renamed while it lives.
         await self._stopper.stop_recording(call.uniqueid, call.mixmonitor)
+        call.silent.set()
 
     async def begin(self, call: LiveCall) -> None:
         """Let the recording of ``call`` begin in mid-call; raises PeerError when Asterisk could not be told."""
@@ -138,8 +146,8 @@ class Calls:
 
     async def resume(self, call: LiveCall) -> None:
         """Let the next segment of ``call`` begin; raises PeerError when Asterisk could not be told."""
-        call.told.clear()
-        call.seen.clear()
+        for known in (call.told, call.seen, call.silent):
+            known.clear()
         await self._stopper.begin_segment(call.uniqueid, call.recording)
 
     async def question(self, call: LiveCall, other: str, question: str) -> None:
@@ -183,6 +191,8 @@ class Calls:
         match event:
             case ami.PartyAnswered(uniqueid, word):
                 self._answered(uniqueid, word)
+            case ami.RecordingStopped(recording=recording) if recording in self._live:
+                self._live[recording].silent.set()
             case ami.HungUp(uniqueid=uniqueid):
                 self._hung_up(uniqueid)
             case _:
@@ -192,6 +202,7 @@ class Calls:
         call = self._live.get(recording)
         if call is not None:
             call.segment, call.mixmonitor, call.channel = segment, mixmonitor, channel
+            call.silent.clear()
             call.told.set()
 
     def _withdrawn(self, recording: str) -> None:
@@ -268,6 +279,8 @@ class Calls:
     def _hung_up(self, uniqueid: str) -> None:
         bridge = self._presence.bridge_of(uniqueid)
         self._presence.gone(uniqueid)
+        if self.ends is not None:
+            self.ends.hung_up(uniqueid)
         for call in self._of(uniqueid):
             self.drop(call.recording)
             call.deliver(Ended())

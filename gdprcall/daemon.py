@@ -91,7 +91,9 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
-        context = Context(self._vault, self._settings, self.live, alarm=tell, now=lambda: self._settings)
+        context = Context(
+            self._vault, self._settings, self.live, alarm=tell, now=lambda: self._settings, calls=self._reception.view
+        )
         parts = [self._watch_spool(), self._intake.run(), self._look_after(), self._tell_systemd()]
         parts += [self._follower.run(), Checkpoints(self._vault, self._settings).run()]
         parts += [self._ami.run(), *self._fronts.parts(), serve_api(context, self._settings.socket)]

@@ -27,6 +27,16 @@ class Stopper(Protocol):
         """Have the dialplan ask ``other``, who talks with ``channel``; raises PeerError."""
 
 
+class Ends(Protocol):
+    """Who wants to know which channels have ended, those of calls that are not followed any more among them."""
+
+    def hung_up(self, uniqueid: str) -> None:
+        """Hear that a channel ended."""
+
+    def still_up(self, uniqueids: frozenset[str]) -> None:
+        """Hear which channels are up, after events were missed."""
+
+
 @dataclass(slots=True)
 class LiveCall:
     """One call that is recorded, or about to be.
@@ -34,6 +44,7 @@ class LiveCall:
     ``expects`` is the name of the channel that it was dialled to, where that is all that is known of whom it talked with.
     ``ask`` puts the question to somebody who joined, where the line wants that; ``asked`` are those it was put to,
     ``cleared`` those who may be recorded. While ``strangers`` are there, or one side is ``on_hold``, nothing may be.
+    ``silent`` is set while it is certain that no MixMonitor of it runs any more.
     """
 
     recording: str
@@ -53,3 +64,4 @@ class LiveCall:
     on_hold: bool = False
     told: asyncio.Event = field(default_factory=asyncio.Event)
     seen: asyncio.Event = field(default_factory=asyncio.Event)
+    silent: asyncio.Event = field(default_factory=asyncio.Event)

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gdprcall import auditing, consents, promptkeeping, safekeeping, scope, standing
+from gdprcall import auditing, consents, incall, promptkeeping, safekeeping, scope, standing
 from gdprcall.config import Config
 from gdprcall.custody import asked as custody
 from gdprcall.errors import ConfigError, GdprcallError, NotFound, VaultError
+from gdprcall.live import LiveCalls
 from gdprcall.parameters import Params, flag, limit, moment, text, texts, wanted
 from gdprcall.rights import erasure, retention
 from gdprcall.times import Clock, now_ms, rfc3339
@@ -29,7 +30,8 @@ class Context:
     """What an operation works on; ``live`` is there only in the daemon; ``progress`` hears how much of how much is done.
 
     ``alarm`` hears what went wrong beside what was carried out all the same; ``now`` gives the configuration of a reload;
-    ``controller`` is the one that the asker answers for, None for all.
+    ``controller`` is the one that the asker answers for, None for all, ``role`` what he may; ``calls`` are those of this
+    moment, in the daemon alone.
     """
 
     vault: Vault
@@ -41,6 +43,8 @@ class Context:
     alarm: Callable[[GdprcallError], None] = lambda _error: None
     now: Callable[[], Config] | None = None
     controller: str | None = None
+    role: str = "admin"
+    calls: LiveCalls | None = None
 
 
 Operation = Callable[[Context, Params], Json]
@@ -198,37 +202,45 @@ def decisions_verify(context: Context, params: Params) -> Json:
     return _ours(context, consents.verify(vault, context.config, one, controller, context.progress))
 
 
-OPERATIONS: Mapping[str, Operation] = {
-    "status": status,
-    "decisions/list": decisions_list,
-    "decisions/show": decisions_show,
-    "decisions/receipt": decisions_receipt,
-    "decisions/verify": decisions_verify,
-    "recordings/list": recordings_list,
-    "recordings/show": recordings_show,
-    "recordings/erase": recordings_erase,
-    "retention/due": retention_due,
-    "retention/sweep": retention_sweep,
-    "audit/log": audit_log,
-    "audit/verify": audit_verify,
-    "audit/checkpoint": audit_checkpoint,
-    "audit/prove": audit_prove,
-    "audit/key": audit_key,
-    "prompts/purge": promptkeeping.purge,
-    "vault/backup": vault_backup,
-    "vault/verify": lambda context, params: safekeeping.verify(
-        context.vault, params, whole=context.live is None, progress=context.progress, controller=context.controller
-    ),
-} | {
-    name: lambda context, params, asked=asked: asked(
-        context.vault,
-        context.config,
-        custody.of_controller(context.config, params, context.controller),
-        context.actor,
-    )
-    for name, asked in custody.OPERATIONS.items()
-}
-CHANGING = frozenset({"recordings/erase", "retention/sweep", "prompts/purge", "vault/backup"}) | custody.CHANGING
+OPERATIONS: Mapping[str, Operation] = (
+    {
+        "status": status,
+        "decisions/list": decisions_list,
+        "decisions/show": decisions_show,
+        "decisions/receipt": decisions_receipt,
+        "decisions/verify": decisions_verify,
+        "recordings/list": recordings_list,
+        "recordings/show": recordings_show,
+        "recordings/erase": recordings_erase,
+        "retention/due": retention_due,
+        "retention/sweep": retention_sweep,
+        "audit/log": audit_log,
+        "audit/verify": audit_verify,
+        "audit/checkpoint": audit_checkpoint,
+        "audit/prove": audit_prove,
+        "audit/key": audit_key,
+        "prompts/purge": promptkeeping.purge,
+        "vault/backup": vault_backup,
+        "vault/verify": lambda context, params: safekeeping.verify(
+            context.vault, params, whole=context.live is None, progress=context.progress, controller=context.controller
+        ),
+    }
+    | {
+        name: lambda context, params, asked=asked: asked(
+            context.vault,
+            context.config,
+            custody.of_controller(context.config, params, context.controller),
+            context.actor,
+        )
+        for name, asked in custody.OPERATIONS.items()
+    }
+    | {
+        name: lambda context, params, asked=asked: asked(_asker(context), params)
+        for name, asked in incall.OPERATIONS.items()
+    }
+)
+CHANGING = frozenset({"recordings/erase", "retention/sweep", "prompts/purge", "vault/backup"})
+CHANGING |= custody.CHANGING | incall.CHANGING
 
 
 def export(context: Context, recording: str, segment: int, purpose: str) -> Export:
@@ -236,6 +248,10 @@ def export(context: Context, recording: str, segment: int, purpose: str) -> Expo
     purpose = text({"purpose": purpose}, "purpose")
     scope.recording(context.vault, context.controller, recording)
     return context.vault.export(recording, segment, actor=context.actor, purpose=purpose)
+
+
+def _asker(context: Context) -> incall.Asker:
+    return incall.Asker(context.vault, context.calls, context.controller, context.actor, context.role, context.clock)
 
 
 def _ours(context: Context, answer: Mapping[str, object]) -> Json:

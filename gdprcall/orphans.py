@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from gdprcall.asterisk.ami_events import LiveChannel
 from gdprcall.calls import Calls
-from gdprcall.consent.dialogue import Event, PartyJoined, Paused, Withdrawn
+from gdprcall.consent.dialogue import Event, PartyJoined, Paused, StopAsked, Withdrawn
 from gdprcall.errors import PeerError
 from gdprcall.livecall import LiveCall
 from gdprcall.log import get_logger
@@ -40,7 +40,7 @@ class Orphans:
         def deliver(event: Event) -> None:
             if isinstance(event, Withdrawn):
                 self._withdraw(live.recording)
-            elif isinstance(event, PartyJoined | Paused) and not live.ending:
+            elif isinstance(event, PartyJoined | Paused | StopAsked) and not live.ending:
                 live.ending = True
                 self._tasks.create_task(self._stop(live, event.why))
 

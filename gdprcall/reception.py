@@ -28,6 +28,7 @@ from gdprcall.recorder import CallRecorder
 from gdprcall.session import Front, Session
 from gdprcall.times import now_ms
 from gdprcall.vault.archive import Vault
+from gdprcall.view import View
 
 CLAIMED = 64
 """How many calls may be between their claim and their question; of more, the oldest is looked at anew."""
@@ -63,6 +64,7 @@ class Reception:
         self.draining = False
         self._seed = secrets.token_hex(16)
         self._house = house
+        self.view = View(house.calls)
         self._sessions: set[Session[PlayablePrompt]] = set()
         self._claimed: dict[Arrival, tuple[Holding, Case]] = {}
         self._log = get_logger()
@@ -131,12 +133,14 @@ class Reception:
             session.feed(Failed(unfit))
         self._sessions.add(session)
         self._house.calls.add(live)
+        self.view.begin(facts, live)
         try:
             await session.run()
         except GdprcallError as error:
             self._log.error("evidence_failed", call=facts.call, error=type(error).__name__, hint=error.hint)
         finally:
             self._sessions.discard(session)
+            self.view.over(facts.decision)
             if not session.recorded:
                 self._house.calls.drop(session.recording)
         self._finished(session, evidence.call, round((asyncio.get_running_loop().time() - begun) * 1000))
@@ -168,6 +172,7 @@ class Reception:
             front=WatchedFront(front, recorder),
             evidence=evidence,
             recorder=recorder,
+            watch=self.view.watch(facts.decision),
         )
 
         def deliver(event: Event) -> None:

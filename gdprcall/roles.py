@@ -36,6 +36,7 @@ class Grant:
 
 EXPORT = "export"
 _LOOK = frozenset({"status", "decisions/list", "decisions/show", "recordings/list", "recordings/show"})
+_LIVE = frozenset({"calls/list", "calls/show"})
 _CHECK = frozenset({"decisions/receipt", "decisions/verify", "audit/log", "audit/verify", "audit/prove", "audit/key"})
 _KEYS = frozenset(
     {"keys/list", "keys/challenge", "keys/answer", "keys/rotate", "keys/export", "keys/headers", "keys/take"}
@@ -47,11 +48,14 @@ MAY: Mapping[Role, frozenset[str]] = {
     )
     | {"audit/checkpoint", "keys/list", "prompts/purge", "vault/backup", "vault/verify"},
     Role.OFFICER: _LOOK
+    | _LIVE
     | _CHECK
     | _KEYS
+    # A running recording ends by who answers for it, and he alone may have to know who is calling.
+    | {"calls/stop", "calls/pause", "calls/resume", "calls/number"}
     | {"retention/due", "retention/sweep", "recordings/erase", "vault/verify", EXPORT},
-    Role.REVIEWER: _LOOK | {EXPORT},
-    Role.AUDITOR: _LOOK | _CHECK | {"retention/due", "vault/verify", "keys/list"},
+    Role.REVIEWER: _LOOK | _LIVE | {EXPORT},
+    Role.AUDITOR: _LOOK | _LIVE | _CHECK | {"retention/due", "vault/verify", "keys/list"},
     Role.NOBODY: frozenset(),
 }
 """What each role may ask; what stands nowhere here is for the admin alone."""

@@ -109,6 +109,10 @@ class Recorder(Protocol):
         """Destroy everything recorded under the decision."""
 
 
+def unwatched(_consent: Consent, _commands: tuple[Command, ...]) -> None:
+    """Look at no step."""
+
+
 _DONE = frozenset({State.STOPPED, State.CONCLUDED})
 
 
@@ -125,7 +129,9 @@ class Session(Generic[P]):
         evidence: Evidence,
         recorder: Recorder,
         notice: P | None = None,
+        watch: Callable[[Consent, tuple[Command, ...]], None] = unwatched,
     ) -> None:
+        """Prepare the dialogue; ``watch`` hears of each step before it is carried out."""
         self.consent = Consent(terms)
         self.recording = recording
         self.failure = ""
@@ -134,6 +140,7 @@ class Session(Generic[P]):
         self._front = front
         self._evidence = evidence
         self._recorder = recorder
+        self._watch = watch
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._begins = False
         self._recorded = False
@@ -156,6 +163,7 @@ class Session(Generic[P]):
             if isinstance(event, Failed):
                 self.failure = event.reason
             self.consent, commands = step(self.consent, event)
+            self._watch(self.consent, commands)
             await self._carry_out(commands)
             if self._over(event):
                 break

@@ -13,10 +13,11 @@ from gdprcall.consent import dialogue as d
 FOLDER = Path(__file__).parent / "dialogues"
 KEYS = {"accept": "1", "refuse": "2", "wrong": "7", "more": "0"}
 
-BY_AGENT: dict[str, d.Event] = {
+IN_A_WORD: dict[str, d.Event] = {
     "contract-begun": d.ContractBegun(),
     "contract-ended": d.ContractEnded(),
     "spoken-yes": d.SpokenYes(),
+    "stop-asked": d.StopAsked(),
 }
 
 
@@ -102,8 +103,8 @@ def event(text: str) -> d.Event:
             return d.NoInput(int(asked))
         case ["noted", outcome]:
             return d.Noted(d.Outcome(outcome))
-        case [word] if word in BY_AGENT:
-            return BY_AGENT[word]
+        case [word] if word in IN_A_WORD:
+            return IN_A_WORD[word]
         case [word, how] if word in WITH_A_WORD:
             return WITH_A_WORD[word](how)
         case _:

@@ -21,6 +21,7 @@ from gdprcall import api, log, operations
 from gdprcall.cli.backend import Backend
 from gdprcall.config import Config, load
 from gdprcall.errors import CheckFailed, ConfigError, GdprcallError, NotFound, VaultError
+from gdprcall.live import LiveCalls
 from gdprcall.operations import Context
 from gdprcall.roles import Role, role_of
 from gdprcall.vault.archive import Vault
@@ -37,10 +38,11 @@ async def served(
     config: Config,
     live: Callable[[], Mapping[str, object]] | None = None,
     now: Callable[[], Config] | None = None,
+    calls: LiveCalls | None = None,
 ) -> AsyncIterator[Backend]:
     """Serve a vault, and give the command line's way to it."""
     async with asyncio.timeout(SECONDS), asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(api.serve_api(Context(vault, config, live, now=now), config.socket))
+        task = tasks.create_task(api.serve_api(Context(vault, config, live, now=now, calls=calls), config.socket))
         while not answers(config.socket):
             assert not task.done(), task
             await asyncio.sleep(0.005)

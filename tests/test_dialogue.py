@@ -42,6 +42,7 @@ events = st.one_of(
     st.builds(d.NoInput, st.integers(1, 4)),
     st.builds(d.Noted, st.sampled_from(d.Outcome)),
     st.just(d.PartyJoined()),
+    st.just(d.StopAsked()),
     st.sampled_from([d.Withdrawn(), d.Withdrawn("spoken")]),
     st.sampled_from([d.MinorSuspected(), d.ContractBegun(), d.ContractEnded(), d.SpokenYes()]),
     st.sampled_from([d.Failed("prompt_failed"), d.Failed("vault"), d.Failed("record_failed:PeerError")]),

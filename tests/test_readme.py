@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from gdprcall.age import X25519Identity
 from gdprcall.cli.main import root
 from tests.pbx.asterisk import Asterisk
 from tests.pbx.bench import rows
-from tests.pbx.callers import Agent, Caller, Hangup, Press, Wait
+from tests.pbx.callers import Agent, Caller, Hangup, Press, Stay, Wait
 from tests.pbx.installation import Installation
 from tests.pbx.prepare import ROOT
 
@@ -58,6 +59,7 @@ def test_every_command_is_ours_or_proven_by_a_named_test() -> None:
         "prompts",
         "doctor",
         "status",
+        "calls",
         "decisions",
         "recordings",
         "retention",
@@ -108,7 +110,7 @@ def test_every_option_that_the_readme_uses_exists() -> None:
         names = [word for word in words[1:] if not word.startswith("-") and "/" not in word]
         path = (
             names[:2]
-            if names[0] in {"keys", "prompts", "decisions", "recordings", "retention", "audit", "vault"}
+            if names[0] in {"calls", "keys", "prompts", "decisions", "recordings", "retention", "audit", "vault"}
             else names[:1]
         )
         shown = runner.invoke(root, [*path, "--help"]).output
@@ -141,30 +143,50 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         yield installation
 
 
+@contextmanager
+def talking(installation: Installation) -> Iterator[str]:
+    """Place a call that stays; yield the id of its decision once it is recorded."""
+
+    def recorded() -> list[str]:
+        return [str(row["decision"]) for row in installation.json("calls", "list") if row["state"] == "recording"]
+
+    with Caller(installation.asterisk, "+46701749002", "support", [Wait(8.8), Press("1"), Stay(600)]):
+        installation.wait_until(lambda: bool(recorded()), 60)
+        yield recorded()[0]
+
+
+def run(installation: Installation, folder: Path, command: str) -> None:
+    """Run a command of the README; fails when it does not end well."""
+    words = shlex.split(command)
+    words = words[3:] if words[1] == "--config" else words[1:]
+    words = [
+        str(installation.identity) if word == "acme.identity" and words[0] == "recordings" else word for word in words
+    ]
+    # Asterisk's own things are not all there for doctor, and it says so: 4 is an answer.
+    done = subprocess.run(
+        [sys.executable, "-m", "gdprcall", "--config", str(installation.config), *words],
+        capture_output=True, text=True, check=False, cwd=folder, env=installation.environment(), stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode in ({0, 4} if words[0] == "doctor" else {0}), f"{command}\n{done.stdout}{done.stderr}"
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.pbx
 def test_every_gdprcall_command_of_the_readme_runs(installation: Installation, tmp_path: Path) -> None:
     (recording,) = [str(row["id"]) for row in installation.json("recordings", "list")]
     (decision,) = [str(row["id"]) for row in installation.json("decisions", "list")]
-    ran = 0
-    for command in commands():
-        words = shlex.split(command.replace("RECORDING", recording).replace("DECISION", decision))
-        if Path(words[0]).name != "gdprcall":
-            continue
-        words = words[3:] if words[1] == "--config" else words[1:]
-        words = [
-            str(installation.identity) if word == "acme.identity" and words[0] == "recordings" else word
-            for word in words
-        ]
-        # Asterisk's own things are not all there for doctor, and it says so: 4 is an answer.
-        done = subprocess.run(
-            [sys.executable, "-m", "gdprcall", "--config", str(installation.config), *words],
-            capture_output=True, text=True, check=False, cwd=tmp_path, env=installation.environment(), stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        assert done.returncode in ({0, 4} if words[0] == "doctor" else {0}), f"{command}\n{done.stdout}{done.stderr}"
-        assert "Traceback" not in done.stderr
-        ran += 1
-    assert ran >= 15
-    assert installation.json("recordings", "list")[0]["state"] == "erased"
+    ours = [command for command in commands() if Path(shlex.split(command)[0]).name == "gdprcall"]
+    assert len(ours) >= 15
+    of_calls = [command for command in ours if " calls " in command]
+    with installation, talking(installation) as live:
+        for command in of_calls:
+            run(installation, tmp_path, command.replace("CALL", live))
+        assert [row["why"] for row in installation.json("calls", "list")] == ["stopped_by_admin"], "and it goes on"
+    for command in [command for command in ours if command not in of_calls]:  # which need no daemon
+        run(installation, tmp_path, command.replace("RECORDING", recording).replace("DECISION", decision))
+    states = {row["id"]: row["state"] for row in installation.json("recordings", "list")}
+    assert states.pop(recording) == "erased"
+    assert list(states.values()) == ["sealed"], "what was recorded of the call that was stopped"
 
 
 @pytest.mark.pbx

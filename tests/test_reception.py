@@ -155,6 +155,8 @@ async def open_desk(folder: Path) -> AsyncIterator[Desk]:
             desk.hangs_up()
     assert desk.reception.asking == len(desk.calls) == 0
     assert not desk.reception._sessions
+    assert not desk.reception.view._shown
+    assert not desk.reception.view._on
     desk.vault.close()
 
 

@@ -47,6 +47,12 @@ def test_sec_06_who_runs_the_host_releases_nothing_and_who_checks_changes_nothin
         assert not may(Grant(Role.REVIEWER), operation)
 
 
+def test_sec_06_who_calls_and_what_is_stopped_is_for_who_answers_for_it_and_for_the_admin() -> None:
+    for operation in ("calls/number", "calls/stop", "calls/pause", "calls/resume"):
+        assert {role for role in Role if may(Grant(role), operation)} == {Role.ADMIN, Role.OFFICER}
+    assert not may(Grant(Role.OPERATOR), "calls/list"), "it tells what callers decided"
+
+
 def test_sec_06_an_operation_that_no_role_names_is_the_admins_alone() -> None:
     for role in Role:
         assert may(Grant(role), "keys/unheard-of") is (role is Role.ADMIN)

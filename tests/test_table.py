@@ -104,6 +104,13 @@ CELLS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("obligation-party-joins", "record stop", "legal_required"),
         ("vital-party-joins", "record", "informed"),
     ),
+    "somebody in charge ends it": (
+        ("stop-asked", "record stop", "granted"),
+        ("interest-stop-asked", "record stop", "informed"),
+        ("contract-stop-asked", "hold begin stop", "informed"),
+        ("obligation-stop-asked", "record", "legal_required"),
+        ("vital-stop-asked", "record stop", "informed"),
+    ),
     "minor suspected": (
         ("minor", "record erase", "minor"),
         ("interest-minor", "record stop", "minor"),

@@ -24,20 +24,26 @@ from gdprcall.vault.lock import InUse
 SECONDS = 3600.0
 """A sweep or a verification of a large vault takes its time; the daemon ends the connection when it stops."""
 COPY_BYTES = 256 * 1024
+ASK_SECONDS = 15.0
+"""How long a daemon may take to answer what it alone knows."""
 ERRORS = {1: GdprcallError, 2: errors.ConfigError, 3: errors.NotFound, 4: errors.CheckFailed}
+
+
+class Away(GdprcallError):
+    """The daemon is not there, or went away before it had answered."""
 
 
 class _Connection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=SECONDS)
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__("localhost", timeout=seconds)
         self._path = path
 
     def connect(self) -> None:
         """Connect to the daemon."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(SECONDS)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
 
 
@@ -74,9 +80,14 @@ class Backend:
         if connection is None:
             with self._context() as context:
                 return operations.run(replace(context, progress=progress) if progress else context, name, params)
-        with closing(connection), _lost_is_told():
-            connection.request("POST", f"/v1/{name}", json.dumps(params), {"Content-Type": "application/json"})
-            return json.loads(_checked(connection).read())
+        return _answer(connection, name, params)
+
+    def ask(self, name: str, params: Mapping[str, object]) -> object:
+        """Return what the running daemon alone can tell; raises Away without it, GdprcallError."""
+        connection = self._daemon(ASK_SECONDS)
+        if connection is None:
+            raise Away("no daemon answers, and it alone knows the calls", "systemctl status gdprcall")
+        return _answer(connection, name, params)
 
     def export(self, recording: str, segment: int, purpose: str, sink: BinaryIO) -> None:
         """Write a sealed segment as an age file to ``sink``; raises GdprcallError."""
@@ -95,8 +106,8 @@ class Backend:
             with export.payload.open("rb") as file:
                 shutil.copyfileobj(file, sink, COPY_BYTES)
 
-    def _daemon(self) -> _Connection | None:
-        connection = _Connection(self._config.socket)
+    def _daemon(self, seconds: float = SECONDS) -> _Connection | None:
+        connection = _Connection(self._config.socket, seconds)
         try:
             connection.connect()
         except (FileNotFoundError, ConnectionRefusedError):
@@ -135,13 +146,19 @@ def _warn(error: GdprcallError) -> None:
     click.echo(f"warning: {error.message}\nhint: {error.hint}", err=True)
 
 
+def _answer(connection: _Connection, name: str, params: Mapping[str, object]) -> object:
+    with closing(connection), _lost_is_told():
+        connection.request("POST", f"/v1/{name}", json.dumps(params), {"Content-Type": "application/json"})
+        return json.loads(_checked(connection).read())
+
+
 @contextmanager
 def _lost_is_told() -> Iterator[None]:
     """Turn a connection that the daemon ended into an error."""
     try:
         yield
     except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
-        raise GdprcallError("the daemon ended the connection", "see its log; then try again") from error
+        raise Away("the daemon ended the connection", "see its log; then try again") from error
 
 
 def _copy_whole(answer: http.client.HTTPResponse, sink: BinaryIO) -> None:

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 Row = Mapping[str, object]
 PATIENCE_SECONDS = 1.0
@@ -26,16 +27,21 @@ def print_rows(rows: Sequence[Row], columns: Mapping[str, str], empty: str) -> N
     if not rows:
         click.echo(empty)
     elif sys.stdout.isatty():
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for heading in columns.values():
-            table.add_column(heading, overflow="fold")
-        for row in rows:
-            table.add_row(*(_cell(row.get(key)) for key in columns))
-        Console(markup=False, highlight=False, emoji=False).print(table)
+        Console(markup=False, highlight=False, emoji=False).print(table_of(rows, columns))
     else:
         click.echo("\t".join(columns.values()))
         for row in rows:
             click.echo("\t".join(_cell(row.get(key)) for key in columns))
+
+
+def table_of(rows: Sequence[Row], columns: Mapping[str, str]) -> Table:
+    """Return rows as the table that a terminal shows."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in columns.values():
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_cell(row.get(key))) for key in columns))
+    return table
 
 
 def print_fields(values: Row, indent: str = "") -> None:

@@ -60,6 +60,7 @@ from gdprcall.consent.values import (
     Resumed,
     SpokenYes,
     Started,
+    StopAsked,
     Terms,
     Withdrawn,
 )
@@ -68,7 +69,7 @@ __all__ = [
     "MOST_NOTICES", "Ask", "Basis", "Begin", "Command", "Consent", "ContractBegun", "ContractEnded", "Digit", "Ended",
     "Ending", "Erase", "Event", "Failed", "Hold", "Listen", "MinorSuspected", "NoInput", "Note", "Noted", "Outcome", "PartyJoined",
     "Pause", "Paused", "Played", "Record", "Release", "Renew", "Resume", "Resumed", "Route", "Sound", "SpokenYes",
-    "Started", "State", "Step", "Stop", "Terms", "Withdrawn", "step",
+    "Started", "State", "Step", "Stop", "StopAsked", "Terms", "Withdrawn", "step",
 ]  # fmt: skip
 
 MOST_NOTICES = 3
@@ -213,7 +214,7 @@ def _ready(consent: Consent, event: Event) -> Step:
             return _weighed(consent, Row.REFUSE, method)
         case MinorSuspected(method):
             return _weighed(consent, Row.MINOR, method)
-        case PartyJoined(why):
+        case PartyJoined(why) | StopAsked(why):
             return _unrecorded(consent, consent.outcome or Outcome.SYSTEM_FAIL, why)
         case Ended() if sure:
             return _unrecorded(consent, Outcome.NO_DTMF, "unconfirmed")
@@ -301,6 +302,8 @@ def _broken_off(consent: Consent, event: Event) -> Step:
             return _answered(consent, Row.UNHEARD if _of_prompt(reason) else Row.FAILED, reason)
         case Ended(how, heard_ms):
             return _gone(replace(consent, heard_ms=max(consent.heard_ms, heard_ms)), how)
+        case StopAsked(why) if cell(consent, Row.ORDERED).act is Act.STOP:
+            return _unrecorded(consent, Outcome.SYSTEM_FAIL, why)
         case _:
             return consent, ()
 

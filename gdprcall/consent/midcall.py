@@ -21,6 +21,7 @@ from gdprcall.consent.values import (
     PartyJoined,
     Paused,
     Resumed,
+    StopAsked,
     Withdrawn,
 )
 
@@ -48,6 +49,8 @@ def recording(consent: Consent, event: Event) -> Step:
             return _in_mid_call(consent, Row.PARTY, why)
         case Paused(why):
             return _in_mid_call(consent, Row.PAUSE, why)
+        case StopAsked(why) if cell(consent, Row.ORDERED).act is Act.STOP:
+            return replace(consent, state=State.STOPPED), (Stop(why),)
         case ContractEnded() if consent.terms.basis is Basis.CONTRACT:
             return replace(consent, state=State.CONCLUDED), (Stop("contract_ended"),)
         case Failed(reason) if reason.startswith("resume"):
@@ -65,6 +68,8 @@ def paused(consent: Consent, event: Event) -> Step:
     """Return what an event does to a recording that pauses."""
     match event:
         case PartyJoined(why) if not consent.terms.joins:
+            return replace(consent, state=State.STOPPED), (Stop(why),)
+        case StopAsked(why) if cell(consent, Row.ORDERED).act is Act.STOP:
             return replace(consent, state=State.STOPPED), (Stop(why),)
         case PartyJoined():
             return replace(consent, pauses=consent.pauses | {PARTY}), ()

@@ -30,6 +30,7 @@ class Row(StrEnum):
     PARTY = "somebody joins who was not asked"
     PAUSE = "a hold, a card number, an operator's word"
     MINOR = "the agent suspects a minor"
+    ORDERED = "somebody in charge wants it ended, before it begins or in mid-call"
 
 
 class Act(StrEnum):
@@ -79,6 +80,7 @@ CONSENT: Column = {
     Row.PARTY: _STOP,
     Row.PAUSE: _PAUSE,
     Row.MINOR: Answer(Act.DESTROY, Outcome.MINOR),
+    Row.ORDERED: _STOP,
 }
 
 OBJECTION: Column = {
@@ -98,6 +100,7 @@ OBJECTION: Column = {
     Row.PARTY: _STOP,
     Row.PAUSE: _PAUSE,
     Row.MINOR: Answer(Act.FLAG, Outcome.MINOR),
+    Row.ORDERED: _STOP,
 }
 
 CONTRACT: Column = {
@@ -115,6 +118,7 @@ CONTRACT: Column = {
     Row.PARTY: _STOP,
     Row.PAUSE: _PAUSE,
     Row.MINOR: Answer(Act.FLAG, Outcome.MINOR),
+    Row.ORDERED: _STOP,
 }
 
 OBLIGATION: Column = {
@@ -131,6 +135,8 @@ OBLIGATION: Column = {
     Row.PARTY: _STOP,
     Row.PAUSE: _PAUSE,
     Row.MINOR: Answer(Act.WISH),
+    # What a law wants recorded is not for anybody here to end.
+    Row.ORDERED: _GO_ON,
 }
 
 VITAL: Column = {
@@ -148,6 +154,7 @@ VITAL: Column = {
     Row.PARTY: _GO_ON,
     Row.PAUSE: _GO_ON,
     Row.MINOR: Answer(Act.WISH),
+    Row.ORDERED: _STOP,
 }
 
 TABLE: Mapping[Basis, Column] = {

@@ -147,10 +147,16 @@ class Ended:
     heard_ms: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """Somebody in charge wants no recording of this call, or no more of it; ``why`` names his role."""
+
+    why: str = "stopped_by_officer"
+
+
 ByAgent = MinorSuspected | ContractBegun | ContractEnded | SpokenYes
-Event = (
-    Started | Played | Digit | NoInput | Noted | PartyJoined | Paused | Resumed | Withdrawn | ByAgent | Failed | Ended
-)
+ByOrder = Paused | Resumed | StopAsked
+Event = Started | Played | Digit | NoInput | Noted | PartyJoined | ByOrder | Withdrawn | ByAgent | Failed | Ended
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ class Kind(StrEnum):
     PAUSED = "paused"
     RESUMED = "resumed"
     PARTY = "party"
+    ORDERED = "ordered"
+    NUMBER_SHOWN = "number_shown"
     WITHDRAWN = "withdrawn"
     SEALED = "sealed"
     QUARANTINED = "quarantined"
