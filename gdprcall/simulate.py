@@ -10,6 +10,7 @@ from typing import Protocol
 
 from gdprcall import question
 from gdprcall.consent.dialogue import (
+    Agreed,
     Ask,
     Consent,
     ContractBegun,
@@ -51,11 +52,13 @@ AGENT: dict[str, Event] = {
     "c": ContractBegun(),
     "e": ContractEnded(),
     "y": SpokenYes(),
+    "a": Agreed(),
     "m": MinorSuspected(),
     "p": Paused("card"),
     "g": Resumed("card"),
 }
-"""What an agent may do in a simulated call, by letter."""
+"""What an agent may do in a simulated call, and who was asked by him, by letter."""
+CONFIRMED = ([AGENT["y"], AGENT["y"]], [AGENT["y"], AGENT["a"]])
 
 
 class Caller(Protocol):
@@ -135,7 +138,7 @@ class Simulation:
     async def hold(self) -> None:
         """Give the call back; what the agent does comes when all has been noted."""
         self.lines.append("< hold")
-        if self.session.consent.outcome is Outcome.INFORMED:
+        if self.session.consent.outcome in {Outcome.INFORMED, None}:
             self._wait_for_agent()
 
     def _wait_for_agent(self) -> None:
@@ -189,7 +192,8 @@ class TypedCaller:
     """A caller given as text: digits, ``.`` for a silence, ``h`` for a hangup, the withdrawal code once recorded.
 
     Once the call has gone on, letters are the agent's word: ``c`` a contract is being made, ``e`` it has been, ``y`` the
-    caller said yes, ``m`` the caller seems to be a child, ``p`` a card number follows, ``g`` it is over.
+    caller said yes, or was read the question, ``m`` the caller seems to be a child, ``p`` a card number follows, ``g`` it
+    is over. ``a`` is the key of who was read the question, and agrees.
     """
 
     def __init__(self, keys: str, withdraw: str, heard_ms: int) -> None:
@@ -215,7 +219,7 @@ class TypedCaller:
             word, self._left = self._left[0], self._left[1:]
             if word in AGENT:
                 events.append(AGENT[word])
-            if moment is Moment.HELD and (word == "c" or events[-2:] == [AGENT["y"]] * 2):
+            if moment is Moment.HELD and (word == "c" or events[-2:] in CONFIRMED):
                 return events  # what follows happens while it is recorded
         return [*events, Ended()]
 
@@ -240,7 +244,7 @@ def run(policy: Policy, line_id: str, keys: str) -> list[str]:
     if unknown:
         raise ConfigError(
             "the keys hold something no telephone has",
-            "write digits, * and #, . for silence, h for hangup; the agent: c contract, e its end, y spoken yes, m minor, p pause, g go on",
+            "write digits, * and #, . for silence, h for hangup; the agent: c contract, e its end, y spoken yes, m minor, p pause, g go on; a agreed",
         )
     terms = question.terms(line, prompt=line_id, mandatory_ms=1, must=False, notice="notice" if line.keys.more else "")
     simulation = Simulation(terms, TypedCaller(keys, line.keys.withdraw, heard_ms=1))

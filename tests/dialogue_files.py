@@ -17,6 +17,7 @@ BY_AGENT: dict[str, d.Event] = {
     "contract-begun": d.ContractBegun(),
     "contract-ended": d.ContractEnded(),
     "spoken-yes": d.SpokenYes(),
+    "agreed": d.Agreed(),
 }
 
 
@@ -86,6 +87,7 @@ def _terms(words: list[str]) -> d.Terms:
         spoken="spoken" in words,
         dtmf="no-dtmf" not in words,
         joins="joins" in words,
+        read="read" in words,
     )
 
 

@@ -53,6 +53,14 @@ class WatchdogFired:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineAnswered:
+    """A call that went out was answered by a machine, or nobody could listen for one: it is neither asked nor recorded."""
+
+    line: str
+    found: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MixMonitorStarted:
     """Some MixMonitor was started; ours are started in a context of ours."""
 
@@ -131,6 +139,7 @@ AmiEvent = (
     | Withdrawn
     | AgentSaid
     | WatchdogFired
+    | MachineAnswered
     | MixMonitorStarted
     | HungUp
     | BridgeEntered
@@ -203,6 +212,8 @@ def _ours(fields: Mapping[str, str]) -> AmiEvent | None:
     kind, recording = fields.get("Kind"), fields.get("Rec", "")
     if kind == "timeout":
         return WatchdogFired(fields.get("Line", ""))
+    if kind == "machine":
+        return MachineAnswered(fields.get("Line", ""), fields.get("Status") == "MACHINE")
     if kind == "agent":
         return AgentSaid(fields.get("Uniqueid", ""), fields.get("Word", ""))
     if kind == "party":
