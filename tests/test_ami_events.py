@@ -21,6 +21,8 @@ OURS = {"Event": "UserEvent", "UserEvent": "GdprCall", "Rec": REC, "Uniqueid": "
         (OURS | {"Kind": "withdrawn"}, ami.Withdrawn(REC)),
         (OURS | {"Kind": "agent", "Rec": "", "Word": "contract"}, ami.AgentSaid("1.1", "contract")),
         (OURS | {"Kind": "timeout", "Rec": "", "Line": "support"}, ami.WatchdogFired("support")),
+        (OURS | {"Kind": "machine", "Rec": "", "Line": "a", "Status": "MACHINE"}, ami.MachineAnswered("a", True)),
+        (OURS | {"Kind": "machine", "Rec": "", "Line": "a", "Status": ""}, ami.MachineAnswered("a", False)),
         ({"Event": "MixMonitorStart", "Uniqueid": "1.1", "Context": "x"}, ami.MixMonitorStarted("1.1", "x")),
         ({"Event": "Hangup", "Uniqueid": "1.1"}, ami.HungUp("1.1")),
         ({"Event": "BridgeEnter", "Uniqueid": "1.1", "BridgeUniqueid": "b"}, ami.BridgeEntered("1.1", "b")),
