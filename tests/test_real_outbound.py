@@ -129,9 +129,9 @@ def staged(folder: Path, front: str) -> Iterator[tuple[Asterisk, Installation, P
     ears = folder / "ears"
     ears.mkdir()
     entry = "gdprcall-out" if front == "ari" else "gdprcall-out-agi"
-    with Asterisk(folder / "pbx", stasis=front == "ari", dialplan=site(ears, entry)) as asterisk:
-        lay_music(asterisk)
-        asterisk.rx("moh reload")
+    asterisk = Asterisk(folder / "pbx", stasis=front == "ari", dialplan=site(ears, entry))
+    lay_music(asterisk)
+    with asterisk:
         installation = Installation(folder / "app", asterisk, fronts=[front], lines=LINES)
         installation.prepare()
         with installation:
