@@ -1,5 +1,7 @@
 """Events of AMI as values: what concerns us, and nothing else."""
 
+from dataclasses import replace
+
 import pytest
 
 from gdprcall.asterisk import ami_events as ami
@@ -57,5 +59,7 @@ def test_a_channel_that_is_up_is_known_by_its_recording_if_one_of_ours_is_on_it(
     lines = [f"GDPRCALL_REC={REC}", "GDPRCALL_SEG=(null)", "GDPRCALL_MMID=(null)", "nothing"]
     assert ami.live_channel(fields, lines) == ami.LiveChannel("PJSIP/a-1", "1.1", "", REC, 1, "")
     other = ami.LiveChannel("PJSIP/a-1", "1.1", "", "", 1, "")
+    agent = ["DIALEDPEERNAME=(null)", "GDPRCALL_AGENT=PJSIP/b-1"]
+    assert ami.live_channel(fields, agent) == replace(other, dialled="PJSIP/b-1")
     assert ami.live_channel(fields, ["GDPRCALL_REC=(null)"]) == ami.live_channel(fields, []) == other
     assert ami.live_channel({"Event": "StatusComplete"}, []) is None

@@ -121,7 +121,8 @@ class PartyChanged:
 class LiveChannel:
     """A channel that is up; ``recording`` is empty unless one of ours is on it, ``bridge`` unless it talks.
 
-    ``dialled`` is the channel that its Dial() reached, which a transfer does not change; empty if that is not known.
+    ``dialled`` is the channel that its Dial() reached, or the agent's who called it, which a transfer does not change;
+    empty if that is not known.
     """
 
     name: str
@@ -158,6 +159,9 @@ _CHANGES = {
     "ConfbridgeJoin": ("Uniqueid", "conference"),
 }
 
+VARIABLES = ("GDPRCALL_REC", "GDPRCALL_SEG", "GDPRCALL_MMID", "GDPRCALL_AGENT", "DIALEDPEERNAME")
+"""What ``live_channel`` reads of a channel beside what Status says of itself."""
+
 
 def parse(fields: Mapping[str, str]) -> AmiEvent | None:
     """Return what an event tells, or None if it does not concern us; a malformed one does not."""
@@ -187,8 +191,10 @@ def live_channel(fields: Mapping[str, str], variables: Iterable[str]) -> LiveCha
     """Return what Status tells of a channel and its ``NAME=value`` lines, or None if it tells of none."""
     if not fields.get("Uniqueid"):
         return None
-    # What is not set on a channel is listed as (null), which looks like no recording and no segment.
-    values = dict(line.split("=", 1) for line in variables if "=" in line)
+    # What is not set on a channel is listed as (null).
+    values = {
+        name: value for name, is_, value in (line.partition("=") for line in variables) if is_ and value != "(null)"
+    }
     recording = values.get("GDPRCALL_REC", "")
     return LiveChannel(
         name=fields.get("Channel", ""),
@@ -196,8 +202,8 @@ def live_channel(fields: Mapping[str, str], variables: Iterable[str]) -> LiveCha
         bridge=fields.get("BridgeID", ""),
         recording=recording if RECORDING.fullmatch(recording) else "",
         segment=_segment(values.get("GDPRCALL_SEG", "")),
-        mixmonitor=values.get("GDPRCALL_MMID", "").removeprefix("(null)"),
-        dialled=values.get("DIALEDPEERNAME", "").removeprefix("(null)"),
+        mixmonitor=values.get("GDPRCALL_MMID", ""),
+        dialled=values.get("GDPRCALL_AGENT") or values.get("DIALEDPEERNAME", ""),
     )
 
 
