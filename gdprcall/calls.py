@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from gdprcall.asterisk import ami_events as ami
 from gdprcall.consent.dialogue import (
+    Agreed,
     ContractBegun,
     ContractEnded,
     Ended,
@@ -34,6 +35,7 @@ WORDS: dict[str, Event] = {
     "contract": ContractBegun(),
     "done": ContractEnded(),
     "yes": SpokenYes(),
+    "agreed": Agreed(),
     "no": Withdrawn("spoken"),
     "minor": MinorSuspected(),
     "pause": Paused("card"),

@@ -12,7 +12,7 @@ from dataclasses import replace
 from gdprcall import __version__, config
 from gdprcall.api import admit, serve_api
 from gdprcall.asterisk.ami import Ami
-from gdprcall.asterisk.ami_events import AmiEvent, MixMonitorStarted, WatchdogFired
+from gdprcall.asterisk.ami_events import AmiEvent, MachineAnswered, MixMonitorStarted, WatchdogFired
 from gdprcall.asterisk.spool import Spool, SpoolFile
 from gdprcall.calls import Calls
 from gdprcall.checkpoints import Checkpoints, tell
@@ -164,6 +164,8 @@ class Daemon:
     def _ami_event(self, event: AmiEvent) -> None:
         if isinstance(event, WatchdogFired):
             self._log.warning("watchdog", line=event.line)
+        elif isinstance(event, MachineAnswered):
+            self._log.info("machine_answered", line=event.line, reason="machine" if event.found else "no_amd")
         elif isinstance(event, MixMonitorStarted) and not event.context.startswith(OURS):
             self._log.warning("foreign_recording", uniqueid=event.uniqueid)
         self._calls.handle(event)

@@ -58,6 +58,11 @@ EVENTS: Mapping[str, Event] = {
         "error", "a verdict could not be delivered; Asterisk's watchdog frees the call", "is Asterisk up?"
     ),
     "watchdog": Event("warning", "Asterisk took a call on because no answer came in time", "is this host overloaded?"),
+    "machine_answered": Event(
+        "info",
+        "a call that went out reached a machine, or it could not be listened for one (reason): not asked, not recorded",
+        "no_amd: load app_amd, or leave GDPRCALL_AMD out",
+    ),
     "recording_missing": Event(
         "error", "a recording was granted but no file of it was seen; it is noted as not started", "check the spool"
     ),

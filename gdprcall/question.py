@@ -28,6 +28,7 @@ def terms(line: Line, *, prompt: str, mandatory_ms: int, must: bool, notice: str
         explicit=line.art9_condition == "a",
         spoken=line.spoken,
         joins=line.joins is OnJoin.ASK,
+        read=line.agent_asks,
     )
 
 

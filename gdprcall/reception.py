@@ -23,7 +23,7 @@ from gdprcall.intake import Intake
 from gdprcall.joining import Joining, Question
 from gdprcall.livecall import LiveCall
 from gdprcall.log import get_logger
-from gdprcall.policy.model import Basis, Demand, Line
+from gdprcall.policy.model import Basis, Demand, Direction, Line
 from gdprcall.recorder import CallRecorder
 from gdprcall.session import Front, Session
 from gdprcall.times import now_ms
@@ -101,7 +101,11 @@ class Reception:
             return "stopping"
         if self.terms is None:
             return "configuration"
-        return "" if arrival.line in self.terms.policy.lines else "unknown_line"
+        line = self.terms.policy.lines.get(arrival.line)
+        if line is None:
+            return "unknown_line"
+        # Who is called hears whence the number is, and it is his number that counts: neither is so on a line for callers.
+        return "" if arrival.outbound is (line.direction is Direction.OUTBOUND) else "direction"
 
     async def _serve_contained(self, arrival: Arrival, front: CallFront) -> None:
         try:

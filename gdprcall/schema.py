@@ -189,6 +189,7 @@ class Line(Section):
     art9_content: Words = ""
     minors: bool = False
     spoken: bool = False
+    agent_asks: bool = False
     source: Words = ""
     charged: bool = False
     agents: Agents | None = None

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from gdprcall import question
 from gdprcall.consent.dialogue import (
+    Agreed,
     Ask,
     Consent,
     ContractBegun,
@@ -53,11 +54,13 @@ AGENT: dict[str, Event] = {
     "c": ContractBegun(),
     "e": ContractEnded(),
     "y": SpokenYes(),
+    "a": Agreed(),
     "m": MinorSuspected(),
     "p": Paused("card"),
     "g": Resumed("card"),
 }
-"""What an agent may do in a simulated call, by letter."""
+"""What an agent may do in a simulated call, and who was asked by him, by letter."""
+CONFIRMED = ([AGENT["y"], AGENT["y"]], [AGENT["y"], AGENT["a"]])
 
 
 class Caller(Protocol):
@@ -137,7 +140,7 @@ class Simulation:
     async def hold(self) -> None:
         """Give the call back; what the agent does comes when all has been noted."""
         self.lines.append("< hold")
-        if self.session.consent.outcome is Outcome.INFORMED:
+        if self.session.consent.outcome in {Outcome.INFORMED, None}:
             self._wait_for_agent()
 
     def _wait_for_agent(self) -> None:
@@ -201,7 +204,8 @@ class TypedCaller:
     """A caller given as text: digits, ``.`` for a silence, ``h`` for a hangup, the withdrawal code once recorded.
 
     Once the call has gone on, letters are the agent's word: ``c`` a contract is being made, ``e`` it has been, ``y`` the
-    caller said yes, ``m`` the caller seems to be a child, ``p`` a card number follows, ``g`` it is over.
+    caller said yes, or was read the question, ``m`` the caller seems to be a child, ``p`` a card number follows, ``g`` it
+    is over. ``a`` is the key of who was read the question, and agrees.
     """
 
     def __init__(self, keys: str, withdraw: str, heard_ms: int, *, contract: bool = False) -> None:
@@ -239,7 +243,7 @@ class TypedCaller:
         """Whether the agent's word begins or ends a recording."""
         if self._contract:
             return word == ("e" if moment is Moment.RECORDING else "c")
-        return moment is Moment.HELD and events[-2:] == [AGENT["y"]] * 2
+        return moment is Moment.HELD and events[-2:] in CONFIRMED
 
     def _answer(self, asked: int) -> list[Event]:
         key, self._left = self._left[:1] or ".", self._left[1:]
@@ -262,7 +266,7 @@ def run(policy: Policy, line_id: str, keys: str) -> list[str]:
     if unknown:
         raise ConfigError(
             "the keys hold something no telephone has",
-            "write digits, * and #, . for silence, h for hangup; the agent: c contract, e its end, y spoken yes, m minor, p pause, g go on",
+            "write digits, * and #, . for silence, h for hangup; the agent: c contract, e its end, y spoken yes, m minor, p pause, g go on; a agreed",
         )
     terms = question.terms(line, prompt=line_id, mandatory_ms=1, must=False, notice="notice" if line.keys.more else "")
     simulation = Simulation(

@@ -18,6 +18,7 @@ IN_A_WORD: dict[str, d.Event] = {
     "contract-ended": d.ContractEnded(),
     "spoken-yes": d.SpokenYes(),
     "stop-asked": d.StopAsked(),
+    "agreed": d.Agreed(),
 }
 
 
@@ -87,6 +88,7 @@ def _terms(words: list[str]) -> d.Terms:
         spoken="spoken" in words,
         dtmf="no-dtmf" not in words,
         joins="joins" in words,
+        read="read" in words,
     )
 
 

@@ -1,5 +1,7 @@
 """Events of AMI as values: what concerns us, and nothing else."""
 
+from dataclasses import replace
+
 import pytest
 
 from gdprcall.asterisk import ami_events as ami
@@ -21,6 +23,8 @@ OURS = {"Event": "UserEvent", "UserEvent": "GdprCall", "Rec": REC, "Uniqueid": "
         (OURS | {"Kind": "withdrawn"}, ami.Withdrawn(REC)),
         (OURS | {"Kind": "agent", "Rec": "", "Word": "contract"}, ami.AgentSaid("1.1", "contract")),
         (OURS | {"Kind": "timeout", "Rec": "", "Line": "support"}, ami.WatchdogFired("support")),
+        (OURS | {"Kind": "machine", "Rec": "", "Line": "a", "Status": "MACHINE"}, ami.MachineAnswered("a", True)),
+        (OURS | {"Kind": "machine", "Rec": "", "Line": "a", "Status": ""}, ami.MachineAnswered("a", False)),
         ({"Event": "MixMonitorStart", "Uniqueid": "1.1", "Context": "x"}, ami.MixMonitorStarted("1.1", "x")),
         ({"Event": "Hangup", "Uniqueid": "1.1"}, ami.HungUp("1.1")),
         ({"Event": "BridgeEnter", "Uniqueid": "1.1", "BridgeUniqueid": "b"}, ami.BridgeEntered("1.1", "b")),
@@ -55,5 +59,7 @@ def test_a_channel_that_is_up_is_known_by_its_recording_if_one_of_ours_is_on_it(
     lines = [f"GDPRCALL_REC={REC}", "GDPRCALL_SEG=(null)", "GDPRCALL_MMID=(null)", "nothing"]
     assert ami.live_channel(fields, lines) == ami.LiveChannel("PJSIP/a-1", "1.1", "", REC, 1, "")
     other = ami.LiveChannel("PJSIP/a-1", "1.1", "", "", 1, "")
+    agent = ["DIALEDPEERNAME=(null)", "GDPRCALL_AGENT=PJSIP/b-1"]
+    assert ami.live_channel(fields, agent) == replace(other, dialled="PJSIP/b-1")
     assert ami.live_channel(fields, ["GDPRCALL_REC=(null)"]) == ami.live_channel(fields, []) == other
     assert ami.live_channel({"Event": "StatusComplete"}, []) is None

@@ -7,6 +7,7 @@ import pytest
 from gdprcall import calls as module
 from gdprcall.asterisk import ami_events as ami
 from gdprcall.consent.dialogue import (
+    Agreed,
     ContractBegun,
     ContractEnded,
     Ended,
@@ -270,6 +271,7 @@ def test_leaving_a_bridge_that_nobody_knows_leaves_nothing_behind(exchange: Exch
         ("contract", ContractBegun()),
         ("done", ContractEnded()),
         ("yes", SpokenYes()),
+        ("agreed", Agreed()),
         ("no", Withdrawn("spoken")),
         ("minor", MinorSuspected()),
     ],

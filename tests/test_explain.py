@@ -80,6 +80,10 @@ def test_parts_pauses_and_calls_out_are_explained() -> None:
     assert "neither asked nor recorded" in then(explained, "not among")
     assert "pauses" in then(explained, "*7")
     assert explained.told[0].when == "who is called"
+    assert "not recorded" in then(explained, "is called, and a machine answers")
+    assert explained.dialplan.endswith("Gosub(gdprcall-out,s,1(support,may,${EXTEN}))")
+    asked = of(Basis.CONSENT, direction=Direction.OUTBOUND, source="our order form", agent_asks=True)
+    assert "agrees by key, or aloud" in then(said(asked), "is read the question by the agent")
 
 
 def test_bas_09_calls_from_abroad_are_explained() -> None:

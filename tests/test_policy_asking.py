@@ -38,7 +38,10 @@ BROKEN: list[tuple[str, Basis, dict[str, Any], str, str]] = [
     ("INF-05", C, {"notice_deferred": True}, "notice_deferred", "refuse"),
     ("INF-05", LI, {"notice_deferred": True}, "notice_deferred", "refuse"),
     ("INF-06", C, {"direction": Direction.OUTBOUND}, "source", "refuse"),
-    ("INF-06", LI, {"direction": Direction.OUTBOUND, "source": " "}, "source", "refuse"),
+    ("INF-06", C, {"direction": Direction.OUTBOUND, "source": " "}, "source", "refuse"),
+    ("PTY-08", LI, {"direction": Direction.OUTBOUND, "source": "our form"}, "direction", "warn"),
+    ("PTY-08", C, {"agent_asks": True}, "agent_asks", "refuse"),
+    ("PTY-08", LI, {"agent_asks": True}, "agent_asks", "refuse"),
     ("INF-08", C, {"charged": True}, "charged", "refuse"),
     ("INF-08", LI, {"interest": "calls may be recorded for complaints"}, "interest", "refuse"),
 ]
@@ -117,6 +120,13 @@ def test_inf_06_who_is_called_must_be_told_the_source(
     basis: Basis, changes: dict[str, Any], field: str, severity: str
 ) -> None:
     breaks("INF-06", basis, changes, field, severity)
+
+
+@rows("PTY-08")
+def test_pty_08_a_machine_is_warned_of_and_an_agent_asks_only_who_is_called(
+    basis: Basis, changes: dict[str, Any], field: str, severity: str
+) -> None:
+    breaks("PTY-08", basis, changes, field, severity)
 
 
 @rows("INF-08")

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from gdprcall.policy.dialplan import Gosub, compare, gosubs
-from gdprcall.policy.model import Basis, Demand, Line
+from gdprcall.policy.dialplan import Gosub, compare, gosubs, written
+from gdprcall.policy.model import Basis, Demand, Direction, Line
 from tests.policies import LAWFUL, SUPPORT, policy
 
 ORDERS = replace(LAWFUL[Basis.LEGAL_OBLIGATION], id="orders")
@@ -47,6 +47,24 @@ def test_a_step_says_its_line_and_may_or_must(step: str, line: str | None, deman
 )
 def test_other_steps_ask_for_nothing(step: str) -> None:
     assert list(gosubs(step, "trunk,s", "x:1")) == []
+
+
+OFFERS = replace(SUPPORT, id="offers", direction=Direction.OUTBOUND, source="our form")
+
+
+@pytest.mark.parametrize("context", ["gdprcall-out", "gdprcall-out-agi"])
+def test_pty_08_a_step_for_calls_that_go_out_is_known_as_one(context: str) -> None:
+    (gosub,) = gosubs(f"n,Gosub({context},s,1(offers,may,${{EXTEN:1}}))", "agents,_9X.", "x:1")
+    assert gosub == Gosub("offers", MAY, "agents,_9X.", "x:1", Direction.OUTBOUND)
+    assert found(gosub, lines=(OFFERS,), whole=True) == []
+    assert list(gosubs(f"n,{written(OFFERS)}", "agents,_9X.", "x:1")) == [gosub]
+
+
+def test_pty_08_a_line_that_is_asked_for_in_the_other_direction_is_refused() -> None:
+    assert found(at("offers", MAY), lines=(OFFERS,)) == [("PTY-08", "x:1", "refuse")]
+    outbound = Gosub("support", MAY, "agents,_9X.", "x:1", Direction.OUTBOUND)
+    assert found(outbound) == [("PTY-08", "x:1", "refuse")]
+    assert written(SUPPORT) == "Gosub(gdprcall,s,1(support,may))"
 
 
 def test_a_dialplan_that_says_what_the_policy_says_agrees() -> None:

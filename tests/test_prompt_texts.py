@@ -197,6 +197,16 @@ def test_inf_06_who_is_called_hears_where_the_number_is_from() -> None:
     assert parts[1].must
 
 
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("basis", Basis)
+def test_inf_06_in_every_language_and_on_every_basis_the_source_must_be_heard(language: str, basis: Basis) -> None:
+    line = replace(on(basis), direction=Direction.OUTBOUND, source="A Form")
+    (said,) = [part for part in texts.words(line, ACME, language).parts if part.name == "source"]
+    assert said.must
+    assert "A Form" in said.text
+    assert "source" not in {part.name for part in texts.words(on(basis), ACME, language).parts}
+
+
 def test_con_11_explicit_consent_names_what_it_is_given_to() -> None:
     parts = texts.words(replace(SUPPORT, art9=True, art9_condition="a", art9_content="your health"), ACME, "en").parts
     assert (parts[1].name, parts[1].text, parts[1].must) == (

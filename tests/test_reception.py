@@ -22,7 +22,7 @@ from gdprcall.asterisk.stasis import Stasis
 from gdprcall.calls import Calls
 from gdprcall.holding import Holding
 from gdprcall.intake import Intake
-from gdprcall.policy.model import Basis, Line, Override, Policy
+from gdprcall.policy.model import Basis, Direction, Line, Override, Policy
 from gdprcall.prompts import catalogue, synthesis
 from gdprcall.reception import House, Reception
 from gdprcall.vault import subjects
@@ -74,9 +74,12 @@ class Desk:
         self.reception.terms = Holding(POLICY, prompts, {"acme": KEY})
         self.stasis = Stasis(ari, tasks=tasks, claim=self.reception.claim, arrive=self.reception.arrive)
 
-    def arrives(self, hop: str = "ask", line: str = "support", demand: str = "may", number: str = NUMBER) -> None:
+    def arrives(
+        self, hop: str = "ask", line: str = "support", demand: str = "may", number: str = NUMBER, called: str = ""
+    ) -> None:
         channel = {"id": CHANNEL, "name": "PJSIP/a-1", "caller": {"number": number}}
-        self.stasis.handle({"type": "StasisStart", "args": ["v1", hop, line, demand, "en"], "channel": channel})
+        args = ["v1", hop, line, demand, "en", *([called] if called else [])]
+        self.stasis.handle({"type": "StasisStart", "args": args, "channel": channel})
 
     def tell(self, kind: str, **more: object) -> None:
         self.stasis.handle({"type": kind, "channel": {"id": CHANNEL}, **more})
@@ -217,6 +220,40 @@ async def test_fcl_07_a_call_that_cannot_be_asked_is_given_back_at_once(
         (said,) = [entry for entry in logged if entry["event"] == "call_unasked"]
         assert (said["line"], said["reason"], said["uniqueid"]) == (line, reason, CHANNEL)
         assert list(desk.vault.ledger.entries()) == []
+
+
+async def test_pty_08_a_line_for_callers_asks_nobody_who_is_called(tmp_path: Path, logged: list[EventDict]) -> None:
+    async with open_desk(tmp_path) as desk:
+        desk.arrives("claim", called=f"out{NUMBER}")
+        await until(lambda: bool(desk.verdicts()))
+        assert desk.verdicts() == ["norec"]
+        (said,) = [entry for entry in logged if entry["event"] == "call_unasked"]
+        assert (said["line"], said["reason"]) == ("support", "direction")
+
+
+async def test_pty_08_a_line_for_those_who_are_called_asks_no_caller_and_takes_their_number(
+    tmp_path: Path, logged: list[EventDict]
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        out = replace(LINE, direction=Direction.OUTBOUND, source="our form", agent_asks=True)
+        lines = Policy({"acme": CONTROLLER}, {"support": out})
+        catalogue.build(lines, desk.sounds, tmp_path / "prompts", Clicks())
+        prompts = catalogue.Catalogue(lines, desk.sounds, tmp_path / "prompts")
+        desk.reception.terms = Holding(lines, prompts, {"acme": KEY})
+        desk.arrives("claim")
+        await until(lambda: bool(desk.verdicts()))
+        assert [entry["reason"] for entry in logged if entry["event"] == "call_unasked"] == ["direction"]
+        # The agent asks: nothing is played, and his word comes first.
+        desk.arrives(number="90701760001", called=f"out{NUMBER}")
+        await until(lambda: "hold" in desk.verdicts())
+        desk.tell("StasisEnd")
+        desk.calls.handle(ami.AgentSaid(CHANNEL, "yes"))
+        desk.calls.handle(ami.AgentSaid(CHANNEL, "agreed"))
+        await until(lambda: bool(desk.monitors.let))
+        assert desk._plays() == []
+        subject = (await desk.noted(Kind.SUBJECT))["subject"]
+        assert subject == subjects.pseudonym(KEY, NUMBER)
+        assert (await desk.noted(Kind.DECISION))["reason"] == "read"
 
 
 @pytest.mark.parametrize("what", ["draining", "terms"])

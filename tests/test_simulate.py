@@ -1,20 +1,22 @@
 """The simulation: the dialogue files and typed keys lead to the same ends as the dialogue itself."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from gdprcall import simulate
 from gdprcall.consent import dialogue as d
 from gdprcall.errors import ConfigError, NotFound
-from gdprcall.policy.model import Basis, Controller, Line, Policy
+from gdprcall.policy.model import Basis, Controller, Direction, Line, Policy
 from tests import dialogue_files as files
 from tests import policies
 
 ALL = files.read_all()
 ACME = Controller("acme", "Acme", "privacy@acme.example", "SE", "https://acme.example", ("age1",))
 SUPPORT = Line("support", "acme", "quality", Basis.CONSENT, ("en",), 30)
-POLICY = Policy({"acme": ACME}, {"support": SUPPORT})
+SURVEY = replace(SUPPORT, id="survey", direction=Direction.OUTBOUND, source="our form", agent_asks=True)
+POLICY = Policy({"acme": ACME}, {"support": SUPPORT, "survey": SURVEY})
 
 
 class FileCaller:
@@ -104,6 +106,21 @@ def test_bas_04_typed_words_of_the_agent_make_one_contract_after_the_other(keys:
     lines = simulate.run(policies.policy(line), line.id, keys)
     assert lines.count("< begin") == contracts
     assert lines[-1] == end
+
+
+@pytest.mark.parametrize(
+    ("keys", "end"),
+    [
+        ("ya", "= stopped granted"),
+        ("yy", "= stopped granted"),
+        ("a", "= unrecorded timeout"),
+        ("y", "= unrecorded timeout"),
+        ("y*9", "= unrecorded refused"),
+        ("ya*9", "= unrecorded withdrawn"),
+    ],
+)
+def test_pty_08_where_the_agent_asks_his_word_comes_before_the_key_of_who_is_called(keys: str, end: str) -> None:
+    assert simulate.run(POLICY, "survey", keys)[-1] == end
 
 
 def test_a_granted_decision_without_a_recording_is_noted_as_not_started() -> None:

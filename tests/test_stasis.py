@@ -107,6 +107,17 @@ async def test_a_claimed_call_is_held_for_the_seconds_that_its_questions_may_las
         assert "4670" not in repr(arrival)
 
 
+async def test_pty_08_of_a_call_that_goes_out_the_number_is_the_one_that_the_dialplan_says_was_called() -> None:
+    async with desk() as there:
+        there.start("v1", "claim", "offers", "may", "en", "out+46701760002")
+        await until_given_back(there)
+        (arrival,) = there.claimed
+        assert (arrival.outbound, arrival.number) == (True, "+46701760002")
+        assert "4670" not in repr(arrival)
+        there.start("v1", "claim", "offers", "may", "en", "out")
+        assert (there.claimed[-1].outbound, there.claimed[-1].number) == (True, "")
+
+
 async def test_a_call_that_is_not_claimed_is_given_back_unrecorded() -> None:
     async with desk() as there:
         there.seconds = None
@@ -115,7 +126,11 @@ async def test_a_call_that_is_not_claimed_is_given_back_unrecorded() -> None:
         assert there.verdicts() == [("gdprcall-verdict", "norec")]
 
 
-@pytest.mark.parametrize("args", [("v2", "ask", "a", "may", "en"), ("v1", "other", "a", "may", "en"), ("v1",), ()])
+@pytest.mark.parametrize(
+    "args",
+    [("v2", "ask", "a", "may", "en"), ("v1", "other", "a", "may", "en"), ("v1",), ()]
+    + [("v1", "ask", "a", "may", "en", *more) for more in (("in",), ("out1", "x"))],
+)
 async def test_a_dialplan_of_another_version_is_given_back_unrecorded(args: tuple[str, ...]) -> None:
     async with desk() as there:
         there.start(*args)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from gdprcall.asterisk.ami_events import RECORDING, AmiEvent, LiveChannel, live_channel, parse
+from gdprcall.asterisk.ami_events import RECORDING, VARIABLES, AmiEvent, LiveChannel, live_channel, parse
 from gdprcall.asterisk.amilink import Connection, Fields
 from gdprcall.asterisk.backoff import LOST_SECONDS, REFUSED_SECONDS, pause
 from gdprcall.errors import PeerError
@@ -208,7 +208,7 @@ class Ami:
 
     async def live(self) -> list[LiveChannel]:
         """Return all channels that are up, and which recording of ours is on each."""
-        answers = await self.action("Status", Variables="GDPRCALL_REC,GDPRCALL_SEG,GDPRCALL_MMID,DIALEDPEERNAME")
+        answers = await self.action("Status", Variables=",".join(VARIABLES))
         found = [
             live_channel({key: _text(value) for key, value in answer.items()}, _lines(answer)) for answer in answers[1:]
         ]

@@ -53,6 +53,14 @@ class WatchdogFired:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineAnswered:
+    """A call that went out was answered by a machine, or nobody could listen for one: it is neither asked nor recorded."""
+
+    line: str
+    found: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MixMonitorStarted:
     """Some MixMonitor was started; ours are started in a context of ours."""
 
@@ -113,7 +121,8 @@ class PartyChanged:
 class LiveChannel:
     """A channel that is up; ``recording`` is empty unless one of ours is on it, ``bridge`` unless it talks.
 
-    ``dialled`` is the channel that its Dial() reached, which a transfer does not change; empty if that is not known.
+    ``dialled`` is the channel that its Dial() reached, or the agent's who called it, which a transfer does not change;
+    empty if that is not known.
     """
 
     name: str
@@ -131,6 +140,7 @@ AmiEvent = (
     | Withdrawn
     | AgentSaid
     | WatchdogFired
+    | MachineAnswered
     | MixMonitorStarted
     | HungUp
     | BridgeEntered
@@ -148,6 +158,9 @@ _CHANGES = {
     "UnParkedCall": ("ParkeeUniqueid", "unparked"),
     "ConfbridgeJoin": ("Uniqueid", "conference"),
 }
+
+VARIABLES = ("GDPRCALL_REC", "GDPRCALL_SEG", "GDPRCALL_MMID", "GDPRCALL_AGENT", "DIALEDPEERNAME")
+"""What ``live_channel`` reads of a channel beside what Status says of itself."""
 
 
 def parse(fields: Mapping[str, str]) -> AmiEvent | None:
@@ -178,8 +191,10 @@ def live_channel(fields: Mapping[str, str], variables: Iterable[str]) -> LiveCha
     """Return what Status tells of a channel and its ``NAME=value`` lines, or None if it tells of none."""
     if not fields.get("Uniqueid"):
         return None
-    # What is not set on a channel is listed as (null), which looks like no recording and no segment.
-    values = dict(line.split("=", 1) for line in variables if "=" in line)
+    # What is not set on a channel is listed as (null).
+    values = {
+        name: value for name, is_, value in (line.partition("=") for line in variables) if is_ and value != "(null)"
+    }
     recording = values.get("GDPRCALL_REC", "")
     return LiveChannel(
         name=fields.get("Channel", ""),
@@ -187,8 +202,8 @@ def live_channel(fields: Mapping[str, str], variables: Iterable[str]) -> LiveCha
         bridge=fields.get("BridgeID", ""),
         recording=recording if RECORDING.fullmatch(recording) else "",
         segment=_segment(values.get("GDPRCALL_SEG", "")),
-        mixmonitor=values.get("GDPRCALL_MMID", "").removeprefix("(null)"),
-        dialled=values.get("DIALEDPEERNAME", "").removeprefix("(null)"),
+        mixmonitor=values.get("GDPRCALL_MMID", ""),
+        dialled=values.get("GDPRCALL_AGENT") or values.get("DIALEDPEERNAME", ""),
     )
 
 
@@ -203,6 +218,8 @@ def _ours(fields: Mapping[str, str]) -> AmiEvent | None:
     kind, recording = fields.get("Kind"), fields.get("Rec", "")
     if kind == "timeout":
         return WatchdogFired(fields.get("Line", ""))
+    if kind == "machine":
+        return MachineAnswered(fields.get("Line", ""), fields.get("Status") == "MACHINE")
     if kind == "agent":
         return AgentSaid(fields.get("Uniqueid", ""), fields.get("Word", ""))
     if kind == "party":

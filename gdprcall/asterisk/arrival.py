@@ -4,12 +4,15 @@ It talks to nobody.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
 from gdprcall.consent.dialogue import Ending
 
 PROTOCOL = "v1"
+CALLED = "out"
+"""What stands before the number of who is called; calls that come in say nothing of theirs."""
 ASK_CONTEXT = "gdprcall-ask"
 VERDICT_CONTEXT = "gdprcall-verdict"
 HOLD = "hold"
@@ -22,7 +25,10 @@ MARGIN_SECONDS = 2
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A call that the dialplan hands over; ``channel`` is its uniqueid, ``demand`` is ``may`` or ``must``, ``front`` ari or agi."""
+    """A call that the dialplan hands over; ``channel`` is its uniqueid, ``demand`` is ``may`` or ``must``, ``front`` ari or agi.
+
+    ``number`` is that of who is asked: of the caller, or of an ``outbound`` call of who is called, as the dialplan says it.
+    """
 
     channel: str
     name: str
@@ -31,6 +37,7 @@ class Arrival:
     language: str
     number: str = field(repr=False)
     front: str = "ari"
+    outbound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,20 @@ def verdict(recording: str, ending: Ending) -> str:
             return f"keep{recording}"
         case _:
             assert_never(ending)
+
+
+def handed_over(channel: str, name: str, said: Sequence[str], caller: str, front: str) -> Arrival | None:
+    """Return a call from what the dialplan said of it after the protocol and the hop, or None where that is not understood.
+
+    On the channel of who is called the ``caller`` is what the agent dialled, or what the trunk made of it: it is not used.
+    """
+    match said:
+        case [line, demand, language]:
+            return Arrival(channel, name, line, demand, language, caller, front)
+        case [line, demand, language, called] if called.startswith(CALLED):
+            return Arrival(channel, name, line, demand, language, called.removeprefix(CALLED), front, outbound=True)
+        case _:
+            return None
 
 
 def question_seconds(prompt_ms: int, timeout_ms: int) -> int:

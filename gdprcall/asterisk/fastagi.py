@@ -12,7 +12,7 @@ from pathlib import Path
 from gdprcall.asterisk import agi
 from gdprcall.asterisk.agicall import AgiCall
 from gdprcall.asterisk.agilink import AgiLink, Left
-from gdprcall.asterisk.arrival import ASK_CONTEXT, PROTOCOL, VERDICT_CONTEXT, Arrival
+from gdprcall.asterisk.arrival import ASK_CONTEXT, PROTOCOL, VERDICT_CONTEXT, Arrival, handed_over
 from gdprcall.errors import ConfigError, PeerError
 from gdprcall.log import get_logger
 
@@ -170,9 +170,8 @@ class FastAgi:
 def _arrival(environment: agi.Environment) -> Arrival | None:
     variables, arguments = environment.variables, environment.arguments
     uniqueid = variables.get("uniqueid", "")
-    if len(arguments) != 4 or arguments[0] != PROTOCOL or not uniqueid:
+    if arguments[:1] != [PROTOCOL] or not uniqueid:
         return None
-    _, line, demand, language = arguments
     number = variables.get("callerid", "")
-    name = variables.get("channel", "")
-    return Arrival(uniqueid, name, line, demand, language, "" if number == "unknown" else number, front="agi")
+    caller = "" if number == "unknown" else number
+    return handed_over(uniqueid, variables.get("channel", ""), arguments[1:], caller, "agi")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from gdprcall.asterisk.ari import Ari, AriEvent, Gone
-from gdprcall.asterisk.arrival import ASK_CONTEXT, PROTOCOL, VERDICT_CONTEXT, Arrival
+from gdprcall.asterisk.arrival import ASK_CONTEXT, PROTOCOL, VERDICT_CONTEXT, Arrival, handed_over
 from gdprcall.asterisk.stasiscall import StasisCall, playback_id
 from gdprcall.errors import PeerError
 from gdprcall.log import get_logger
@@ -127,8 +127,7 @@ class Stasis:
 
 def _arrival(event: AriEvent) -> Arrival | None:
     args, channel = [str(arg) for arg in event.get("args", [])], event["channel"]
-    if len(args) != 5 or args[0] != PROTOCOL or args[1] not in {"claim", "ask"}:
+    if args[:1] != [PROTOCOL] or args[1:2] not in (["claim"], ["ask"]):
         return None
-    _, _, line, demand, language = args
     number = str((channel.get("caller") or {}).get("number") or "")
-    return Arrival(str(channel["id"]), str(channel["name"]), line, demand, language, number)
+    return handed_over(str(channel["id"]), str(channel["name"]), args[2:], number, "ari")

@@ -14,7 +14,8 @@ Theory of operation:
 * Evidence comes first: a note that begins a recording must come back as ``Noted`` before ``Record`` or ``Begin`` is
   said. Whatever arrives in between (a refusal, a hangup) is weighed before anything is recorded.
 * A call that is ``ready`` goes on unrecorded until the agent's word: that a contract is being made, or, twice, that the
-  caller, whose keys do not come through, said yes. Each leads to a note of its own first.
+  caller, whose keys do not come through, said yes. Each leads to a note of its own first. Where the agent reads the
+  question, every call is ready from the start, and the second word may be the keys of who was asked.
 * A contract that has been made is kept, so the next one in the call has a decision and a recording of its own; after a
   no, another party or a failure there is no next one.
 * Commands are carried out in order; the first that fails stops the rest and comes back as ``Failed``. No failure
@@ -44,6 +45,7 @@ from gdprcall.consent.midcall import PARTY, Step, cell, paused, recording, stopp
 from gdprcall.consent.outcomes import Basis, Ending, Outcome, Sound, State
 from gdprcall.consent.table import DRAWN, ENDING, Act, Answer, Row
 from gdprcall.consent.values import (
+    Agreed,
     Consent,
     ContractBegun,
     ContractEnded,
@@ -66,7 +68,7 @@ from gdprcall.consent.values import (
 )
 
 __all__ = [
-    "MOST_NOTICES", "Ask", "Basis", "Begin", "Command", "Consent", "ContractBegun", "ContractEnded", "Digit", "Ended",
+    "MOST_NOTICES", "Agreed", "Ask", "Basis", "Begin", "Command", "Consent", "ContractBegun", "ContractEnded", "Digit", "Ended",
     "Ending", "Erase", "Event", "Failed", "Hold", "Listen", "MinorSuspected", "NoInput", "Note", "Noted", "Outcome", "PartyJoined",
     "Pause", "Paused", "Played", "Record", "Release", "Renew", "Resume", "Resumed", "Route", "Sound", "SpokenYes",
     "Started", "State", "Step", "Stop", "StopAsked", "Terms", "Withdrawn", "step",
@@ -115,6 +117,8 @@ def _new(consent: Consent, event: Event) -> Step:
             return _answered(consent, Row.NO_DTMF)
         case Started() if terms.deferred and terms.basis is Basis.VITAL_INTEREST:
             return _answered(consent, Row.UNHEARD, "notice_deferred")
+        case Started() if terms.read and terms.basis is Basis.CONSENT and not terms.must:
+            return replace(consent, state=State.READY, held=True, tries=1), (Hold(),)
         case Started():
             return _ask(consent, tries=1)
         case _:
@@ -208,6 +212,8 @@ def _ready(consent: Consent, event: Event) -> Step:
             return _note(consent, Outcome.INFORMED, "contract_phase", Begin())
         case SpokenYes() if asks and sure:
             return _note(consent, Outcome.GRANTED, "spoken", Begin())
+        case Agreed() if asks and sure:
+            return _note(consent, Outcome.GRANTED, "read", Begin())
         case SpokenYes() if asks:
             return replace(consent, state=State.CONFIRMING), ()
         case Withdrawn(method):
@@ -216,6 +222,8 @@ def _ready(consent: Consent, event: Event) -> Step:
             return _weighed(consent, Row.MINOR, method)
         case PartyJoined(why) | StopAsked(why):
             return _unrecorded(consent, consent.outcome or Outcome.SYSTEM_FAIL, why)
+        case Ended() if consent.terms.read:
+            return _unrecorded(consent, Outcome.TIMEOUT, "unconfirmed" if sure else "not_read")
         case Ended() if sure:
             return _unrecorded(consent, Outcome.NO_DTMF, "unconfirmed")
         case Ended():

@@ -18,7 +18,8 @@ class Terms:
     ``must`` is the dialplan's word: such a call is routed away, not served unrecorded. ``sampled`` is the draw for this
     call, ``deferred`` lets a notice come later (vital interest), ``explicit`` says that the prompt names special
     categories of data (Art. 9(2)(a)), ``spoken`` that an agent may note a spoken yes, ``dtmf`` whether keys can come,
-    ``joins`` that who joins the call is asked too, so that the recording only pauses until then.
+    ``joins`` that who joins the call is asked too, so that the recording only pauses until then,
+    ``read`` that the agent reads the question out and no prompt is played.
     """
 
     prompt: str
@@ -37,6 +38,7 @@ class Terms:
     spoken: bool = False
     dtmf: bool = True
     joins: bool = False
+    read: bool = False
 
 
 # Events: what happened to the call.
@@ -133,6 +135,11 @@ class SpokenYes:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreed:
+    """Who was asked by the agent pressed the keys that agree, in the running call."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A command, the prompt or the system failed; ``reason`` is a code, never a text with data in it."""
 
@@ -154,7 +161,7 @@ class StopAsked:
     why: str = "stopped_by_officer"
 
 
-ByAgent = MinorSuspected | ContractBegun | ContractEnded | SpokenYes
+ByAgent = MinorSuspected | ContractBegun | ContractEnded | SpokenYes | Agreed
 ByOrder = Paused | Resumed | StopAsked
 Event = Started | Played | Digit | NoInput | Noted | PartyJoined | ByOrder | Withdrawn | ByAgent | Failed | Ended
 

@@ -17,7 +17,7 @@ from gdprcall.config import Config
 from gdprcall.doctor.finding import FAIL, OK, WARN, Finding
 from gdprcall.errors import GdprcallError, PeerError
 from gdprcall.policy.dialplan import compare, gosubs
-from gdprcall.policy.model import Policy
+from gdprcall.policy.model import Direction, Policy
 
 MODULES = (
     *("app_mixmonitor", "app_stasis", "app_stack", "app_userevent", "app_playback", "app_exec"),
@@ -31,6 +31,7 @@ CONTEXTS = (
     *("gdprcall-end", "gdprcall-withdraw", "gdprcall-forget", "gdprcall-agent", "gdprcall-desk"),
     *("gdprcall-next", "gdprcall-pause", "gdprcall-join", "gdprcall-xfer"),
 )
+OUTBOUND = ("gdprcall-out", "gdprcall-left")
 NEEDED = ("StopMixMonitor", "Status", "DBGet", "DBGetTree")
 # An action that is given to nobody without the class beside it.
 TOO_MUCH = {"MixMonitor": "system", "Command": "command", "Originate": "originate", "UpdateConfig": "config"}
@@ -115,7 +116,7 @@ async def ami(config: Config) -> list[Finding]:
             allowed = set((await link.action("ListCommands"))[0].keys())
             found += rights(allowed)
             if "ShowDialPlan" in allowed:
-                found += [await _dialplan(link), await demands(link, config.policy)]
+                found += [await _dialplan(link, config.policy), await demands(link, config.policy)]
             found.append(await _spool(link, config.asterisk.spool))
             if "agi" in config.asterisk.fronts:
                 found += [await _agi_module(link), await _agi_place(link, config.asterisk.agi_listen)]
@@ -141,9 +142,9 @@ def rights(allowed: set[str]) -> list[Finding]:
     return found or [Finding("ami rights", OK, "our user has what it needs, and cannot record or run programs")]
 
 
-async def _dialplan(link: Ami) -> Finding:
-    absent = []
-    for context in CONTEXTS:
+async def _dialplan(link: Ami, policy: Policy) -> Finding:
+    absent, outbound = [], any(line.direction is Direction.OUTBOUND for line in policy.lines.values())
+    for context in (*CONTEXTS, *(OUTBOUND if outbound else ())):
         try:
             await link.action("ShowDialPlan", Context=context)
         except PeerError as error:
@@ -151,7 +152,7 @@ async def _dialplan(link: Ami) -> Finding:
                 raise
             absent.append(context)
     if absent:
-        mend = "add to extensions.conf: #include gdprcall.conf, then: dialplan reload"
+        mend = "add to extensions.conf: #include gdprcall.conf (and gdprcall-out.conf), then: dialplan reload"
         return Finding("dialplan", FAIL, f"these contexts are not there: {', '.join(absent)}", mend)
     return Finding("dialplan", OK, "our contexts are loaded")
 

@@ -113,6 +113,17 @@ def _told(line: Line, place: str) -> Iterator[Finding]:
     if line.direction is Direction.OUTBOUND and not line.source.strip():
         text = "who is called must hear where the number is from"
         yield refuse("INF-06", f"{place}.source", text, "write for example: the form that you sent us")
+    yield from _called(line, place)
     if line.charged:
         text = "callers pay for hearing the notice, which must be free"
         yield refuse("INF-08", f"{place}.charged", text, "ask before the charged part of the call begins")
+
+
+def _called(line: Line, place: str) -> Iterator[Finding]:
+    outbound = line.direction is Direction.OUTBOUND
+    if outbound and line.basis is not Basis.CONSENT:
+        text = "a machine that answers hears the notice in silence, as people do, and would be recorded"
+        yield warn("PTY-08", f"{place}.direction", text, "write GDPRCALL_AMD=yes in [globals] of the dialplan")
+    if line.agent_asks and not (outbound and line.basis is Basis.CONSENT):
+        text = "the agent reads the question to those who are called, and where their consent is what counts"
+        yield refuse("PTY-08", f"{place}.agent_asks", text, "leave it out; callers are asked by a prompt")

@@ -1,4 +1,4 @@
-"""What a dialplan says of lines, compared with what the policy says: may or must, and who is asked twice.
+"""What a dialplan says of lines, compared with what the policy says: may or must, who is asked, and who is asked twice.
 
 It reads no file; a step of a dialplan is given as text, from wherever it was read.
 """
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from gdprcall.policy.finding import Finding, refuse, warn
-from gdprcall.policy.model import Basis, Demand, Line, Policy
+from gdprcall.policy.model import Basis, Demand, Direction, Line, Policy
 
-_GOSUB = re.compile(r"(?<![\w-])gdprcall(?:-agi)?\s*,\s*s\s*,\s*1\s*\(")
+_GOSUB = re.compile(r"(?<![\w-])gdprcall(-out)?(?:-agi)?\s*,\s*s\s*,\s*1\s*\(")
 _LINE = re.compile(r"[a-z0-9_]+")
 
 
@@ -23,6 +23,14 @@ class Gosub:
     demand: Demand | None
     entrance: str
     place: str
+    direction: Direction = Direction.INBOUND
+
+
+def written(line: Line) -> str:
+    """Return the step of a dialplan that asks for a line."""
+    if line.direction is Direction.OUTBOUND:
+        return f"Gosub(gdprcall-out,s,1({line.id},{line.demand},${{EXTEN}}))"
+    return f"Gosub(gdprcall,s,1({line.id},{line.demand}))"
 
 
 def gosubs(step: str, entrance: str, place: str) -> Iterator[Gosub]:
@@ -33,7 +41,8 @@ def gosubs(step: str, entrance: str, place: str) -> Iterator[Gosub]:
         said = words[1].strip() if len(words) > 1 else ""
         # As the dialplan itself reads it: whatever is not "must" is "may".
         demand = None if "$" in said else Demand.MUST if said == Demand.MUST else Demand.MAY
-        yield Gosub(None if "$" in line else line, demand, entrance, place)
+        direction = Direction.OUTBOUND if begin[1] else Direction.INBOUND
+        yield Gosub(None if "$" in line else line, demand, entrance, place, direction)
 
 
 def _arguments(text: str) -> list[str]:
@@ -58,7 +67,7 @@ def compare(policy: Policy, found: Sequence[Gosub], *, whole: bool) -> list[Find
     if whole and None not in named:
         for line in policy.lines.values():
             if line.id not in named:
-                mend = f"write in front of its Dial(): Gosub(gdprcall,s,1({line.id},{line.demand}))"
+                mend = f"write in front of its Dial(): {written(line)}"
                 findings.append(warn("BAS-10", f"lines.{line.id}", "no dialplan asks for it: nobody is recorded", mend))
     return findings
 
@@ -72,6 +81,10 @@ def _one(policy: Policy, gosub: Gosub) -> Iterator[Finding]:
     if line is None or not _LINE.fullmatch(gosub.line):
         sent = "its calls are all sent elsewhere" if gosub.demand is Demand.MUST else "its calls are never recorded"
         yield warn("BAS-01", gosub.place, f"asks for a line that is not configured: {sent}", "name one of [lines]")
+    elif gosub.direction is not line.direction:
+        whom = "callers" if line.direction is Direction.INBOUND else "those who are called"
+        text = f"{line.id} is for {whom}, and its calls here go the other way: they are never recorded"
+        yield refuse("PTY-08", gosub.place, text, f"write {written(line)}, or name another line")
     elif gosub.demand is None:
         text = f"may or must is known to the running call alone: {line.id} cannot be compared"
         yield warn("FCL-02", gosub.place, text, f"write {line.demand}")
@@ -80,7 +93,7 @@ def _one(policy: Policy, gosub: Gosub) -> Iterator[Finding]:
 
 
 def _disagreement(line: Line, gosub: Gosub) -> Finding:
-    mend = f"write Gosub(gdprcall,s,1({line.id},{line.demand})), then: dialplan reload"
+    mend = f"write {written(line)}, then: dialplan reload"
     if line.must:
         text = f"says may of {line.id}, which must not be served unrecorded: without the daemon it would be"
         return refuse("BAS-05", gosub.place, text, mend)

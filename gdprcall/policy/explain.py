@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from typing import assert_never
 
+from gdprcall.policy.dialplan import written
 from gdprcall.policy.jurisdiction import rules_for
 from gdprcall.policy.model import OBJECTED_TO, Basis, Controller, Direction, Line, OnRefuse, Policy
 from gdprcall.policy.profile import Kind
@@ -52,7 +53,7 @@ def explain(policy: Policy, line: Line, options: Collection[str]) -> Explanation
         ways=(*_ways(line), *_more(line, options), *_any(line), *_abroad(policy, owner, line)),
         told=tuple(_told(owner, line)),
         duties=tuple(_duties(policy, owner, line)),
-        dialplan=f"expected to say {line.demand}: Gosub(gdprcall,s,1({line.id},{line.demand}))",
+        dialplan=f"expected to say {line.demand}: {written(line)}",
     )
 
 
@@ -160,6 +161,12 @@ def _any(line: Line) -> Iterator[Way]:
         yield Way(
             "is silent, and says yes to the agent", "the agent notes it by key, twice; it is noted, then recorded"
         )
+    if line.direction is Direction.OUTBOUND:
+        yield Way("is called, and a machine answers", "where the dialplan has it listened for, it is not recorded")
+        yield Way("is left by the agent before an answer", "the call ends at once, and nothing is recorded")
+    if line.agent_asks:
+        then = "the agent notes that by key, and who is called agrees by key, or aloud: noted, then recorded"
+        yield Way("is read the question by the agent, and not by a prompt", then)
     if line.sample_rate < 1:
         yield Way("is not among the calls that are chosen", "is neither asked nor recorded")
     if line.keys.pause:

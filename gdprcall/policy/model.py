@@ -225,8 +225,10 @@ class Line:
     minors: bool = False
     # who has no keys: whether an agent may note a spoken yes, twice
     spoken: bool = False
-    # outbound: where the number is from (Art. 14); and a call whose seconds the caller pays for
+    # outbound: where the number is from (Art. 14), and whether the agent reads the question instead of a prompt; and a
+    # call whose seconds the caller pays for
     source: str = ""
+    agent_asks: bool = False
     charged: bool = False
     agents: Agents = Agents()
     # in mid-call: who joins; and how long a recording may pause before somebody is told

@@ -14,7 +14,7 @@ __all__ = ["SERVED_BASES", "SERVED_OPTIONS", "Finding", "check"]
 
 SERVED_BASES: frozenset[Basis] = frozenset(Basis)
 """What the dialogue can carry out today; a line on any other basis is refused, however lawful it is."""
-SERVED_OPTIONS: frozenset[str] = frozenset({"sample_rate", "explicit", "pause", "more"})
+SERVED_OPTIONS: frozenset[str] = frozenset({"outbound", "sample_rate", "explicit", "pause", "more"})
 """Which of ``OPTIONS`` the daemon carries out today; a line that would be served otherwise than it says is refused."""
 OPTIONS = ("outbound", "sample_rate", "explicit", "pause", "more")
 

@@ -76,7 +76,8 @@ class Checking:
         if not self._policy(row.policy_sha256):
             yield "policy", "the policy that held is missing, or is not what its hash says"
         # Only a consent by key hangs on what was heard before: a spoken one is asked for by the agent.
-        by_key = row.recording is not None and row.basis == "consent" and not row.reason.startswith("spoken")
+        by_agent = row.reason.startswith(("spoken", "read"))
+        by_key = row.recording is not None and row.basis == "consent" and not by_agent
         if by_key and row.heard_ms < row.mandatory_ms:
             yield "prompt", "agreed before what had to be said was heard"
         if not row.prompt_sha256:

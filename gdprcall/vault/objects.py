@@ -3,7 +3,6 @@
 It never overwrites one, and never knows what is in it.
 """
 
-import errno
 import hashlib
 import os
 import re
@@ -267,13 +266,9 @@ class Objects:
                 yield path.relative_to(self.folder)
 
     def _folder_for(self, path: Path) -> None:
-        if path.parent.is_dir():
-            return
-        try:
+        if not path.parent.exists():  # a file in its place is told by whoever opens a payload there
             path.parent.mkdir(mode=0o700, exist_ok=True)
-        except FileExistsError as error:  # to who writes a payload that would say that it is there
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
-        sync_folder(self.folder)
+            sync_folder(self.folder)
 
     def _parts(self, folder: str) -> list[Path]:
         """Return the payloads of a folder, and those that grow."""

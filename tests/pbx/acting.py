@@ -21,7 +21,18 @@ class Lengths:
 def actable(file: DialogueFile) -> bool:
     """Whether a caller alone can act a file out: what fails inside the system is not a caller's doing."""
     events = [line.text for line in file.lines if line.mark == ">"]
-    foreign = ("failed", "party-joined", "stop-asked", "ended left", "minor", "contract", "spoken", "paused", "resumed")
+    foreign = (
+        "failed",
+        "party-joined",
+        "stop-asked",
+        "ended left",
+        "minor",
+        "contract",
+        "spoken",
+        "agreed",
+        "paused",
+        "resumed",
+    )
     # Asterisk reports one key after the other, so these two moments exist only between its events.
     between = file.name in {"stale-silence", "two-keys-at-once"}
     if any(text.startswith(foreign) for text in events) or events[0] != "started":
@@ -32,7 +43,12 @@ def actable(file: DialogueFile) -> bool:
 def _on_these_lines(file: DialogueFile) -> bool:
     # The lines of these calls ask for consent; test_real_bases.py has those of the other bases.
     terms = file.terms
-    return terms.basis is Basis.CONSENT and terms.sampled and terms.dtmf and not (terms.explicit or terms.spoken)
+    return (
+        terms.basis is Basis.CONSENT
+        and terms.sampled
+        and terms.dtmf
+        and not (terms.explicit or terms.spoken or terms.read)
+    )
 
 
 def _explained_to_the_end(file: DialogueFile) -> bool:

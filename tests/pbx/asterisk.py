@@ -190,6 +190,7 @@ class Asterisk:
             "rtp.conf": f"[general]\nrtpstart={(start := rtp_range())}\nrtpend={start + 998}\n",
             "res_parking.conf": "[default]\nparkext=700\nparkpos=701-720\ncontext=parked\n",
             "confbridge.conf": "[default_bridge]\ntype=bridge\n[default_user]\ntype=user\n",
+            "amd.conf": "[general]\n",
             "cdr.conf": "[general]\nenable=no\n",
             "logger.conf": (DIALPLAN / "logger.conf").read_text(),
             "ari.conf": (DIALPLAN / "ari.conf").read_text().replace("CHANGE-ME", self.ari_password),

@@ -156,6 +156,10 @@ class Agent:
         """Return how often it has been called so far."""
         return self._count(True, " INVITE SIP/2.0 180 Ringing")
 
+    def ended(self) -> list[tuple[float, bool]]:
+        """Return when its calls ended, in seconds since 1970, and whether it was the one that hung up."""
+        return [(at, sent) for at, sent, text in self._telephone.messages() if " BYE BYE sip:" in text]
+
     def problem(self) -> str:
         """Return what SIPp said, for diagnosis."""
         return self._telephone.problem()

@@ -22,6 +22,8 @@ a=fmtp:96 0-15
 """
 WIDE_SDP = SDP.replace("AVP 0 96", "AVP 9 96").replace("0 PCMU/8000", "9 G722/8000")
 """A telephone that speaks wideband alone."""
+OFFERED_EVENTS = 101
+"""What Asterisk calls telephone-events when it places a call; it understands no other number in the answer's stream."""
 ECHO = "[last_Via:]\n[last_From:]\n[last_To:]{tag}\n[last_Call-ID:]\n[last_CSeq:]\n"
 OK = "SIP/2.0 200 OK\n" + ECHO.format(tag="") + "Content-Length: 0\n\n"
 KEY_MS = 150
@@ -61,11 +63,15 @@ Step = Wait | Press | Hangup | Stay
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """How a telephone names itself and its peer in what it sends within a call; ``voice`` is what it says, if anything."""
+    """How a telephone names itself and its peer in what it sends within a call; ``voice`` is what it says, if anything.
+
+    ``events`` is the number of telephone-events in its stream: its own, or the one that Asterisk offered.
+    """
 
     target: str
     head: str
     voice: str | None
+    events: int = 96
 
 
 def caller(number: str, extension: str, steps: list[Step], voice: str | None, *, wide: bool = False) -> str:
@@ -102,8 +108,9 @@ def answering(steps: list[Step], voice: str | None, delay: float) -> str:
         "From: <sip:agent@[local_ip]:[local_port]>;tag=[pid]agent[call_number]\nTo:[$peer]\nCall-ID: [call_id]\n"
         "Contact: <sip:agent@[local_ip]:[local_port]>\nMax-Forwards: 70\n",
         voice,
+        OFFERED_EVENTS,
     )
-    sdp = SDP.format(port="rtpstream_audio_port" if voice else "media_port")
+    sdp = SDP.replace("96", str(OFFERED_EVENTS)).format(port="rtpstream_audio_port" if voice else "media_port")
     return _scenario([
         _rings(),
         f'<pause milliseconds="{round(delay * 1000)}"/>',
@@ -144,7 +151,7 @@ def _event(side: Side, digit: str, milliseconds: int) -> list[str]:
     # In the stream of the speech, so that its sequence numbers only rise, and without root: SIPp's own play_dtmf sends
     # by a raw socket, in a second stream. Among the codecs whose number may be dynamic SIPp knows iLBC, with packets
     # of 50 bytes; Asterisk reads the first four as the event.
-    stream = f'<nop><action><exec rtp_stream="{key(digit)},1,96,iLBC/8000"/></action></nop>'
+    stream = f'<nop><action><exec rtp_stream="{key(digit)},1,{side.events},iLBC/8000"/></action></nop>'
     return [stream, f'<pause milliseconds="{milliseconds}"/>', *_speak(side.voice)]
 
 

@@ -43,11 +43,12 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A voice of espeak-ng and what it says."""
+    """A voice of espeak-ng, what it says, and for how many seconds it then says nothing."""
 
     name: str
     pitch: int
     text: str
+    rest: float = 0
 
 
 VOICES = {
@@ -61,6 +62,7 @@ VOICES = {
         25,
         "Good morning, you are speaking with the agent. Let me look into that for you, one moment please.",
     ),
+    "hello": Voice("en-gb", 60, "Hello?", rest=600),
     "third": Voice(
         "en-gb-scotland",
         50,
@@ -81,6 +83,7 @@ def spoken(who: str) -> Path:
         sox = [str(PBX / "bin" / "sox"), "-R", "-q", "--ignore-length", "-t", "wav", "-", *shape]
         data = subprocess.run(sox, input=wav, capture_output=True, check=True, timeout=60).stdout
         partial = raw.with_suffix(f".{os.getpid()}.partial")
+        data += b"\xff" * round(voice.rest * RATE)
         partial.write_bytes(data[: len(data) // PACKET * PACKET])  # whole packets, so that a loop has no seam
         partial.rename(raw)
     return raw

@@ -190,6 +190,8 @@ autoload=no
             "res_clioriginate",
             "res_speech",
             "res_agi",
+            "app_amd",
+            "app_softhangup",
         ),
     ]
 )
