@@ -47,6 +47,7 @@ class AsteriskPlaces:
     ami_user: str
     spool: Path
     sounds: Path
+    configuration: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,7 @@ def _places(asterisk: schema.Asterisk) -> AsteriskPlaces:
     parsed = {
         "spool": Path(asterisk.spool),
         "sounds": Path(asterisk.sounds),
+        "configuration": Path(asterisk.configuration),
         "fronts": tuple(asterisk.fronts),
         "agi_listen": (host.strip("[]"), int(port)),
     }

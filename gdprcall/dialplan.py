@@ -14,10 +14,10 @@ from gdprcall.policy.dialplan import Gosub, gosubs
 LARGEST_FILE = 16 * 1024 * 1024
 DEEPEST = 16
 OWN = "gdprcall"
-_INCLUDE = re.compile(r"#(include|tryinclude|exec)\s+[\"<]?([^\">]+?)[\">]?\s*")
-_CONTEXT = re.compile(r"\[([^\]]+)\]")
-_STEP = re.compile(r"(exten|same)\s*=>?\s*(.*)", re.IGNORECASE)
-_COMMENT = re.compile(r"(?<!\\);.*")
+INCLUDE = re.compile(r"#(include|tryinclude|exec)\s+[\"<]?([^\">]+?)[\">]?\s*")
+CONTEXT = re.compile(r"\[([^\]]+)\]")
+STEP = re.compile(r"(exten|same)\s*=>?\s*(.*)", re.IGNORECASE)
+COMMENT = re.compile(r"(?<!\\);.*")
 _BLOCK = re.compile(r";--(?!-).*?--;", re.DOTALL)
 
 
@@ -47,20 +47,21 @@ def _file(path: Path, folder: Path, reading: Reading, depth: int) -> None:
         return
     reading.files.add(resolved)
     context = extension = ""
-    for number, line in enumerate(_text(path).splitlines(), 1):
-        words = _COMMENT.sub("", line).strip()
-        if include := _INCLUDE.fullmatch(words):
+    for number, line in enumerate(text_of(path).splitlines(), 1):
+        words = COMMENT.sub("", line).strip()
+        if include := INCLUDE.fullmatch(words):
             _include(include[1], include[2], folder, reading, depth)
-        elif heading := _CONTEXT.match(words):
+        elif heading := CONTEXT.match(words):
             context, extension = heading[1], ""
-        elif (step := _STEP.fullmatch(words)) and context.split("-")[0] != OWN:
+        elif (step := STEP.fullmatch(words)) and context.split("-")[0] != OWN:
             text = step[2]
             if step[1].lower() == "exten":
                 extension, _, text = text.partition(",")
             reading.found += gosubs(text, f"{context},{extension.strip()}", f"{path}:{number}")
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return a file without its block comments, each line where it was; raises ConfigError for one that cannot be read."""
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise ConfigError(f"the dialplan {path} is too large", "name the file that holds the Gosub")

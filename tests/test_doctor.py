@@ -50,6 +50,7 @@ ari_url = "http://127.0.0.1:1/ari"
 ami_port = 1
 spool = "{tmp_path}/spool"
 sounds = "{tmp_path}/sounds"
+configuration = "{tmp_path}/etc"
 [vault]
 folder = "{tmp_path}/vault"
 socket = "{tmp_path}/api.sock"

@@ -58,6 +58,7 @@ class Desk:
         self.fake = fake
         self.unfit = ""
         self.unattended: list[str] = []
+        self.watched: list[tuple[str, str]] = []
         self.vault = opened(folder)
         self.spool = Spool(folder / "spool")
         self.spool.folder.mkdir()
@@ -68,11 +69,14 @@ class Desk:
         live = lambda: self.calls.recordings  # noqa: E731 # one line of wiring
         work = Work(self.vault, self.spool.files, lambda _id: ACME.recipients, Marks(), live)
         self.intake = Intake(work)
-        house = House(self.vault, self.intake, self.calls, tasks, self.spool.folder, lambda: self.unfit)
+        house = House(self.vault, self.intake, self.calls, tasks, self.spool.folder, lambda: self.unfit, self.watch)
         self.reception = Reception(house)
         prompts = catalogue.Catalogue(POLICY, self.sounds, folder / "prompts")
         self.reception.terms = Holding(POLICY, prompts, {"acme": KEY})
         self.stasis = Stasis(ari, tasks=tasks, claim=self.reception.claim, arrive=self.reception.arrive)
+
+    def watch(self, uniqueid: str, line: Line) -> None:
+        self.watched.append((uniqueid, line.id))
 
     def arrives(self, hop: str = "ask", line: str = "support", demand: str = "may", number: str = NUMBER) -> None:
         channel = {"id": CHANNEL, "name": "PJSIP/a-1", "caller": {"number": number}}

@@ -208,7 +208,8 @@ class Ami:
 
     async def live(self) -> list[LiveChannel]:
         """Return all channels that are up, and which recording of ours is on each."""
-        answers = await self.action("Status", Variables="GDPRCALL_REC,GDPRCALL_SEG,GDPRCALL_MMID,DIALEDPEERNAME")
+        wanted = "GDPRCALL_REC,GDPRCALL_SEG,GDPRCALL_MMID,GDPRCALL_ASKED,DIALEDPEERNAME"
+        answers = await self.action("Status", Variables=wanted)
         found = [
             live_channel({key: _text(value) for key, value in answer.items()}, _lines(answer)) for answer in answers[1:]
         ]

@@ -6,9 +6,23 @@ No caller's number is taken over from an event, though Asterisk puts it into mos
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 RECORDING = re.compile(r"[0-9a-f]{32}")
 """The id of a recording; what does not look so is not ours."""
+LINE = re.compile(r"[a-z0-9_]{1,40}")
+"""The name of a line, as the dialplan filters it."""
+STARTS_OURS = "gdprcall-segment"
+"""The one context of the dialplan that starts a recording of ours."""
+
+
+class Recorder(StrEnum):
+    """What can record a call in Asterisk, as far as AMI tells of it."""
+
+    MIXMONITOR = "mixmonitor"
+    MONITOR = "monitor"
+    CONFERENCE = "conference"
+    SNOOP = "snoop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +67,31 @@ class WatchdogFired:
 
 
 @dataclass(frozen=True, slots=True)
-class MixMonitorStarted:
-    """Some MixMonitor was started; ours are started in a context of ours."""
+class RecorderStarted:
+    """Something began to record: at ``place``, which is a channel's uniqueid, or the bridge of a conference.
 
-    uniqueid: str
-    context: str
+    ``linked`` is the first channel of that call; ``tap`` the channel that listens, for a snoop.
+    """
+
+    what: Recorder
+    place: str
+    context: str = ""
+    linked: str = ""
+    tap: str = ""
+
+    @property
+    def ours(self) -> bool:
+        """Whether our dialplan started it: no event names a file or an id, only where its channel was."""
+        return self.what is Recorder.MIXMONITOR and self.context == STARTS_OURS
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderStopped:
+    """Something that recorded at ``place`` ended before its channel or its conference did."""
+
+    what: Recorder
+    place: str
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +148,7 @@ class LiveChannel:
     """A channel that is up; ``recording`` is empty unless one of ours is on it, ``bridge`` unless it talks.
 
     ``dialled`` is the channel that its Dial() reached, which a transfer does not change; empty if that is not known.
+    ``line`` is what it was asked for, empty if it was not.
     """
 
     name: str
@@ -123,6 +158,7 @@ class LiveChannel:
     segment: int
     mixmonitor: str
     dialled: str = ""
+    line: str = ""
 
 
 AmiEvent = (
@@ -131,7 +167,8 @@ AmiEvent = (
     | Withdrawn
     | AgentSaid
     | WatchdogFired
-    | MixMonitorStarted
+    | RecorderStarted
+    | RecorderStopped
     | HungUp
     | BridgeEntered
     | BridgeLeft
@@ -149,6 +186,16 @@ _CHANGES = {
     "ConfbridgeJoin": ("Uniqueid", "conference"),
 }
 
+_RECORDERS = {
+    # event: (which field says where, what it is); Monitor went with Asterisk 21
+    "MonitorStart": ("Uniqueid", Recorder.MONITOR),
+    "MonitorStop": ("Uniqueid", Recorder.MONITOR),
+    "ConfbridgeRecord": ("BridgeUniqueid", Recorder.CONFERENCE),
+    "ConfbridgeStopRecord": ("BridgeUniqueid", Recorder.CONFERENCE),
+    "ChanSpyStart": ("SpyeeUniqueid", Recorder.SNOOP),
+    "ChanSpyStop": ("SpyeeUniqueid", Recorder.SNOOP),
+}
+
 
 def parse(fields: Mapping[str, str]) -> AmiEvent | None:
     """Return what an event tells, or None if it does not concern us; a malformed one does not."""
@@ -157,7 +204,11 @@ def parse(fields: Mapping[str, str]) -> AmiEvent | None:
         case "UserEvent":
             return _ours(fields)
         case "MixMonitorStart":
-            return MixMonitorStarted(uniqueid, fields.get("Context", ""))
+            return RecorderStarted(Recorder.MIXMONITOR, uniqueid, fields.get("Context", ""), fields.get("Linkedid", ""))
+        case "MixMonitorStop":
+            return RecorderStopped(Recorder.MIXMONITOR, uniqueid, fields.get("Context", ""))
+        case _ if name in _RECORDERS:
+            return _recorder(name, fields)
         case "Hangup":
             return HungUp(uniqueid)
         case "BridgeEnter":
@@ -172,6 +223,20 @@ def parse(fields: Mapping[str, str]) -> AmiEvent | None:
             return PartyChanged(fields.get(whose, ""), why)
         case _:
             return None
+
+
+def _recorder(name: str, fields: Mapping[str, str]) -> AmiEvent | None:
+    """Return what the other events of recorders tell."""
+    whose, what = _RECORDERS[name]
+    place, tap = fields.get(whose, ""), ""
+    if what is Recorder.SNOOP:
+        # A person who listens in by ChanSpy() is no recorder; a channel that an application made to listen is.
+        if not fields.get("SpyerChannel", "").startswith("Snoop/"):
+            return None
+        tap = fields.get("SpyerUniqueid", "")
+    if name.endswith(("StopRecord", "Stop")):
+        return RecorderStopped(what, place)
+    return RecorderStarted(what, place, fields.get("Context", ""), fields.get("Linkedid", ""), tap)
 
 
 def live_channel(fields: Mapping[str, str], variables: Iterable[str]) -> LiveChannel | None:
@@ -189,6 +254,7 @@ def live_channel(fields: Mapping[str, str], variables: Iterable[str]) -> LiveCha
         segment=_segment(values.get("GDPRCALL_SEG", "")),
         mixmonitor=values.get("GDPRCALL_MMID", "").removeprefix("(null)"),
         dialled=values.get("DIALEDPEERNAME", "").removeprefix("(null)"),
+        line=line if LINE.fullmatch(line := values.get("GDPRCALL_ASKED", "")) else "",
     )
 
 

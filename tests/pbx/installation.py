@@ -28,6 +28,7 @@ fronts = [{fronts}]
 agi_listen = "127.0.0.1:{agi_port}"
 spool = "{spool}"
 sounds = "{sounds}"
+configuration = "{etc}"
 
 [vault]
 folder = "{folder}/vault"
@@ -125,6 +126,7 @@ class Installation:
                 agi_port=self.asterisk.agi_port,
                 spool=self.asterisk.spool,
                 sounds=self.asterisk.sounds,
+                etc=self.asterisk.folder / "etc",
                 folder=self.folder,
                 memory=self.memory,
                 recipient=recipient,
