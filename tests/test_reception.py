@@ -30,7 +30,7 @@ from gdprcall.vault.ledger import Entry, Kind
 from gdprcall.vault.rows import RecordingRow
 from gdprcall.work import Work
 from tests.fakes.ari import FakeAri, serving
-from tests.test_calls import Monitors
+from tests.exchange import Monitors
 from tests.test_evidence import CONTROLLER
 from tests.test_intake import Marks
 from tests.vaults import ACME, NUMBER, decision, opened, recording_id, sealed, spooled
@@ -194,6 +194,17 @@ async def test_a_call_is_claimed_for_as_long_as_one_question_to_it_may_last(tmp_
         assert prompt is not None
         seconds = desk.reception.claim(Arrival(CHANNEL, "PJSIP/a-1", "support", "may", "en", NUMBER))
         assert seconds == question_seconds(prompt.total_ms, LINE.timeout_ms)
+
+
+@pytest.mark.parametrize("draining", [False, True])
+async def test_fcl_01_each_call_of_a_line_is_watched_whether_it_is_asked_or_given_back(
+    tmp_path: Path, draining: bool
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        desk.reception.draining = draining
+        for line in ("support", "nowhere"):
+            desk.reception.claim(Arrival(CHANNEL, "PJSIP/a-1", line, "may", "en", NUMBER))
+        assert desk.watched == [(CHANNEL, "support")]
 
 
 @pytest.mark.parametrize(
