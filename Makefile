@@ -206,6 +206,8 @@ install-files:
 	@install -m 644 systemd/gdprcall.toml '$(DESTDIR)$(sysconfdir)/gdprcall/gdprcall.toml.sample'
 	@install -m 644 LICENSE '$(DESTDIR)$(datadir)/doc/gdprcall/LICENSE'
 	@cd dialplan && install -m 644 $(SAMPLES) '$(DESTDIR)$(datadir)/gdprcall/dialplan/'
+	@install -d '$(DESTDIR)$(datadir)/doc/gdprcall/recipes'
+	@install -m 644 dialplan/recipes/* '$(DESTDIR)$(datadir)/doc/gdprcall/recipes/'
 	@install -d '$(DESTDIR)$(datadir)/man/man1' '$(DESTDIR)$(datadir)/bash-completion/completions' \
 		'$(DESTDIR)$(datadir)/zsh/site-functions' '$(DESTDIR)$(datadir)/fish/vendor_completions.d'
 	@'$(MAKER)' -m gdprcall manual > '$(DESTDIR)$(datadir)/man/man1/gdprcall.1'

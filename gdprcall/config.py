@@ -47,7 +47,7 @@ class AsteriskPlaces:
     ami_user: str
     spool: Path
     sounds: Path
-    features: Path
+    configuration: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ def _places(asterisk: schema.Asterisk) -> AsteriskPlaces:
     parsed = {
         "spool": Path(asterisk.spool),
         "sounds": Path(asterisk.sounds),
-        "features": Path(asterisk.features),
+        "configuration": Path(asterisk.configuration),
         "fronts": tuple(asterisk.fronts),
         "agi_listen": (host.strip("[]"), int(port)),
     }

@@ -8,11 +8,13 @@ import signal
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from gdprcall import __version__, config
 from gdprcall.api import admit, serve_api
+from gdprcall.asterisk import foreign
 from gdprcall.asterisk.ami import Ami
-from gdprcall.asterisk.ami_events import AmiEvent, MachineAnswered, MixMonitorStarted, WatchdogFired
+from gdprcall.asterisk.ami_events import AmiEvent, MachineAnswered, WatchdogFired
 from gdprcall.asterisk.spool import Spool, SpoolFile
 from gdprcall.calls import Calls
 from gdprcall.checkpoints import Checkpoints, tell
@@ -20,6 +22,7 @@ from gdprcall.config import Config
 from gdprcall.errors import GdprcallError, PeerError
 from gdprcall.follower import Follower, Ground
 from gdprcall.fronts import Fronts
+from gdprcall.guard import Guard
 from gdprcall.intake import SWEEP_SECONDS, Intake
 from gdprcall.log import get_logger
 from gdprcall.operations import Context
@@ -33,7 +36,6 @@ from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.work import Work
 
 DRAIN_SECONDS = 20.0
-OURS = "gdprcall"
 
 
 class _Stopped(Exception):
@@ -82,8 +84,9 @@ class Daemon:
         """Start every part; each lives until the daemon stops."""
         self._tasks = tasks
         self._orphans = Orphans(self._calls, tasks, self._unattended_withdrawal)
-        reserve = self._settings.reserve_bytes
-        house = House(self._vault, self._intake, self._calls, tasks, self._spool.folder, self._unfit, reserve)
+        self._guard = Guard(partial(foreign.end, self._ami), self._vault.submit, tasks.create_task)
+        served = (self._spool.folder, self._unfit, self._guard.watch, self._settings.reserve_bytes)
+        house = House(self._vault, self._intake, self._calls, tasks, *served)
         self._reception = Reception(house)
         self._reception.terms = holding(self._settings)
         self._fronts = Fronts(self._settings, self._reception, self._ami.is_up, tasks)
@@ -120,6 +123,7 @@ class Daemon:
             "unfit": unfit or None,
             "asking": self._reception.asking,
             "recording": len(self._calls) - self._reception.asking,
+            "foreign_recordings": self._guard.found,
             "waiting_files": self._intake.waiting,
             "sealing_in_call": self._follower.count,
             "last_seal_ms": self._intake.last_seal_ms,
@@ -166,9 +170,8 @@ class Daemon:
             self._log.warning("watchdog", line=event.line)
         elif isinstance(event, MachineAnswered):
             self._log.info("machine_answered", line=event.line, reason="machine" if event.found else "no_amd")
-        elif isinstance(event, MixMonitorStarted) and not event.context.startswith(OURS):
-            self._log.warning("foreign_recording", uniqueid=event.uniqueid)
         self._calls.handle(event)
+        self._guard.handle(event)
 
     async def _ami_up(self) -> None:
         """Catch up with what happened while AMI was away: recordings that run, calls that ended, withdrawals."""
@@ -178,6 +181,8 @@ class Daemon:
             if channel.recording and channel.recording not in self._calls.recordings:
                 self._orphans.adopt(channel)
         self._calls.catch_up(followed, up)
+        terms = self._reception.terms
+        self._guard.catch_up(up, terms.policy.lines if terms else {})
         for recording in await self._ami.withdrawn_marks():
             self._unattended_withdrawal(recording)
         self._sweep_soon()

@@ -16,10 +16,10 @@ LARGEST_FILE = 16 * 1024 * 1024
 DEEPEST = 16
 OWN = "gdprcall"
 APPLICATIONS = "applicationmap"
-_INCLUDE = re.compile(r"#(include|tryinclude|exec)\s+[\"<]?([^\">]+?)[\">]?\s*")
-_CONTEXT = re.compile(r"\[([^\]]+)\]")
-_STEP = re.compile(r"(exten|same)\s*=>?\s*(.*)", re.IGNORECASE)
-_COMMENT = re.compile(r"(?<!\\);.*")
+INCLUDE = re.compile(r"#(include|tryinclude|exec)\s+[\"<]?([^\">]+?)[\">]?\s*")
+CONTEXT = re.compile(r"\[([^\]]+)\]")
+STEP = re.compile(r"(exten|same)\s*=>?\s*(.*)", re.IGNORECASE)
+COMMENT = re.compile(r"(?<!\\);.*")
 _BLOCK = re.compile(r";--(?!-).*?--;", re.DOTALL)
 
 
@@ -67,7 +67,7 @@ def _steps(path: Path, reading: Reading) -> None:
     for setting in settings(path, reading):
         if setting.section != context:
             context, extension = setting.section, ""
-        if (step := _STEP.fullmatch(setting.words)) and context.split("-")[0] != OWN:
+        if (step := STEP.fullmatch(setting.words)) and context.split("-")[0] != OWN:
             text = step[2]
             if step[1].lower() == "exten":
                 extension, _, text = text.partition(",")
@@ -87,18 +87,19 @@ def _settings(path: Path, folder: Path, reading: Reading, section: str, depth: i
     if resolved in reading.files:
         return
     reading.files.add(resolved)
-    for number, line in enumerate(_text(path).splitlines(), 1):
-        words = _COMMENT.sub("", line).strip()
-        if include := _INCLUDE.fullmatch(words):
+    for number, line in enumerate(text_of(path).splitlines(), 1):
+        words = COMMENT.sub("", line).strip()
+        if include := INCLUDE.fullmatch(words):
             for included in _included(include[1], include[2], folder, reading, depth):
                 yield from _settings(included, folder, reading, section, depth + 1)
-        elif heading := _CONTEXT.match(words):
+        elif heading := CONTEXT.match(words):
             section = heading[1]
         elif words:
             yield Setting(section, words, f"{path}:{number}")
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return a file without its block comments, each line where it was; raises ConfigError for one that cannot be read."""
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise ConfigError(f"{path} is too large", "name the file that holds the Gosub")

@@ -85,9 +85,23 @@ EVENTS: Mapping[str, Event] = {
         "a recording could not be ended; it is tried again until its call ends",
         "asterisk -rx 'mixmonitor list'",
     ),
-    "evidence_failed": Event("error", "a decision did not become durable in a second: not recorded", "check the disk"),
+    "evidence_failed": Event(
+        "error",
+        "a decision did not become durable in a second: not recorded; or what was found on a call",
+        "check the disk",
+    ),
     "foreign_recording": Event(
-        "warning", "something else records on this PBX without our question", "look at the dialplan"
+        "error",
+        "something that is not ours records a call of this line, whatever its caller answered; reason says what",
+        "gdprcall doctor names what starts it; what it wrote is yours to destroy",
+    ),
+    "foreign_stopped": Event(
+        "warning",
+        "a recorder that is not ours was ended, as the line says; what it wrote so far is still there",
+        "destroy it",
+    ),
+    "foreign_stop_failed": Event(
+        "error", "a recorder that is not ours could not be ended; it is tried again", "asterisk -rx 'mixmonitor list'"
     ),
     "sealed": Event("info", "a segment is encrypted in the vault and its plaintext is gone", NOTHING),
     "seal_failed": Event(

@@ -14,6 +14,7 @@ from gdprcall.policy.model import (
     Contract,
     Controller,
     Direction,
+    ForeignRecorder,
     Keys,
     Line,
     OnJoin,
@@ -83,6 +84,7 @@ def line(id_: str, section: schema.Line, owner: Controller | None) -> Line:
         agents=_agents(section.agents),
         joins=OnJoin(section.joins),
         profiles=tuple(section.profiles),
+        foreign_recorder=ForeignRecorder(section.foreign_recorder),
         **{name: getattr(section, name) for name in AS_WRITTEN},
     )
 

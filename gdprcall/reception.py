@@ -52,6 +52,8 @@ class House:
     tasks: asyncio.TaskGroup
     spool: Path
     unfit: Callable[[], str]
+    watch: Callable[[str, Line], None]
+    """Called for each call of a line, by its uniqueid: whatever is answered, nobody else may record it until it ends."""
     reserve_bytes: int = 64 << 20
     """Free space in spool and vault below which nothing new is recorded: what runs can still be written and sealed."""
 
@@ -77,6 +79,8 @@ class Reception:
 
     def claim(self, arrival: Arrival) -> int | None:
         """Return how many seconds one question to this call may last, or None to give it back at once."""
+        if self.terms is not None and (line := self.terms.policy.lines.get(arrival.line)):
+            self._house.watch(arrival.channel, line)
         reason = self._refusal(arrival)
         if reason:
             self._log.warning("call_unasked", line=arrival.line, uniqueid=arrival.channel, reason=reason)

@@ -47,7 +47,7 @@ class Asterisk(Section):
     ami_user: Text = "gdprcall"
     spool: Place = "/var/spool/asterisk/gdprcall"
     sounds: Place = "/usr/share/asterisk/sounds"
-    features: Place = "/etc/asterisk/features.conf"
+    configuration: Place = "/etc/asterisk"
 
 
 class Vault(Section):
@@ -195,6 +195,7 @@ class Line(Section):
     agents: Agents | None = None
     joins: Literal["stop", "ask"] = "stop"
     pause_seconds: Annotated[int, Field(ge=1, le=86_400)] = 600
+    foreign_recorder: Literal["report", "stop"] = "report"
     profiles: Annotated[list[Text], Field(max_length=20)] = []
 
 

@@ -7,6 +7,8 @@ import pytest
 from gdprcall.asterisk import ami_events as ami
 
 REC = "0123456789abcdef" * 2
+MIX = {"Uniqueid": "1.1", "Context": "x", "Linkedid": "1.0", "Channel": "PJSIP/a-1"}
+SPY = {"SpyeeUniqueid": "1.1", "SpyerUniqueid": "1.9", "SpyerChannel": "Snoop/1.1-00000000"}
 OURS = {"Event": "UserEvent", "UserEvent": "GdprCall", "Rec": REC, "Uniqueid": "1.1"}
 
 
@@ -25,7 +27,14 @@ OURS = {"Event": "UserEvent", "UserEvent": "GdprCall", "Rec": REC, "Uniqueid": "
         (OURS | {"Kind": "timeout", "Rec": "", "Line": "support"}, ami.WatchdogFired("support")),
         (OURS | {"Kind": "machine", "Rec": "", "Line": "a", "Status": "MACHINE"}, ami.MachineAnswered("a", True)),
         (OURS | {"Kind": "machine", "Rec": "", "Line": "a", "Status": ""}, ami.MachineAnswered("a", False)),
-        ({"Event": "MixMonitorStart", "Uniqueid": "1.1", "Context": "x"}, ami.MixMonitorStarted("1.1", "x")),
+        (MIX | {"Event": "MixMonitorStart"}, ami.RecorderStarted(ami.Recorder.MIXMONITOR, "1.1", "x", "1.0")),
+        (MIX | {"Event": "MixMonitorStop"}, ami.RecorderStopped(ami.Recorder.MIXMONITOR, "1.1", "x")),
+        (MIX | {"Event": "MonitorStart"}, ami.RecorderStarted(ami.Recorder.MONITOR, "1.1", "x", "1.0")),
+        (MIX | {"Event": "MonitorStop"}, ami.RecorderStopped(ami.Recorder.MONITOR, "1.1", "x")),
+        ({"Event": "ConfbridgeRecord", "BridgeUniqueid": "b"}, ami.RecorderStarted(ami.Recorder.CONFERENCE, "b")),
+        ({"Event": "ConfbridgeStopRecord", "BridgeUniqueid": "b"}, ami.RecorderStopped(ami.Recorder.CONFERENCE, "b")),
+        (SPY | {"Event": "ChanSpyStart"}, ami.RecorderStarted(ami.Recorder.SNOOP, "1.1", tap="1.9")),
+        (SPY | {"Event": "ChanSpyStop"}, ami.RecorderStopped(ami.Recorder.SNOOP, "1.1")),
         ({"Event": "Hangup", "Uniqueid": "1.1"}, ami.HungUp("1.1")),
         ({"Event": "BridgeEnter", "Uniqueid": "1.1", "BridgeUniqueid": "b"}, ami.BridgeEntered("1.1", "b")),
         ({"Event": "BridgeLeave", "Uniqueid": "1.1", "BridgeUniqueid": "b"}, ami.BridgeLeft("1.1", "b")),
@@ -44,6 +53,7 @@ def test_each_event_that_concerns_us_becomes_its_value(fields: dict[str, str], e
     [
         {},
         {"Event": "Newexten"},
+        SPY | {"Event": "ChanSpyStart", "SpyerChannel": "PJSIP/supervisor-1"},
         {"Event": "UserEvent", "UserEvent": "Other", "Kind": "withdrawn", "Rec": REC},
         OURS | {"Kind": "withdrawn", "Rec": "../../etc"},
         OURS | {"Kind": "withdrawn", "Rec": REC + "0"},
@@ -52,6 +62,24 @@ def test_each_event_that_concerns_us_becomes_its_value(fields: dict[str, str], e
 )
 def test_what_does_not_concern_us_or_is_malformed_is_nothing(fields: dict[str, str]) -> None:
     assert ami.parse(fields) is None
+
+
+def test_fcl_01_only_the_one_context_that_starts_ours_makes_a_recorder_ours() -> None:
+    starts = {
+        context: ami.RecorderStarted(ami.Recorder.MIXMONITOR, "1.1", context).ours
+        for context in ("gdprcall-segment", "gdprcall-ask", "gdprcall", "from-trunk", "")
+    }
+    assert [context for context, ours in starts.items() if ours] == ["gdprcall-segment"]
+
+
+def test_a_channel_that_is_up_tells_the_line_that_it_was_asked_for() -> None:
+    fields = {"Channel": "PJSIP/a-1", "Uniqueid": "1.1"}
+    lines = {
+        text: channel.line
+        for text in ("support", "(null)", "../x")
+        if (channel := ami.live_channel(fields, [f"GDPRCALL_ASKED={text}"]))
+    }
+    assert lines == {"support": "support", "(null)": "", "../x": ""}
 
 
 def test_a_channel_that_is_up_is_known_by_its_recording_if_one_of_ours_is_on_it() -> None:

@@ -56,6 +56,9 @@ def test_the_sample_has_every_code_that_a_line_of_any_basis_needs(basis: Basis) 
         (CONTRACT, "gdprdone", "BAS-04", "refuse"),
         (replace(CONSENT, spoken=True), "gdpryes", "CON-01", "warn"),
         (replace(CONSENT, spoken=True), "gdprno", "CON-07", "refuse"),
+        (replace(CONSENT, agent_asks=True), "gdpryes", "CON-01", "warn"),
+        (replace(CONSENT, agent_asks=True), "gdprno", "CON-07", "refuse"),
+        (replace(CONSENT, agent_asks=True), "gdpragree", "CON-01", "warn"),
         (replace(CONSENT, minors=True), "gdprminor", "CON-10", "refuse"),
         (keys(CONSENT, pause="*7"), "gdprpause", "PRF-PCI", "refuse"),
         (keys(CONSENT, pause="*7"), "gdprresume", "PRF-PCI", "warn"),
@@ -81,7 +84,7 @@ def test_con_07_another_code_than_the_one_that_callers_are_told_is_named() -> No
 
 
 def test_agents_may_have_other_codes_than_the_sample() -> None:
-    assert told(CONTRACT, shipped(gdprcontract="*1", gdprdone="*2")) == []
+    assert told(CONTRACT, shipped(gdprcontract="*31", gdprdone="*32")) == []
 
 
 def test_a_code_that_does_something_else_or_on_the_wrong_side_is_named() -> None:

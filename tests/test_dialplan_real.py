@@ -366,7 +366,7 @@ async def test_con_07_the_callers_key_marks_and_stops_and_the_agents_key_does_no
         assert sum(event.get("Kind") == "withdrawn" for event in user.events) == 1
         # Only what gdprcall reads is sent, and no event of the site's own.
         assert {event["Event"] for event in user.events if event.get("Event")} <= {
-            "UserEvent", "MixMonitorStart", "Hangup", "BridgeEnter", "BridgeLeave",
+            "UserEvent", "MixMonitorStart", "MixMonitorStop", "Hangup", "BridgeEnter", "BridgeLeave",
         }  # fmt: skip
         assert {event["UserEvent"] for event in user.events if "UserEvent" in event} == {"GdprCall"}
         for action in ("Command", "DBDel", "Originate", "MixMonitor"):

@@ -51,7 +51,7 @@ ari_url = "http://127.0.0.1:1/ari"
 ami_port = 1
 spool = "{tmp_path}/spool"
 sounds = "{tmp_path}/sounds"
-features = "{tmp_path}/features.conf"
+configuration = "{tmp_path}/etc"
 [vault]
 folder = "{tmp_path}/vault"
 socket = "{tmp_path}/api.sock"
@@ -135,7 +135,8 @@ def test_a_private_key_on_the_pbx_is_a_failure_wherever_it_lies(config: Config, 
 
 def test_con_07_codes_that_callers_are_told_and_asterisk_has_not_are_a_failure(config: Config) -> None:
     assert one(features.examine(config), "features").grade is WARN, "there is no file to compare"
-    path = config.asterisk.features
+    path = config.asterisk.configuration / "features.conf"
+    path.parent.mkdir()
     path.write_text(f"#include {ROOT}/dialplan/features.conf\n")
     assert one(features.examine(config), "features").grade is OK
     path.write_text(

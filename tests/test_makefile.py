@@ -133,7 +133,7 @@ def test_page_completions_and_dialplan_are_installed(installed: Path, file: str,
 def test_every_unit_and_dialplan_file_of_the_project_is_installed(installed: Path) -> None:
     names = {path.name for path in installed.rglob("*")}
     shipped = {path.name for path in (ROOT / "systemd").rglob("*") if path.is_file()} - {"README.md", "gdprcall.toml"}
-    shipped |= {path.name for path in (ROOT / "dialplan").iterdir()}
+    shipped |= {path.name for path in (ROOT / "dialplan").rglob("*")}
     assert shipped <= names
     assert (installed / "etc/gdprcall/gdprcall.toml.sample").is_file()
 

@@ -58,6 +58,7 @@ class Desk:
         self.fake = fake
         self.unfit = ""
         self.unattended: list[str] = []
+        self.watched: list[tuple[str, str]] = []
         self.vault = opened(folder)
         self.spool = Spool(folder / "spool")
         self.spool.folder.mkdir()
@@ -68,11 +69,14 @@ class Desk:
         live = lambda: self.calls.recordings  # noqa: E731 # one line of wiring
         work = Work(self.vault, self.spool.files, lambda _id: ACME.recipients, Marks(), live)
         self.intake = Intake(work)
-        house = House(self.vault, self.intake, self.calls, tasks, self.spool.folder, lambda: self.unfit)
+        house = House(self.vault, self.intake, self.calls, tasks, self.spool.folder, lambda: self.unfit, self.watch)
         self.reception = Reception(house)
         prompts = catalogue.Catalogue(POLICY, self.sounds, folder / "prompts")
         self.reception.terms = Holding(POLICY, prompts, {"acme": KEY})
         self.stasis = Stasis(ari, tasks=tasks, claim=self.reception.claim, arrive=self.reception.arrive)
+
+    def watch(self, uniqueid: str, line: Line) -> None:
+        self.watched.append((uniqueid, line.id))
 
     def arrives(
         self, hop: str = "ask", line: str = "support", demand: str = "may", number: str = NUMBER, called: str = ""
@@ -195,6 +199,17 @@ async def test_a_call_is_claimed_for_as_long_as_one_question_to_it_may_last(tmp_
         assert prompt is not None
         seconds = desk.reception.claim(Arrival(CHANNEL, "PJSIP/a-1", "support", "may", "en", NUMBER))
         assert seconds == question_seconds(prompt.total_ms, LINE.timeout_ms)
+
+
+@pytest.mark.parametrize("draining", [False, True])
+async def test_fcl_01_each_call_of_a_line_is_watched_whether_it_is_asked_or_given_back(
+    tmp_path: Path, draining: bool
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        desk.reception.draining = draining
+        for line in ("support", "nowhere"):
+            desk.reception.claim(Arrival(CHANNEL, "PJSIP/a-1", line, "may", "en", NUMBER))
+        assert desk.watched == [(CHANNEL, "support")]
 
 
 @pytest.mark.parametrize(

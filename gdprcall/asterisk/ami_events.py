@@ -6,9 +6,23 @@ No caller's number is taken over from an event, though Asterisk puts it into mos
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 RECORDING = re.compile(r"[0-9a-f]{32}")
 """The id of a recording; what does not look so is not ours."""
+LINE = re.compile(r"[a-z0-9_]{1,40}")
+"""The name of a line, as the dialplan filters it."""
+STARTS_OURS = "gdprcall-segment"
+"""The one context of the dialplan that starts a recording of ours."""
+
+
+class Recorder(StrEnum):
+    """What can record a call in Asterisk, as far as AMI tells of it."""
+
+    MIXMONITOR = "mixmonitor"
+    MONITOR = "monitor"
+    CONFERENCE = "conference"
+    SNOOP = "snoop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +75,31 @@ class MachineAnswered:
 
 
 @dataclass(frozen=True, slots=True)
-class MixMonitorStarted:
-    """Some MixMonitor was started; ours are started in a context of ours."""
+class RecorderStarted:
+    """Something began to record: at ``place``, which is a channel's uniqueid, or the bridge of a conference.
 
-    uniqueid: str
-    context: str
+    ``linked`` is the first channel of that call; ``tap`` the channel that listens, for a snoop.
+    """
+
+    what: Recorder
+    place: str
+    context: str = ""
+    linked: str = ""
+    tap: str = ""
+
+    @property
+    def ours(self) -> bool:
+        """Whether our dialplan started it: no event names a file or an id, only where its channel was."""
+        return self.what is Recorder.MIXMONITOR and self.context == STARTS_OURS
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderStopped:
+    """Something that recorded at ``place`` ended before its channel or its conference did."""
+
+    what: Recorder
+    place: str
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +156,7 @@ class LiveChannel:
     """A channel that is up; ``recording`` is empty unless one of ours is on it, ``bridge`` unless it talks.
 
     ``dialled`` is the channel that its Dial() reached, or the agent's who called it, which a transfer does not change;
-    empty if that is not known.
+    empty if that is not known. ``line`` is what it was asked for, empty if it was not.
     """
 
     name: str
@@ -132,6 +166,7 @@ class LiveChannel:
     segment: int
     mixmonitor: str
     dialled: str = ""
+    line: str = ""
 
 
 AmiEvent = (
@@ -141,7 +176,8 @@ AmiEvent = (
     | AgentSaid
     | WatchdogFired
     | MachineAnswered
-    | MixMonitorStarted
+    | RecorderStarted
+    | RecorderStopped
     | HungUp
     | BridgeEntered
     | BridgeLeft
@@ -159,8 +195,20 @@ _CHANGES = {
     "ConfbridgeJoin": ("Uniqueid", "conference"),
 }
 
-VARIABLES = ("GDPRCALL_REC", "GDPRCALL_SEG", "GDPRCALL_MMID", "GDPRCALL_AGENT", "DIALEDPEERNAME")
+VARIABLES = ("GDPRCALL_REC", "GDPRCALL_SEG", "GDPRCALL_MMID", "GDPRCALL_ASKED", "GDPRCALL_AGENT", "DIALEDPEERNAME")
 """What ``live_channel`` reads of a channel beside what Status says of itself."""
+
+_RECORDERS = {
+    # event: (which field says where, what it is); Monitor went with Asterisk 21
+    "MixMonitorStart": ("Uniqueid", Recorder.MIXMONITOR),
+    "MixMonitorStop": ("Uniqueid", Recorder.MIXMONITOR),
+    "MonitorStart": ("Uniqueid", Recorder.MONITOR),
+    "MonitorStop": ("Uniqueid", Recorder.MONITOR),
+    "ConfbridgeRecord": ("BridgeUniqueid", Recorder.CONFERENCE),
+    "ConfbridgeStopRecord": ("BridgeUniqueid", Recorder.CONFERENCE),
+    "ChanSpyStart": ("SpyeeUniqueid", Recorder.SNOOP),
+    "ChanSpyStop": ("SpyeeUniqueid", Recorder.SNOOP),
+}
 
 
 def parse(fields: Mapping[str, str]) -> AmiEvent | None:
@@ -169,8 +217,8 @@ def parse(fields: Mapping[str, str]) -> AmiEvent | None:
     match name:
         case "UserEvent":
             return _ours(fields)
-        case "MixMonitorStart":
-            return MixMonitorStarted(uniqueid, fields.get("Context", ""))
+        case _ if name in _RECORDERS:
+            return _recorder(name, fields)
         case "Hangup":
             return HungUp(uniqueid)
         case "BridgeEnter":
@@ -187,14 +235,26 @@ def parse(fields: Mapping[str, str]) -> AmiEvent | None:
             return None
 
 
+def _recorder(name: str, fields: Mapping[str, str]) -> AmiEvent | None:
+    whose, what = _RECORDERS[name]
+    place, tap = fields.get(whose, ""), ""
+    if what is Recorder.SNOOP:
+        # A person who listens in by ChanSpy() is no recorder; a channel that an application made to listen is.
+        if not fields.get("SpyerChannel", "").startswith("Snoop/"):
+            return None
+        tap = fields.get("SpyerUniqueid", "")
+    if name.endswith(("StopRecord", "Stop")):
+        return RecorderStopped(what, place, fields.get("Context", ""))
+    return RecorderStarted(what, place, fields.get("Context", ""), fields.get("Linkedid", ""), tap)
+
+
 def live_channel(fields: Mapping[str, str], variables: Iterable[str]) -> LiveChannel | None:
     """Return what Status tells of a channel and its ``NAME=value`` lines, or None if it tells of none."""
     if not fields.get("Uniqueid"):
         return None
     # What is not set on a channel is listed as (null).
-    values = {
-        name: value for name, is_, value in (line.partition("=") for line in variables) if is_ and value != "(null)"
-    }
+    pairs = (line.partition("=") for line in variables)
+    values = {name: value for name, is_, value in pairs if is_ and value != "(null)"}
     recording = values.get("GDPRCALL_REC", "")
     return LiveChannel(
         name=fields.get("Channel", ""),
@@ -204,6 +264,7 @@ def live_channel(fields: Mapping[str, str], variables: Iterable[str]) -> LiveCha
         segment=_segment(values.get("GDPRCALL_SEG", "")),
         mixmonitor=values.get("GDPRCALL_MMID", ""),
         dialled=values.get("GDPRCALL_AGENT") or values.get("DIALEDPEERNAME", ""),
+        line=line if LINE.fullmatch(line := values.get("GDPRCALL_ASKED", "")) else "",
     )
 
 
@@ -229,8 +290,8 @@ def _ours(fields: Mapping[str, str]) -> AmiEvent | None:
     match kind:
         case "started":
             number = _segment(fields.get("Seg", ""))
-            channel, uniqueid = fields.get("Channel", ""), fields.get("Uniqueid", "")
-            return RecordingStarted(recording, number, fields.get("MixMonitorID", ""), channel, uniqueid)
+            mixmonitor, channel, uniqueid = (fields.get(name, "") for name in ("MixMonitorID", "Channel", "Uniqueid"))
+            return RecordingStarted(recording, number, mixmonitor, channel, uniqueid)
         case "stopped":
             return RecordingStopped(recording, fields.get("Reason", ""))
         case "withdrawn":

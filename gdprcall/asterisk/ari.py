@@ -156,6 +156,10 @@ class Ari:
         modules = await self._request("GET", "/asterisk/modules")
         return {str(module["name"]): str(module["status"]) for module in modules}
 
+    async def applications(self) -> list[str]:
+        """Return the names of the applications that are connected."""
+        return sorted(str(application["name"]) for application in await self._request("GET", "/applications"))
+
     async def channels(self) -> list[Json]:
         """Return all channels as ARI describes them."""
         return list(await self._request("GET", "/channels"))

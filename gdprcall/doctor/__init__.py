@@ -6,7 +6,7 @@ It changes nothing, and asks Asterisk for nothing that a caller could notice.
 import asyncio
 
 from gdprcall.config import Config
-from gdprcall.doctor import audit, custody, features, files, host, pbx, serving
+from gdprcall.doctor import audit, custody, features, files, host, pbx, recorders, serving
 from gdprcall.doctor.finding import Finding, Grade
 
 __all__ = ["Finding", "Grade", "examine"]
@@ -23,6 +23,7 @@ async def examine(config: Config) -> list[Finding]:
         *files.sealing(config),
         *files.prompts(config),
         *await host.examine(config),
+        *await asyncio.to_thread(lambda: list(recorders.examine(config.asterisk.configuration))),
         *await asyncio.to_thread(lambda: list(serving.examine(config))),
         *features.examine(config),
         *await pbx.examine(config),

@@ -15,9 +15,9 @@ from gdprcall.policy.codes import compare
 def examine(config: Config) -> Iterator[Finding]:
     """Yield which codes are missing or other ones than the policy says."""
     try:
-        found, reading = dialplan.read_codes(config.asterisk.features)
+        found, reading = dialplan.read_codes(config.asterisk.configuration / "features.conf")
     except ConfigError as error:
-        mend = "say where it is with asterisk.features in gdprcall.toml, or run doctor as a user who may read it"
+        mend = "say where it is with asterisk.configuration in gdprcall.toml, or run doctor as a user who may read it"
         yield Finding("features", WARN, f"the codes are not compared: {error.message}", mend)
         return
     if reading.unread:

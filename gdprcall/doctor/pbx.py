@@ -14,6 +14,7 @@ from gdprcall.asterisk.ami import Ami
 from gdprcall.asterisk.ami_events import AmiEvent, HungUp
 from gdprcall.asterisk.ari import USE_ASTERISK, Ari, is_too_old
 from gdprcall.config import Config
+from gdprcall.doctor import recorders
 from gdprcall.doctor.finding import FAIL, OK, WARN, Finding
 from gdprcall.errors import GdprcallError, PeerError
 from gdprcall.policy.dialplan import compare, gosubs
@@ -70,6 +71,7 @@ async def ari(config: Config) -> list[Finding]:
         async with link.requests():
             found.append(version(str((await link.info())["system"]["version"])))
             modules = await link.modules()
+            found.append(recorders.applications(await link.applications()))
             found.append(running({name for name, state in modules.items() if state == "Running"}))
     except GdprcallError as error:
         found.append(Finding("ari", FAIL, error.message, error.hint))

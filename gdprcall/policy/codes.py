@@ -19,6 +19,7 @@ SHIPPED = {
     "gdprdone": ("*50", "peer", "gdprcall-agent,done"),
     "gdpryes": ("*41", "peer", "gdprcall-agent,yes"),
     "gdprno": ("*42", "peer", "gdprcall-agent,no"),
+    "gdpragree": ("*1", "self", "gdprcall-agent,agreed"),
     "gdprminor": ("*43", "peer", "gdprcall-agent,minor"),
     "gdprpause": ("*7", "peer", "gdprcall-pause,s"),
     "gdprresume": ("*8", "peer", "gdprcall-agent,resume"),
@@ -78,9 +79,12 @@ def _needs(line: Line) -> Iterator[_Need]:
     if line.basis is Basis.CONTRACT:
         yield _Need("gdprcontract", "BAS-04", place, "nothing else begins the recording of a contract")
         yield _Need("gdprdone", "BAS-04", place, "nothing else ends the recording of a contract", vital=True)
-    if line.spoken:
-        yield _Need("gdpryes", "CON-01", f"{place}.spoken", "the agent notes a spoken yes by it")
-        yield _Need("gdprno", "CON-07", f"{place}.spoken", "the agent notes a spoken no by it", vital=True)
+    if line.spoken or line.agent_asks:
+        at = f"{place}.{'spoken' if line.spoken else 'agent_asks'}"
+        yield _Need("gdpryes", "CON-01", at, "the agent notes a spoken yes by it")
+        yield _Need("gdprno", "CON-07", at, "the agent notes a spoken no by it", vital=True)
+    if line.agent_asks:
+        yield _Need("gdpragree", "CON-01", f"{place}.agent_asks", "who was read the question agrees by it")
     if line.minors:
         yield _Need(
             "gdprminor", "CON-10", f"{place}.minors", "the agent says by it that a caller is a child", vital=True

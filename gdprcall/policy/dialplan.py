@@ -36,7 +36,7 @@ def written(line: Line) -> str:
 def gosubs(step: str, entrance: str, place: str) -> Iterator[Gosub]:
     """Yield the lines that one step of a dialplan asks for, as Gosub(), GosubIf() or whatever holds such a call."""
     for begin in _GOSUB.finditer(step):
-        words = _arguments(step[begin.end() :])
+        words = arguments(step[begin.end() :])
         line = words[0].strip() if words else ""
         said = words[1].strip() if len(words) > 1 else ""
         # As the dialplan itself reads it: whatever is not "must" is "may".
@@ -45,7 +45,7 @@ def gosubs(step: str, entrance: str, place: str) -> Iterator[Gosub]:
         yield Gosub(None if "$" in line else line, demand, entrance, place, direction)
 
 
-def _arguments(text: str) -> list[str]:
+def arguments(text: str) -> list[str]:
     """Return the arguments up to the parenthesis that closes them."""
     words, depth = [""], 0
     for sign in text:

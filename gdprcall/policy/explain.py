@@ -9,7 +9,7 @@ from typing import assert_never
 
 from gdprcall.policy.dialplan import written
 from gdprcall.policy.jurisdiction import rules_for
-from gdprcall.policy.model import OBJECTED_TO, Basis, Controller, Direction, Line, OnRefuse, Policy
+from gdprcall.policy.model import OBJECTED_TO, Basis, Controller, Direction, ForeignRecorder, Line, OnRefuse, Policy
 from gdprcall.policy.profile import Kind
 
 AFTER_NO = {
@@ -169,6 +169,8 @@ def _any(line: Line) -> Iterator[Way]:
         yield Way("is read the question by the agent, and not by a prompt", then)
     if line.sample_rate < 1:
         yield Way("is not among the calls that are chosen", "is neither asked nor recorded")
+    ended = ", and the recorder ended" if line.foreign_recorder is ForeignRecorder.STOP else ""
+    yield Way("is recorded by something else on the PBX", f"it is told and noted, whatever was answered{ended}")
     if line.keys.pause:
         yield Way(f"pays by card (the agent presses {line.keys.pause})", "the recording pauses until it goes on by key")
 

@@ -82,6 +82,13 @@ class OnJoin(StrEnum):
     ASK = "ask"
 
 
+class ForeignRecorder(StrEnum):
+    """What becomes of a recorder of somebody else's that is found on a call of a line."""
+
+    REPORT = "report"
+    STOP = "stop"
+
+
 class AgentBasis(StrEnum):
     """On what basis the voices of agents are recorded; consent is one in name only, so it warns."""
 
@@ -235,6 +242,8 @@ class Line:
     joins: OnJoin = OnJoin.STOP
     pause_seconds: int = 600
     profiles: tuple[str, ...] = ()
+    # recorders of others: to end one would destroy what another law may want, so that is said by a person
+    foreign_recorder: ForeignRecorder = ForeignRecorder.REPORT
 
     @property
     def demand(self) -> Demand:

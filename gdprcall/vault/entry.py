@@ -44,6 +44,7 @@ class Kind(StrEnum):
     REWRAP_EXPORTED = "rewrap_exported"
     REWRAPPED = "rewrapped"
     FORGOTTEN = "forgotten"
+    FOREIGN_RECORDING = "foreign_recording"
 
 
 @dataclass(frozen=True, slots=True)

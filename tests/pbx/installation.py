@@ -29,7 +29,7 @@ fronts = [{fronts}]
 agi_listen = "127.0.0.1:{agi_port}"
 spool = "{spool}"
 sounds = "{sounds}"
-features = "{features}"
+configuration = "{etc}"
 
 [vault]
 folder = "{folder}/vault"
@@ -130,7 +130,7 @@ class Installation:
                 agi_port=self.asterisk.agi_port,
                 spool=self.asterisk.spool,
                 sounds=self.asterisk.sounds,
-                features=self.asterisk.folder / "etc" / "features.conf",
+                etc=self.asterisk.folder / "etc",
                 folder=self.folder,
                 memory=self.memory,
                 recipient=recipient,
