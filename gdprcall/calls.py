@@ -16,6 +16,7 @@ from gdprcall.consent.dialogue import (
     MinorSuspected,
     PartyJoined,
     Paused,
+    PrivateCall,
     Resumed,
     SpokenYes,
     Withdrawn,
@@ -38,6 +39,7 @@ WORDS: dict[str, Event] = {
     "minor": MinorSuspected(),
     "pause": Paused("card"),
     "resume": Resumed("card"),
+    "private": PrivateCall(),
 }
 """What an agent may say of a call by key, as the dialplan names it."""
 
@@ -124,6 +126,11 @@ class Calls:
             raise PeerError("Asterisk did not say which recording it started") from error
         # By its uniqueid: a channel may be renamed while it lives.
         await self._stopper.stop_recording(call.uniqueid, call.mixmonitor)
+
+    async def set_lamp(self, call: LiveCall, state: str) -> None:
+        """Set the lamp of the agent whose recording we ended; a call that is over put it out itself."""
+        with suppress(PeerError):
+            await self._stopper.set_lamp(call.uniqueid, call.mixmonitor, state)
 
     async def begin(self, call: LiveCall) -> None:
         """Let the recording of ``call`` begin in mid-call; raises PeerError when Asterisk could not be told."""
@@ -225,6 +232,8 @@ class Calls:
             if not call.expects or self._presence.name(first) in {call.expects, ""}:
                 call.peer = first
                 call.cleared.add(first)
+                if call.met is not None:
+                    call.met(self._presence.name(first))
         on_hold = self._presence.any_holds(others | {call.uniqueid})
         if on_hold and not call.on_hold:
             call.on_hold = True

@@ -9,10 +9,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gdprcall import __version__, config
+from gdprcall import __version__, agents, config
 from gdprcall.api import serve_api
 from gdprcall.asterisk.ami import Ami
-from gdprcall.asterisk.ami_events import AmiEvent, MixMonitorStarted, WatchdogFired
+from gdprcall.asterisk.ami_events import AmiEvent, MixMonitorStarted, PrivateCalled, WatchdogFired
 from gdprcall.asterisk.spool import Spool, SpoolFile
 from gdprcall.calls import Calls
 from gdprcall.checkpoints import Checkpoints, tell
@@ -23,13 +23,14 @@ from gdprcall.fronts import Fronts
 from gdprcall.intake import SWEEP_SECONDS, Intake
 from gdprcall.log import get_logger
 from gdprcall.operations import Context
-from gdprcall.orphans import Orphans
-from gdprcall.policy.model import Controller
+from gdprcall.orphans import Attendant, Orphans
+from gdprcall.policy.model import Controller, Policy
 from gdprcall.reception import House, Reception
 from gdprcall.systemd import notify, watchdog_seconds
 from gdprcall.terms import holding, note_terms
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Fact, Kind
+from gdprcall.vault.rows import RecordingRow
 from gdprcall.work import Work
 
 DRAIN_SECONDS = 20.0
@@ -60,7 +61,15 @@ class Daemon:
         self._follower = Follower(vault, Ground(places.spool, settings.memory, settings.progressive), self._recipients)
         known = (self._spool.files, self._recipients, self, self._live_recordings, self._sole_controller)
         days, following = settings.quarantine_days, self._follower
-        self._intake = Intake(Work(vault, *known, quarantine_days=days, follow=following.follow, leave=following.leave))
+        self._intake = Intake(
+            Work(
+                *(vault, *known),
+                quarantine_days=days,
+                unattended=self._unattended,
+                follow=following.follow,
+                leave=following.leave,
+            )
+        )
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
@@ -81,7 +90,8 @@ class Daemon:
     def _begin(self, tasks: asyncio.TaskGroup) -> None:
         """Start every part; each lives until the daemon stops."""
         self._tasks = tasks
-        self._orphans = Orphans(self._calls, tasks, self._unattended_withdrawal)
+        attendant = Attendant(self._vault, self._intake, self._policy)
+        self._orphans = Orphans(self._calls, tasks, self._unattended_withdrawal, attendant)
         reserve = self._settings.reserve_bytes
         house = House(self._vault, self._intake, self._calls, tasks, self._spool.folder, self._unfit, reserve)
         self._reception = Reception(house)
@@ -152,6 +162,14 @@ class Daemon:
         known = (terms.policy if terms else self._settings.policy).controllers.get(controller)
         return known.recipients if known else ()
 
+    def _policy(self) -> Policy | None:
+        return self._reception.terms.policy if self._reception.terms else None
+
+    def _unattended(self, row: RecordingRow) -> bool:
+        # While a policy cannot be read, the one before says it.
+        policy = self._policy() or self._settings.policy
+        return agents.wants_agent(policy, row.line, row.basis) and not agents.noted(self._vault, row.id)
+
     def _sole_controller(self) -> Controller | None:
         controllers = list(self._settings.policy.controllers.values())
         return controllers[0] if len(controllers) == 1 else None
@@ -164,6 +182,8 @@ class Daemon:
             self._log.warning("watchdog", line=event.line)
         elif isinstance(event, MixMonitorStarted) and not event.context.startswith(OURS):
             self._log.warning("foreign_recording", uniqueid=event.uniqueid)
+        elif isinstance(event, PrivateCalled):
+            self._tasks.create_task(self._reception.private(event.line, event.uniqueid, must=event.must))
         self._calls.handle(event)
 
     async def _ami_up(self) -> None:
@@ -221,6 +241,7 @@ class Daemon:
             for recording in await self._ami.withdrawn_marks():
                 await self._withdraw(recording)
             await self._intake.sweep()
+            await self._ami.put_out_orphans()
         except GdprcallError as error:
             self._log.error("sweep_failed", error=type(error).__name__, hint=error.hint)
 

@@ -4,6 +4,7 @@ It never decides, and it never waits longer than a second: evidence that comes l
 """
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -45,11 +46,12 @@ class CallFacts:
 
 
 class LedgerEvidence:
-    """Notes the decisions of one call; satisfies ``session.Evidence``."""
+    """Notes the decisions of one call, and ``besides`` with what begins a recording; satisfies ``session.Evidence``."""
 
-    def __init__(self, vault: Vault, call: CallFacts) -> None:
+    def __init__(self, vault: Vault, call: CallFacts, besides: Callable[[], list[Fact]] = list) -> None:
         self._vault = vault
         self._call = call
+        self._besides = besides
         self._numbered = False
         self._unneeded = False
         self._late = False
@@ -92,7 +94,7 @@ class LedgerEvidence:
         if self._late:
             pending.cancel()
         else:
-            pending = self._vault.submit(fact, *self._caller())
+            pending = self._vault.submit(fact, *self._caller(), *self._besides())
             pending.add_done_callback(self._closed_if_late)
         return pending
 

@@ -8,15 +8,17 @@ import hashlib
 import secrets
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from gdprcall import question
+from gdprcall.agents import Attendance, look_at
 from gdprcall.asterisk.arrival import Arrival, PlayablePrompt, question_seconds
 from gdprcall.calls import Calls
-from gdprcall.consent.dialogue import Ask, Ended, Event, Failed, State, Terms
-from gdprcall.errors import GdprcallError
+from gdprcall.consent.dialogue import Ask, Consent, Ended, Event, Failed, Note, Outcome, State, Terms
+from gdprcall.errors import GdprcallError, VaultError
 from gdprcall.evidence import CallFacts, LedgerEvidence
 from gdprcall.holding import Case, Holding, playable
 from gdprcall.intake import Intake
@@ -148,14 +150,14 @@ class Reception:
     ) -> tuple[Session[PlayablePrompt], LiveCall]:
         house = self._house
         recorder = CallRecorder(facts, house.vault, house.intake, house.calls, house.tasks)
-        terms = self._terms(arrival, facts)
+        attendance, terms = Attendance(house.vault, facts.recording, facts.line), self._terms(arrival, facts)
         session = Session(
             terms,
             recording=facts.recording,
             prompt=playable(case.prompt, facts.language),
             notice=playable(case.notice, facts.language) if case.notice else None,
             front=WatchedFront(front, recorder),
-            evidence=LedgerEvidence(self._house.vault, facts),
+            evidence=LedgerEvidence(house.vault, facts, attendance.grant),
             recorder=recorder,
         )
 
@@ -165,6 +167,7 @@ class Reception:
 
         live = LiveCall(facts.recording, arrival.channel, arrival.name, deliver)
         recorder.live = live
+        live.met = self._meeting(facts, attendance, deliver)
         if terms.joins and terms.prompt:
             Joining(facts, Question(terms, facts.language), house.vault, house.calls, house.tasks).attend(live)
         return session, live
@@ -178,6 +181,33 @@ class Reception:
             notice=facts.notice_sha256,
             sampled=question.is_drawn(facts.line.sample_rate, self._seed, facts.uniqueid),
         )
+
+    def _meeting(
+        self, facts: CallFacts, attendance: Attendance, deliver: Callable[[Event], None]
+    ) -> Callable[[str], None]:
+        """Return what is done about who answers the call: where agents stand each for himself, he is looked at."""
+        assert self.terms is not None
+        policy = self.terms.policy
+
+        def met(channel: str) -> None:
+            if facts.line.agents.each:
+                found = look_at(policy, facts.line, channel, facts.uniqueid)
+                self._house.tasks.create_task(attendance.met(found, deliver))
+
+        return met
+
+    async def private(self, line: str, channel: str, *, must: bool) -> None:
+        """Note a call that came as a private one and was not asked; what must be recorded is asked like any other."""
+        known = self.terms.policy.lines.get(line) if self.terms else None
+        self._log.info("private_call", line=line, uniqueid=channel, demand="must" if must else "may")
+        if self.terms is None or known is None or must:
+            return
+        call, decision, recording = (secrets.token_hex(16) for _ in range(3))
+        owner, sha256 = self.terms.policy.controller_of(known), self.terms.policy.sha256(known)
+        facts = CallFacts(call, decision, recording, channel, known, owner, sha256, language="", front="dialplan")
+        consent = Consent(question.terms(known, prompt="", mandatory_ms=0, must=False))
+        with suppress(VaultError):  # told already
+            await LedgerEvidence(self._house.vault, facts).note(consent, Note(Outcome.PRIVATE, "prefix"))
 
     def _facts(self, arrival: Arrival, case: Case) -> CallFacts:
         return CallFacts(

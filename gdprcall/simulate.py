@@ -25,6 +25,7 @@ from gdprcall.consent.dialogue import (
     Outcome,
     Paused,
     Played,
+    PrivateCall,
     Resumed,
     SpokenYes,
     State,
@@ -54,6 +55,7 @@ AGENT: dict[str, Event] = {
     "m": MinorSuspected(),
     "p": Paused("card"),
     "g": Resumed("card"),
+    "x": PrivateCall(),
 }
 """What an agent may do in a simulated call, by letter."""
 
@@ -189,7 +191,8 @@ class TypedCaller:
     """A caller given as text: digits, ``.`` for a silence, ``h`` for a hangup, the withdrawal code once recorded.
 
     Once the call has gone on, letters are the agent's word: ``c`` a contract is being made, ``e`` it has been, ``y`` the
-    caller said yes, ``m`` the caller seems to be a child, ``p`` a card number follows, ``g`` it is over.
+    caller said yes, ``m`` the caller seems to be a child, ``p`` a card number follows, ``g`` it is over,
+    ``x`` the rest of the call is private.
     """
 
     def __init__(self, keys: str, withdraw: str, heard_ms: int) -> None:
@@ -240,7 +243,7 @@ def run(policy: Policy, line_id: str, keys: str) -> list[str]:
     if unknown:
         raise ConfigError(
             "the keys hold something no telephone has",
-            "write digits, * and #, . for silence, h for hangup; the agent: c contract, e its end, y spoken yes, m minor, p pause, g go on",
+            "write digits, * and #, . for silence, h for hangup; the agent: c contract, e its end, y spoken yes, m minor, p pause, g go on, x private",
         )
     terms = question.terms(line, prompt=line_id, mandatory_ms=1, must=False, notice="notice" if line.keys.more else "")
     simulation = Simulation(terms, TypedCaller(keys, line.keys.withdraw, heard_ms=1))

@@ -23,6 +23,8 @@ BY_AGENT: dict[str, d.Event] = {
 WITH_A_WORD: dict[str, Callable[[str], d.Event]] = {
     "withdrawn": d.Withdrawn,
     "minor": d.MinorSuspected,
+    "private": d.PrivateCall,
+    "agent-unready": d.AgentUnready,
     "party-joined": d.PartyJoined,
     "paused": d.Paused,
     "resumed": d.Resumed,

@@ -21,6 +21,12 @@ class Monitors:
         self.let: list[tuple[str, str]] = []
         self.went_on: list[tuple[str, str]] = []
         self.asked: list[tuple[str, str, str]] = []
+        self.lamps: list[tuple[str, str, str]] = []
+
+    async def set_lamp(self, channel: str, mixmonitor: str, state: str) -> None:
+        if self.fails:
+            raise PeerError("AMI did not answer in time")
+        self.lamps.append((channel, mixmonitor, state))
 
     async def let_begin(self, channel: str, recording: str) -> None:
         if self.fails:

@@ -13,6 +13,7 @@ from gdprcall.consent.dialogue import (
     Event,
     MinorSuspected,
     PartyJoined,
+    PrivateCall,
     SpokenYes,
     Withdrawn,
 )
@@ -272,6 +273,7 @@ def test_leaving_a_bridge_that_nobody_knows_leaves_nothing_behind(exchange: Exch
         ("yes", SpokenYes()),
         ("no", Withdrawn("spoken")),
         ("minor", MinorSuspected()),
+        ("private", PrivateCall()),
     ],
 )
 def test_bas_04_the_agents_word_reaches_the_call_on_whose_channel_it_was_said(

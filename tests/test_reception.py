@@ -29,8 +29,8 @@ from gdprcall.vault import subjects
 from gdprcall.vault.ledger import Entry, Kind
 from gdprcall.vault.rows import RecordingRow
 from gdprcall.work import Work
+from tests.exchange import Monitors
 from tests.fakes.ari import FakeAri, serving
-from tests.test_calls import Monitors
 from tests.test_evidence import CONTROLLER
 from tests.test_intake import Marks
 from tests.vaults import ACME, NUMBER, decision, opened, recording_id, sealed, spooled

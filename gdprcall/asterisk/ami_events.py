@@ -46,6 +46,15 @@ class AgentSaid:
 
 
 @dataclass(frozen=True, slots=True)
+class PrivateCalled:
+    """A call came to a line as a private one: it was not asked, unless it ``must`` be recorded."""
+
+    uniqueid: str
+    line: str
+    must: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WatchdogFired:
     """The dialplan took a call on because no answer came in time."""
 
@@ -130,6 +139,7 @@ AmiEvent = (
     | RecordingStopped
     | Withdrawn
     | AgentSaid
+    | PrivateCalled
     | WatchdogFired
     | MixMonitorStarted
     | HungUp
@@ -203,6 +213,8 @@ def _ours(fields: Mapping[str, str]) -> AmiEvent | None:
     kind, recording = fields.get("Kind"), fields.get("Rec", "")
     if kind == "timeout":
         return WatchdogFired(fields.get("Line", ""))
+    if kind == "private":
+        return PrivateCalled(fields.get("Uniqueid", ""), fields.get("Line", ""), fields.get("Demand") == "must")
     if kind == "agent":
         return AgentSaid(fields.get("Uniqueid", ""), fields.get("Word", ""))
     if kind == "party":

@@ -37,10 +37,11 @@ from gdprcall.consent.commands import (
     Route,
     Stop,
 )
-from gdprcall.consent.midcall import Step, cell, paused, recording, stopped, way_on
+from gdprcall.consent.midcall import Step, cell, of_desk, paused, recording, stopped, way_on
 from gdprcall.consent.outcomes import Basis, Outcome, Sound, State
 from gdprcall.consent.table import DRAWN, SWITCHABLE, Act, Answer, Row
 from gdprcall.consent.values import (
+    AgentUnready,
     Consent,
     ContractBegun,
     ContractEnded,
@@ -54,6 +55,7 @@ from gdprcall.consent.values import (
     PartyJoined,
     Paused,
     Played,
+    PrivateCall,
     Resumed,
     SpokenYes,
     Started,
@@ -62,9 +64,9 @@ from gdprcall.consent.values import (
 )
 
 __all__ = [
-    "MOST_NOTICES", "Ask", "Basis", "Begin", "Command", "Consent", "ContractBegun", "ContractEnded", "Digit", "Ended",
+    "MOST_NOTICES", "AgentUnready", "Ask", "Basis", "Begin", "Command", "Consent", "ContractBegun", "ContractEnded", "Digit", "Ended",
     "Erase", "Event", "Failed", "Hold", "Listen", "MinorSuspected", "NoInput", "Note", "Noted", "Outcome", "PartyJoined",
-    "Pause", "Paused", "Played", "Record", "Release", "Resume", "Resumed", "Route", "Sound", "SpokenYes", "Started",
+    "Pause", "Paused", "Played", "PrivateCall", "Record", "Release", "Resume", "Resumed", "Route", "Sound", "SpokenYes", "Started",
     "State", "Step", "Stop", "Terms", "Withdrawn", "step",
 ]  # fmt: skip
 
@@ -170,8 +172,8 @@ def _noting(consent: Consent, event: Event) -> Step:
             return _weighed(consent, Row.REFUSE if no else Row.SECOND, "second_key")
         case Withdrawn(method):
             return _weighed(consent, Row.REFUSE, method)
-        case MinorSuspected(method):
-            return _weighed(consent, Row.MINOR, method)
+        case MinorSuspected() | PrivateCall() | AgentUnready():
+            return _weighed(consent, *of_desk(event))
         case PartyJoined(why) if consent.held:
             return _unrecorded(consent, consent.outcome or Outcome.SYSTEM_FAIL, why)
         case Ended() if consent.held:
@@ -185,7 +187,7 @@ def _noting(consent: Consent, event: Event) -> Step:
 def _weighed(consent: Consent, row: Row, reason: str) -> Step:
     """Return what an event does to a note that is being written: it comes to nothing, or goes on."""
     match cell(consent, row):
-        case Answer(Act.UNRECORDED | Act.FLAG | Act.DESTROY, outcome) if outcome is not None:
+        case Answer(Act.UNRECORDED | Act.CLOSE | Act.FLAG | Act.DESTROY, outcome) if outcome is not None:
             return _unrecorded(consent, outcome, reason)
         case Answer(Act.ROUTE, outcome) if outcome is not None:
             return _unrecorded(consent, outcome, reason)
@@ -206,8 +208,8 @@ def _ready(consent: Consent, event: Event) -> Step:
             return replace(consent, state=State.CONFIRMING), ()
         case Withdrawn(method):
             return _weighed(consent, Row.REFUSE, method)
-        case MinorSuspected(method):
-            return _weighed(consent, Row.MINOR, method)
+        case MinorSuspected() | PrivateCall() | AgentUnready():
+            return _weighed(consent, *of_desk(event))
         case PartyJoined(why):
             return _unrecorded(consent, consent.outcome or Outcome.SYSTEM_FAIL, why)
         case Ended() if sure:

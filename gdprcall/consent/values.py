@@ -118,6 +118,20 @@ class MinorSuspected:
 
 
 @dataclass(frozen=True, slots=True)
+class PrivateCall:
+    """The agent keeps the rest of the call out of the recording: a private one (by ``key`` in the call)."""
+
+    method: str = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentUnready:
+    """The agent who talks with the caller has not acknowledged that he is recorded; ``why`` is a code."""
+
+    why: str = "agent_unacknowledged"
+
+
+@dataclass(frozen=True, slots=True)
 class ContractBegun:
     """The agent says that what is spoken now makes a contract."""
 
@@ -147,7 +161,7 @@ class Ended:
     heard_ms: int = 0
 
 
-ByAgent = MinorSuspected | ContractBegun | ContractEnded | SpokenYes
+ByAgent = MinorSuspected | ContractBegun | ContractEnded | SpokenYes | PrivateCall | AgentUnready
 Event = (
     Started | Played | Digit | NoInput | Noted | PartyJoined | Paused | Resumed | Withdrawn | ByAgent | Failed | Ended
 )

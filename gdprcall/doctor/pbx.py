@@ -28,7 +28,7 @@ MODULES = (
 """What calls need that come by ARI; which ones run is told by ARI alone."""
 CONTEXTS = (
     *("gdprcall", "gdprcall-agi", "gdprcall-ask", "gdprcall-verdict", "gdprcall-segment", "gdprcall-stop"),
-    *("gdprcall-end", "gdprcall-withdraw", "gdprcall-forget"),
+    *("gdprcall-end", "gdprcall-withdraw", "gdprcall-desk", "gdprcall-lamp", "gdprcall-agent", "gdprcall-forget"),
 )
 NEEDED = ("StopMixMonitor", "Status", "DBGet", "DBGetTree")
 # An action that is given to nobody without the class beside it.

@@ -143,10 +143,26 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Agents:
-    """On what basis agents are recorded, which notice they were given, and when they acknowledged it."""
+    """On what basis all agents of a line are recorded, which notice they were given, and when they acknowledged it.
+
+    With ``each``, every agent has these of his own (``Agent``), and ``notice`` is the one that he must have acknowledged;
+    empty is any.
+    """
 
     basis: AgentBasis | None = None
     notice: str = ""
+    acknowledged_on: str = ""
+    each: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent, or those of a queue, by the names that Asterisk has for their telephones, such as ``PJSIP/201``."""
+
+    id: str
+    interfaces: tuple[str, ...]
+    basis: AgentBasis
+    notice: str
     acknowledged_on: str = ""
 
 
@@ -257,6 +273,7 @@ class Policy:
     controllers: Mapping[str, Controller]
     lines: Mapping[str, Line]
     profiles: Profiles = field(default_factory=Profiles)
+    agents: Mapping[str, Agent] = field(default_factory=dict)
 
     def controller_of(self, line: Line) -> Controller:
         """Return the controller of ``line``; the configuration has made sure that there is one."""

@@ -161,7 +161,7 @@ def _events(evidence: Evidence, controller: terms.Values) -> list[Json]:
                 happened(entry.time, state, "pii_principal", entry)
         elif entry.kind is Kind.WITHDRAWN and not withdrawn:
             withdrawn = True
-            by = controller.id if body.get("reason") == "minor" else "pii_principal"
+            by = controller.id if body.get("reason") in {"minor", "unacknowledged"} else "pii_principal"
             happened(entry.time, "withdrawn", by, entry)
         elif entry.kind is Kind.ERASED and not withdrawn and events:
             happened(entry.time, "expired", controller.id, entry)

@@ -21,7 +21,7 @@ class Lengths:
 def actable(file: DialogueFile) -> bool:
     """Whether a caller alone can act a file out: what fails inside the system is not a caller's doing."""
     events = [line.text for line in file.lines if line.mark == ">"]
-    foreign = ("failed", "party-joined", "ended left", "minor", "contract", "spoken")
+    foreign = ("failed", "party-joined", "ended left", "minor", "contract", "spoken", "private", "agent")
     # Asterisk reports one key after the other, so these two moments exist only between its events.
     between = file.name in {"stale-silence", "two-keys-at-once"}
     if any(text.startswith(foreign) for text in events) or events[0] != "started":
