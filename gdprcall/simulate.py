@@ -55,7 +55,7 @@ AGENT: dict[str, Event] = {
     "m": MinorSuspected(),
     "p": Paused("card"),
     "g": Resumed("card"),
-    "x": PrivateCall(),
+    "k": PrivateCall(),
 }
 """What an agent may do in a simulated call, by letter."""
 
@@ -192,7 +192,7 @@ class TypedCaller:
 
     Once the call has gone on, letters are the agent's word: ``c`` a contract is being made, ``e`` it has been, ``y`` the
     caller said yes, ``m`` the caller seems to be a child, ``p`` a card number follows, ``g`` it is over,
-    ``x`` the rest of the call is private.
+    ``k`` the rest of the call is private.
     """
 
     def __init__(self, keys: str, withdraw: str, heard_ms: int) -> None:
@@ -243,7 +243,7 @@ def run(policy: Policy, line_id: str, keys: str) -> list[str]:
     if unknown:
         raise ConfigError(
             "the keys hold something no telephone has",
-            "write digits, * and #, . for silence, h for hangup; the agent: c contract, e its end, y spoken yes, m minor, p pause, g go on, x private",
+            "write digits, * and #, . for silence, h for hangup; the agent: c contract, e its end, y spoken yes, m minor, p pause, g go on, k private",
         )
     terms = question.terms(line, prompt=line_id, mandatory_ms=1, must=False, notice="notice" if line.keys.more else "")
     simulation = Simulation(terms, TypedCaller(keys, line.keys.withdraw, heard_ms=1))

@@ -143,11 +143,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Agents:
-    """On what basis all agents of a line are recorded, which notice they were given, and when they acknowledged it.
-
-    With ``each``, every agent has these of his own (``Agent``), and ``notice`` is the one that he must have acknowledged;
-    empty is any.
-    """
+    """On what basis agents are recorded, their notice, the day of it; with ``each`` they are ``Agent``'s, for this or any notice."""
 
     basis: AgentBasis | None = None
     notice: str = ""
