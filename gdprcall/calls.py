@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from gdprcall.asterisk import ami_events as ami
+from gdprcall.asterisk.ami_status import LiveChannel
 from gdprcall.consent.dialogue import (
     Agreed,
     ContractBegun,
@@ -17,6 +18,7 @@ from gdprcall.consent.dialogue import (
     MinorSuspected,
     PartyJoined,
     Paused,
+    PrivateCall,
     Resumed,
     SpokenYes,
     Withdrawn,
@@ -40,6 +42,7 @@ WORDS: dict[str, Event] = {
     "minor": MinorSuspected(),
     "pause": Paused("card"),
     "resume": Resumed("card"),
+    "private": PrivateCall(),
 }
 """What an agent may say of a call by key, as the dialplan names it."""
 
@@ -97,7 +100,7 @@ class Calls:
         self._presence.begin_anew()
         return self.recordings
 
-    def catch_up(self, followed: frozenset[str], up: Sequence[ami.LiveChannel]) -> None:
+    def catch_up(self, followed: frozenset[str], up: Sequence[LiveChannel]) -> None:
         """Learn from the channels that are ``up`` what events would have told of the calls ``followed`` before.
 
         Calls that are up no more have ended; recordings that run are known; who was not asked ends one.
@@ -141,6 +144,11 @@ class Calls:
         # By its uniqueid: a channel may be renamed while it lives.
         await self._stopper.stop_recording(call.uniqueid, call.mixmonitor)
         call.silent.set()
+
+    async def set_lamp(self, call: LiveCall, state: str) -> None:
+        """Set the lamp of the agent whose recording we ended; a call that is over put it out itself."""
+        with suppress(PeerError):
+            await self._stopper.set_lamp(call.uniqueid, call.mixmonitor, state)
 
     async def begin(self, call: LiveCall) -> None:
         """Let the recording of ``call`` begin in mid-call; raises PeerError when Asterisk could not be told."""
@@ -245,6 +253,8 @@ class Calls:
             if not call.expects or self._presence.name(first) in {call.expects, ""}:
                 call.peer = first
                 call.cleared.add(first)
+                if call.met is not None:
+                    call.met(self._presence.name(first))
         on_hold = self._presence.any_holds(others | {call.uniqueid})
         if on_hold and not call.on_hold:
             call.on_hold = True

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from gdprcall import __version__, config
+from gdprcall import __version__, agents, config
 from gdprcall.api import admit, serve_api
 from gdprcall.asterisk import foreign
 from gdprcall.asterisk.ami import Ami
-from gdprcall.asterisk.ami_events import AmiEvent, MachineAnswered, WatchdogFired
+from gdprcall.asterisk.ami_events import AmiEvent, MachineAnswered, PrivateCalled, WatchdogFired
 from gdprcall.asterisk.spool import Spool, SpoolFile
 from gdprcall.calls import Calls
 from gdprcall.checkpoints import Checkpoints, tell
@@ -26,13 +26,14 @@ from gdprcall.guard import Guard
 from gdprcall.intake import SWEEP_SECONDS, Intake
 from gdprcall.log import get_logger
 from gdprcall.operations import Context
-from gdprcall.orphans import Orphans
-from gdprcall.policy.model import Controller
+from gdprcall.orphans import Attendant, Orphans
+from gdprcall.policy.model import Controller, Policy
 from gdprcall.reception import House, Reception
 from gdprcall.systemd import notify, watchdog_seconds
 from gdprcall.terms import holding, note_terms
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Fact, Kind
+from gdprcall.vault.rows import RecordingRow
 from gdprcall.work import Work
 
 DRAIN_SECONDS = 20.0
@@ -62,7 +63,15 @@ class Daemon:
         self._follower = Follower(vault, Ground(places.spool, settings.memory, settings.progressive), self._recipients)
         known = (self._spool.files, self._recipients, self, self._live_recordings, self._sole_controller)
         days, following = settings.quarantine_days, self._follower
-        self._intake = Intake(Work(vault, *known, quarantine_days=days, follow=following.follow, leave=following.leave))
+        self._intake = Intake(
+            Work(
+                *(vault, *known),
+                quarantine_days=days,
+                unattended=self._unattended,
+                follow=following.follow,
+                leave=following.leave,
+            )
+        )
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
@@ -83,7 +92,8 @@ class Daemon:
     def _begin(self, tasks: asyncio.TaskGroup) -> None:
         """Start every part; each lives until the daemon stops."""
         self._tasks = tasks
-        self._orphans = Orphans(self._calls, tasks, self._unattended_withdrawal)
+        attendant = Attendant(self._vault, self._intake, self._policy)
+        self._orphans = Orphans(self._calls, tasks, self._unattended_withdrawal, attendant)
         self._guard = Guard(partial(foreign.end, self._ami), self._vault.submit, tasks.create_task)
         served = (self._spool.folder, self._unfit, self._guard.watch, self._settings.reserve_bytes)
         house = House(self._vault, self._intake, self._calls, tasks, *served)
@@ -158,6 +168,14 @@ class Daemon:
         known = (terms.policy if terms else self._settings.policy).controllers.get(controller)
         return known.recipients if known else ()
 
+    def _policy(self) -> Policy | None:
+        return self._reception.terms.policy if self._reception.terms else None
+
+    def _unattended(self, row: RecordingRow) -> bool:
+        # While a policy cannot be read, the one before says it.
+        policy = self._policy() or self._settings.policy
+        return agents.wants_agent(policy, row.line, row.basis) and not agents.noted(self._vault, row.id)
+
     def _sole_controller(self) -> Controller | None:
         controllers = list(self._settings.policy.controllers.values())
         return controllers[0] if len(controllers) == 1 else None
@@ -170,6 +188,8 @@ class Daemon:
             self._log.warning("watchdog", line=event.line)
         elif isinstance(event, MachineAnswered):
             self._log.info("machine_answered", line=event.line, reason="machine" if event.found else "no_amd")
+        elif isinstance(event, PrivateCalled):
+            self._tasks.create_task(self._reception.private(event.line, event.uniqueid, must=event.must))
         self._calls.handle(event)
         self._guard.handle(event)
 
@@ -225,6 +245,7 @@ class Daemon:
             for recording in await self._ami.withdrawn_marks():
                 await self._withdraw(recording)
             await self._intake.sweep()
+            await self._ami.put_out_orphans()
         except GdprcallError as error:
             self._log.error("sweep_failed", error=type(error).__name__, hint=error.hint)
 

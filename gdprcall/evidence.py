@@ -5,6 +5,7 @@ It never decides, and it never waits longer than a second: evidence that comes l
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -46,10 +47,11 @@ class CallFacts:
 
 
 class LedgerEvidence:
-    """Notes the decisions of one call; satisfies ``session.Evidence``."""
+    """Notes the decisions of one call, and ``besides`` with what begins a recording; satisfies ``session.Evidence``."""
 
-    def __init__(self, vault: Vault, call: CallFacts) -> None:
+    def __init__(self, vault: Vault, call: CallFacts, besides: Callable[[str], list[Fact]] = lambda _: []) -> None:
         self._vault = vault
+        self._besides = besides
         self._begin_with(call)
 
     def _begin_with(self, call: CallFacts) -> None:
@@ -106,7 +108,7 @@ class LedgerEvidence:
         if self._late:
             pending.cancel()
         else:
-            pending = self._vault.submit(fact, *self._caller())
+            pending = self._vault.submit(fact, *self._caller(), *self._besides(self._call.recording))
             pending.add_done_callback(self._closed_if_late)
         return pending
 

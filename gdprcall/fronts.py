@@ -12,7 +12,7 @@ from gdprcall.asterisk.arrival import Arrival
 from gdprcall.asterisk.fastagi import FastAgi
 from gdprcall.asterisk.stasis import Stasis
 from gdprcall.config import Config
-from gdprcall.reception import CallFront
+from gdprcall.watchedfront import CallFront
 
 APP = "gdprcall"
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from gdprcall.asterisk import ami_events as ami
+from gdprcall.asterisk.ami_status import LiveChannel
 from gdprcall.errors import PeerError, VaultError
 from gdprcall.log import get_logger
 from gdprcall.policy.model import ForeignRecorder, Line
@@ -81,7 +82,7 @@ class Guard:
         every = [running for at in self._running.values() for running in at]
         self._look(running for running in every if uniqueid in {running.start.place, running.start.linked})
 
-    def catch_up(self, up: Sequence[ami.LiveChannel], lines: Mapping[str, Line]) -> None:
+    def catch_up(self, up: Sequence[LiveChannel], lines: Mapping[str, Line]) -> None:
         """Learn from the channels that are ``up`` what events would have told; what began to record unseen stays unseen."""
         self._presence.begin_anew()
         there = {channel.uniqueid: channel for channel in up}

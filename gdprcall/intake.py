@@ -9,28 +9,20 @@ from contextlib import suppress
 
 from gdprcall import leftovers
 from gdprcall.backlog import Backlog
-from gdprcall.errors import GdprcallError, NotFound, PeerError, Refused, VaultError
+from gdprcall.errors import GdprcallError, NotFound, PeerError, VaultError
 from gdprcall.log import get_logger
 from gdprcall.policy.model import OBJECTED_TO
 from gdprcall.vault.growing import OPEN_STATES
 from gdprcall.vault.ledger import Entry, Fact, Kind
 from gdprcall.vault.rows import RecordingRow, SegmentFacts
-from gdprcall.vault.wav import EMPTY_WAV_BYTES, EmptyWav, NotAWav
-from gdprcall.work import Found, Work
+from gdprcall.vault.wav import EMPTY_WAV_BYTES
+from gdprcall.work import UNSEALED, Found, Work
 
 AT_ONCE = 4
 """How many files are sealed side by side: each waits for the disk several times, and their notes share one fsync."""
+UNACKNOWLEDGED = "unacknowledged"
 SWEEP_SECONDS = 60
 """How often the spool is looked through for files that no event told of."""
-
-UNSEALED: Mapping[type[Exception], str] = {
-    FileNotFoundError: "gone",
-    NotFound: "no_decision",
-    Refused: "withdrawn",  # or its erasure was begun, since it was looked at
-    EmptyWav: "empty",
-    NotAWav: "no_wav",
-}
-"""Why a file was not sealed."""
 
 
 class Intake:
@@ -134,13 +126,13 @@ class Intake:
                 await self._close_books(row.id)
         self.last_sweep_ms = self._work.clock()
 
-    async def withdraw(self, recording: str, method: str) -> None:
+    async def withdraw(self, recording: str, method: str, reason: str = "") -> None:
         """Make a withdrawal durable, destroy what was recorded, and forget Asterisk's mark; idempotent.
 
-        Raises GdprcallError when the withdrawal is not durable or something of the recording is left.
+        Without a ``reason`` it is the caller's: a withdrawal or, where nobody was asked, an objection. Raises GdprcallError when the withdrawal is not durable or something of the recording is left.
         """
         async with self._lock(recording):
-            await self._withdraw(recording, method)
+            await self._withdraw(recording, method, reason)
 
     async def erase(self, recording: str) -> None:
         """Destroy what was recorded under a withdrawn decision; the withdrawal itself is noted already."""
@@ -167,6 +159,10 @@ class Intake:
             self._tell_sealed(file, outcome)
         elif outcome == "no_decision":
             await self._without_decision(file)
+        elif row is not None and outcome == "unattended":
+            if file.recording not in (self._work.live() or ()):  # else whoever saw who answered has told
+                self._log.error("agent_unready", recording=file.recording, line=row.line, reason="agent_not_seen")
+            await self._withdraw(file.recording, "agent_not_seen", UNACKNOWLEDGED)
         elif row is not None and outcome == "no_wav":
             # A granted recording that cannot be understood is kept, sealed, for a person to look at.
             self._log.error("quarantined", recording=file.recording, segment=file.segment, hint="export and open it")
@@ -187,6 +183,8 @@ class Intake:
                 return row, "withdrawn"
             if size <= EMPTY_WAV_BYTES:
                 return row, "empty"
+            if self._work.unattended(row):
+                return row, "unattended"
             return row, self._work.vault.seal(file.path, self._facts(file, row.controller, row.retention_days))
         except tuple(UNSEALED) as error:
             return row, UNSEALED[type(error)]
@@ -240,7 +238,7 @@ class Intake:
         )
         await asyncio.to_thread(self._quarantine, file, controller.id, controller.retention_days, "no_decision")
 
-    async def _withdraw(self, recording: str, method: str) -> None:
+    async def _withdraw(self, recording: str, method: str, reason: str = "") -> None:
         await self._forget_keys(recording)
         try:
             row = await asyncio.to_thread(self._work.vault.recording, recording)
@@ -250,7 +248,7 @@ class Intake:
             await self._forget(recording)
             return
         if not row.withdrawn:
-            reason = "objected" if row.basis in OBJECTED_TO else "withdrawn"
+            reason = reason or ("objected" if row.basis in OBJECTED_TO else "withdrawn")
             await self._note(Kind.WITHDRAWN, row, {"method": method, "reason": reason})
         await self._erase(recording)
 
@@ -266,8 +264,10 @@ class Intake:
         finally:
             # What is sealed goes at once, even when the spool cannot be looked through; the mark then stays.
             if row.state != "erased":
-                await asyncio.to_thread(self._work.vault.erase, recording, reason="withdrawn", actor="caller")
-                self._log.info("withdrawn", recording=recording)
+                ours = row.outcome == UNACKNOWLEDGED
+                why = {"reason": row.outcome, "actor": "daemon"} if ours else {"reason": "withdrawn", "actor": "caller"}
+                await asyncio.to_thread(self._work.vault.erase, recording, **why)
+                self._log.info("unattended" if ours else "withdrawn", recording=recording)
         await self._forget(recording)
 
     async def _forget(self, recording: str) -> None:

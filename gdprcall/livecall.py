@@ -26,6 +26,9 @@ class Stopper(Protocol):
     async def ask_other(self, channel: str, other: str, question: str) -> None:
         """Have the dialplan ask ``other``, who talks with ``channel``; raises PeerError."""
 
+    async def set_lamp(self, channel: str, mixmonitor: str, state: str) -> None:
+        """Set the lamp of the agent who talks there, whose recording was ended; raises PeerError."""
+
 
 class Ends(Protocol):
     """Who wants to know which channels have ended, those of calls that are not followed any more among them."""
@@ -42,7 +45,7 @@ class LiveCall:
     """One call that is recorded, or about to be.
 
     ``expects`` is the name of the channel that it was dialled to, where that is all that is known of whom it talked with.
-    ``ask`` puts the question to somebody who joined, where the line wants that; ``asked`` are those it was put to,
+    ``met`` is told the name of the channel that the caller first talks with. ``ask`` puts the question to somebody who joined, where the line wants that; ``asked`` are those it was put to,
     ``cleared`` those who may be recorded. While ``strangers`` are there, or one side is ``on_hold``, nothing may be.
     ``silent`` is set while it is certain that no MixMonitor of it runs any more.
     """
@@ -56,6 +59,7 @@ class LiveCall:
     peer: str = ""
     expects: str = ""
     ending: bool = False
+    met: Callable[[str], None] | None = None
     ask: Callable[[str], None] | None = None
     answered: Callable[[str, str], None] | None = None
     asked: set[str] = field(default_factory=set)

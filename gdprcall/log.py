@@ -53,6 +53,16 @@ EVENTS: Mapping[str, Event] = {
     "ami_refused": Event("error", "Asterisk refuses the AMI login", "compare user and password with manager.conf"),
     "ami_event_failed": Event("error", "an event of AMI could not be handled", "report it"),
     "call_unasked": Event("warning", "a call was given back at once, unrecorded; reason says why", "see reason"),
+    "private_call": Event(
+        "info", "a call came as a private one: not asked and not recorded, unless the line must be (demand)", NOTHING
+    ),
+    "agent_unready": Event(
+        "error",
+        "an agent who has acknowledged no valid notice answered, or nobody saw who did: nothing of it is kept, or, where a law "
+        "wants the recording, it goes on; reason says why",
+        "gdprcall doctor; give the notice, and write version and day under [agents]",
+    ),
+    "unattended": Event("info", "what was recorded of an agent without a valid acknowledgement is destroyed", NOTHING),
     "call_finished": Event("info", "one line per asked call: outcome and, if recorded, its recording", NOTHING),
     "verdict_lost": Event(
         "error", "a verdict could not be delivered; Asterisk's watchdog frees the call", "is Asterisk up?"

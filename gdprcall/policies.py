@@ -7,8 +7,6 @@ import datetime
 
 from gdprcall import schema
 from gdprcall.policy.model import (
-    AgentBasis,
-    Agents,
     Assessment,
     Basis,
     Contract,
@@ -25,6 +23,7 @@ from gdprcall.policy.model import (
     Role,
 )
 from gdprcall.policy.profile import Profiles
+from gdprcall.policy.staff import Agent, AgentBasis, Agents
 
 AS_WRITTEN = (
     *("controller", "purpose", "attempts", "version", "approved_by", "must", "min_retention_days", "retention_reason"),
@@ -38,7 +37,8 @@ def policy(file: schema.File, profiles: Profiles) -> Policy:
     """Return the policy that the file describes."""
     controllers = {id_: controller(id_, section) for id_, section in file.controllers.items()}
     lines = {id_: line(id_, section, controllers.get(section.controller)) for id_, section in file.lines.items()}
-    return Policy(controllers, lines, profiles)
+    agents = {id_: agent(id_, section) for id_, section in file.agents.items()}
+    return Policy(controllers, lines, profiles, agents)
 
 
 def controller(id_: str, section: schema.Controller) -> Controller:
@@ -89,6 +89,12 @@ def line(id_: str, section: schema.Line, owner: Controller | None) -> Line:
     )
 
 
+def agent(id_: str, section: schema.Agent) -> Agent:
+    """Return one agent; a queue's "/n" after an interface is no part of a channel's name."""
+    interfaces = tuple(interface.removesuffix("/n") for interface in section.interfaces)
+    return Agent(id_, interfaces, AgentBasis(section.basis), section.notice, _day(section.acknowledged_on))
+
+
 def _keys(section: schema.Line) -> Keys:
     # "0" is only a default: a line that has it for something else has no key for the full notice.
     more = (
@@ -117,7 +123,8 @@ def _override(section: schema.Override) -> Override:
 def _agents(section: schema.Agents | None) -> Agents:
     if section is None:
         return Agents()
-    return Agents(AgentBasis(section.basis), section.notice, _day(section.acknowledged_on))
+    basis = AgentBasis(section.basis) if section.basis else None
+    return Agents(basis, section.notice, _day(section.acknowledged_on), section.each)
 
 
 def _day(date: datetime.date | None) -> str:

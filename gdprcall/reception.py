@@ -8,15 +8,16 @@ import hashlib
 import secrets
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from gdprcall import question
+from gdprcall.agents import Attendance, look_at
 from gdprcall.asterisk.arrival import Arrival, PlayablePrompt, question_seconds
 from gdprcall.calls import Calls
-from gdprcall.consent.dialogue import Ask, Ended, Ending, Event, Failed, State, Terms
-from gdprcall.errors import GdprcallError
+from gdprcall.consent.dialogue import Consent, Ended, Event, Failed, Note, Outcome, State, Terms
+from gdprcall.errors import GdprcallError, VaultError
 from gdprcall.evidence import CallFacts, LedgerEvidence
 from gdprcall.holding import Case, Holding, playable
 from gdprcall.intake import Intake
@@ -25,21 +26,14 @@ from gdprcall.livecall import LiveCall
 from gdprcall.log import get_logger
 from gdprcall.policy.model import Basis, Demand, Direction, Line
 from gdprcall.recorder import CallRecorder
-from gdprcall.session import Front, Session
+from gdprcall.session import Session
 from gdprcall.times import now_ms
 from gdprcall.vault.archive import Vault
 from gdprcall.view import View
+from gdprcall.watchedfront import CallFront, WatchedFront
 
 CLAIMED = 64
 """How many calls may be between their claim and their question; of more, the oldest is looked at anew."""
-
-
-class CallFront(Front[PlayablePrompt], Protocol):
-    """A real call in the hands of a front end."""
-
-    @property
-    def heard_ms(self) -> int:
-        """How much of the present question's prompt has been heard until now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +126,7 @@ class Reception:
             case = self.terms.case(arrival)
         facts = self._facts(arrival, case)
         self._look_at_demand(arrival, case.line)
-        evidence = LedgerEvidence(self._house.vault, facts)
-        session, live = self._session(arrival, front, facts, case, evidence)
+        session, live, evidence = self._session(arrival, front, facts, case)
         unfit = self._unfit(session, case)
         if unfit:
             if unfit == "prompt_unfit":
@@ -167,11 +160,12 @@ class Reception:
         return self._house.unfit() or self.short_of_space() or ("" if case.prompt or silent else "prompt_unfit")
 
     def _session(
-        self, arrival: Arrival, front: CallFront, facts: CallFacts, case: Case, evidence: LedgerEvidence
-    ) -> tuple[Session[PlayablePrompt], LiveCall]:
+        self, arrival: Arrival, front: CallFront, facts: CallFacts, case: Case
+    ) -> tuple[Session[PlayablePrompt], LiveCall, LedgerEvidence]:
         house = self._house
         recorder = CallRecorder(facts, house.vault, house.intake, house.calls, house.tasks)
-        terms = self._terms(arrival, facts)
+        attendance, terms = Attendance(house.vault, facts.line), self._terms(arrival, facts)
+        evidence = LedgerEvidence(house.vault, facts, attendance.grant)
         session = Session(
             terms,
             recording=facts.recording,
@@ -189,9 +183,10 @@ class Reception:
 
         live = LiveCall(facts.recording, arrival.channel, arrival.name, deliver)
         recorder.live = live
+        live.met = self._meeting(facts, attendance, deliver)
         if terms.joins and terms.prompt:
             Joining(facts, Question(terms, facts.language), house.vault, house.calls, house.tasks).attend(live)
-        return session, live
+        return session, live, evidence
 
     def _terms(self, arrival: Arrival, facts: CallFacts) -> Terms:
         return question.terms(
@@ -202,6 +197,33 @@ class Reception:
             notice=facts.notice_sha256,
             sampled=question.is_drawn(facts.line.sample_rate, self._seed, facts.uniqueid),
         )
+
+    def _meeting(
+        self, facts: CallFacts, attendance: Attendance, deliver: Callable[[Event], None]
+    ) -> Callable[[str], None]:
+        """Return what is done about who answers the call: where agents stand each for himself, he is looked at."""
+        assert self.terms is not None
+        policy = self.terms.policy
+
+        def met(channel: str) -> None:
+            if facts.line.agents.each:
+                found = look_at(policy, facts.line, channel, facts.uniqueid)
+                self._house.tasks.create_task(attendance.met(found, deliver))
+
+        return met
+
+    async def private(self, line: str, channel: str, *, must: bool) -> None:
+        """Note a call that came as a private one and was not asked; what must be recorded is asked like any other."""
+        known = self.terms.policy.lines.get(line) if self.terms else None
+        self._log.info("private_call", line=line, uniqueid=channel, demand="must" if must else "may")
+        if self.terms is None or known is None or must:
+            return
+        call, decision, recording = (secrets.token_hex(16) for _ in range(3))
+        owner, sha256 = self.terms.policy.controller_of(known), self.terms.policy.sha256(known)
+        facts = CallFacts(call, decision, recording, channel, known, owner, sha256, language="", front="dialplan")
+        consent = Consent(question.terms(known, prompt="", mandatory_ms=0, must=False))
+        with suppress(VaultError):  # told already
+            await LedgerEvidence(self._house.vault, facts).note(consent, Note(Outcome.PRIVATE, "prefix"))
 
     def _facts(self, arrival: Arrival, case: Case) -> CallFacts:
         return CallFacts(
@@ -249,44 +271,3 @@ class Reception:
             recording=facts.recording if session.recorded else None,
             ms=took_ms,
         )
-
-
-class WatchedFront:
-    """A front end whose verdict to record is followed by a look for the file."""
-
-    def __init__(self, front: CallFront, recorder: CallRecorder) -> None:
-        self._front = front
-        self._recorder = recorder
-
-    def listen(self, deliver: Callable[[Event], None]) -> None:
-        """Satisfy ``session.Front``."""
-        self._front.listen(deliver)
-
-    async def ask(self, ask: Ask, prompt: PlayablePrompt) -> None:
-        """Satisfy ``session.Front``."""
-        await self._front.ask(ask, prompt)
-
-    async def listen_on(self) -> None:
-        """Satisfy ``session.Front``."""
-        await self._front.listen_on()
-
-    async def quiet(self) -> None:
-        """Satisfy ``session.Front``."""
-        await self._front.quiet()
-
-    async def record(self, recording: str, ending: Ending = Ending.WITHDRAWAL) -> None:
-        """Give the verdict, and expect a file."""
-        self._recorder.expect_file()
-        await self._front.record(recording, ending)
-
-    async def hold(self) -> None:
-        """Satisfy ``session.Front``."""
-        await self._front.hold()
-
-    async def release(self) -> None:
-        """Satisfy ``session.Front``."""
-        await self._front.release()
-
-    async def route(self) -> None:
-        """Satisfy ``session.Front``."""
-        await self._front.route()

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
 
+from gdprcall.asterisk.lamps import DARK, PAUSED
 from gdprcall.calls import Calls
 from gdprcall.errors import GdprcallError, PeerError, VaultError
 from gdprcall.evidence import EVIDENCE_TIMEOUT_S, CallFacts
@@ -20,7 +21,7 @@ from gdprcall.vault.ledger import Entry, Fact, Kind
 
 FILE_SECONDS = 3.0
 """How long a granted recording may take to show its file before it counts as not started."""
-TAKEN_BACK = frozenset({"withdrawn", "objected", "minor"})
+TAKEN_BACK = frozenset({"withdrawn", "objected", "minor", "unacknowledged"})
 """Why a recording ends that a note of its own tells of; nothing may stand in the way of that note."""
 
 
@@ -78,6 +79,7 @@ class CallRecorder:
         assert self.live is not None
         await self._calls.stop(self.live)
         self._log.info("recording_paused", recording=self._facts.recording, segment=self.live.segment, reason=why)
+        self._tasks.create_task(self._calls.set_lamp(self.live, PAUSED))
         # Nobody waits for this one: that nothing is recorded needs no evidence before it.
         body = {"reason": why, "segment": self.live.segment}
         self._submit(Kind.PAUSED, body).add_done_callback(self._tell_failure)
@@ -115,6 +117,9 @@ class CallRecorder:
             await self._stopped(reason)
 
     async def _stopped(self, reason: str) -> None:
+        assert self.live is not None
+        # Nobody waits for a lamp.
+        self._tasks.create_task(self._calls.set_lamp(self.live, DARK))
         if reason not in TAKEN_BACK:
             self._log.warning("recording_stopped", recording=self._facts.recording, reason=reason)
             await self._note(Kind.STOPPED, {"reason": reason})

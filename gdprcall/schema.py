@@ -118,10 +118,24 @@ class Override(Section):
     countries: Annotated[list[Country], Field(min_length=1, max_length=40)]
 
 
-class Agents(Section):
-    """Why agents are recorded, and what they were told."""
+AgentBasis = Literal["legitimate_interest", "employment_contract", "legal_obligation", "works_agreement", "consent"]
+Interface = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]*/[^\s;]{1,120}$")]
 
-    basis: Literal["legitimate_interest", "employment_contract", "legal_obligation", "works_agreement", "consent"]
+
+class Agents(Section):
+    """Why the agents of a line are recorded, and what they were told; or that each has this of his own."""
+
+    basis: AgentBasis | None = None
+    notice: Words = ""
+    acknowledged_on: datetime.date | None = None
+    each: bool = False
+
+
+class Agent(Section):
+    """An agent, or those of a queue: their telephones, why they are recorded, and what they acknowledged when."""
+
+    interfaces: Annotated[list[Interface], Field(min_length=1, max_length=1000)]
+    basis: AgentBasis
     notice: Words = ""
     acknowledged_on: datetime.date | None = None
 
@@ -220,6 +234,7 @@ class File(Section):
     access: Annotated[list[Access], Field(max_length=200)] = []
     controllers: dict[Id, Controller] = {}
     lines: dict[Id, Line] = {}
+    agents: dict[Id, Agent] = {}
 
 
 def mistake(detail: ErrorDetails) -> tuple[str, str, str]:
@@ -259,6 +274,7 @@ def _names(location: tuple[int | str, ...]) -> list[str]:
         "access": Access,
         "controllers": Controller,
         "lines": Line,
+        "agents": Agent,
     }
     within: Mapping[str, type[BaseModel]] = {
         "contract": Contract,

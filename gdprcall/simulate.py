@@ -27,6 +27,7 @@ from gdprcall.consent.dialogue import (
     Outcome,
     Paused,
     Played,
+    PrivateCall,
     Resumed,
     SpokenYes,
     State,
@@ -58,6 +59,7 @@ AGENT: dict[str, Event] = {
     "m": MinorSuspected(),
     "p": Paused("card"),
     "g": Resumed("card"),
+    "k": PrivateCall(),
 }
 """What an agent may do in a simulated call, and who was asked by him, by letter."""
 CONFIRMED = ([AGENT["y"], AGENT["y"]], [AGENT["y"], AGENT["a"]])
@@ -205,7 +207,7 @@ class TypedCaller:
 
     Once the call has gone on, letters are the agent's word: ``c`` a contract is being made, ``e`` it has been, ``y`` the
     caller said yes, or was read the question, ``m`` the caller seems to be a child, ``p`` a card number follows, ``g`` it
-    is over. ``a`` is the key of who was read the question, and agrees.
+    is over, ``k`` the rest of the call is private. ``a`` is the key of who was read the question, and agrees.
     """
 
     def __init__(self, keys: str, withdraw: str, heard_ms: int, *, contract: bool = False) -> None:
@@ -266,7 +268,7 @@ def run(policy: Policy, line_id: str, keys: str) -> list[str]:
     if unknown:
         raise ConfigError(
             "the keys hold something no telephone has",
-            "write digits, * and #, . for silence, h for hangup; the agent: c contract, e its end, y spoken yes, m minor, p pause, g go on; a agreed",
+            "write digits, * and #, . for silence, h for hangup; the agent: c contract, e its end, y spoken yes, m minor, p pause, g go on, k private; a agreed",
         )
     terms = question.terms(line, prompt=line_id, mandatory_ms=1, must=False, notice="notice" if line.keys.more else "")
     simulation = Simulation(

@@ -3,15 +3,27 @@
 It does nothing itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from gdprcall.errors import NotFound, Refused
 from gdprcall.policy.model import Controller
 from gdprcall.times import Clock, now_ms
 from gdprcall.vault.archive import Vault
+from gdprcall.vault.rows import RecordingRow
+from gdprcall.vault.wav import EmptyWav, NotAWav
+
+UNSEALED: Mapping[type[Exception], str] = {
+    FileNotFoundError: "gone",
+    NotFound: "no_decision",
+    Refused: "withdrawn",  # or its erasure was begun, since it was looked at
+    EmptyWav: "empty",
+    NotAWav: "no_wav",
+}
+"""Why a file was not sealed."""
 
 
 class Marks(Protocol):
@@ -48,6 +60,7 @@ def nobody(_file: Found) -> None:
 class Work:
     """What intake stands on: the vault, the spool's listing and who says what.
 
+    ``unattended`` says whether a recording must not be kept because nobody noted which agent answered;
     ``follow`` is told of each file that Asterisk writes and ``leave`` of each that it closed.
     """
 
@@ -59,5 +72,6 @@ class Work:
     sole_controller: Callable[[], Controller | None] = lambda: None
     clock: Clock = now_ms
     quarantine_days: int = 7
+    unattended: Callable[[RecordingRow], bool] = lambda _row: False
     follow: Callable[[Found], None] = nobody
     leave: Callable[[Found], None] = nobody

@@ -7,6 +7,8 @@ It looks after each test whether the log says what the test's row in the table o
 import logging
 import os
 import shutil
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,7 +38,12 @@ ENOUGH_BYTES = 2 << 30
 
 
 def pytest_configure() -> None:
-    """Let the folders of tests lie in memory where there is enough: they sync thousands of files, and no disk is tried."""
+    """Let the folders of tests lie in memory where there is enough: they sync thousands of files, and no disk is tried.
+
+    A shell that puts the tests into the background lets them ignore Ctrl-C; the commands under test must not inherit that.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK) or os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
         return  # tests write programs, too
     if shutil.disk_usage(MEMORY).free >= ENOUGH_BYTES:

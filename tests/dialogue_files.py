@@ -25,6 +25,8 @@ IN_A_WORD: dict[str, d.Event] = {
 WITH_A_WORD: dict[str, Callable[[str], d.Event]] = {
     "withdrawn": d.Withdrawn,
     "minor": d.MinorSuspected,
+    "private": d.PrivateCall,
+    "agent-unready": d.AgentUnready,
     "party-joined": d.PartyJoined,
     "paused": d.Paused,
     "resumed": d.Resumed,

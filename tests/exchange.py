@@ -1,6 +1,7 @@
 """A stand-in for Asterisk's switching: who joins and leaves, which monitors run, and what each followed call was told."""
 
 from gdprcall.asterisk import ami_events as ami
+from gdprcall.asterisk.ami_status import LiveChannel
 from gdprcall.calls import Calls
 from gdprcall.consent.dialogue import Event
 from gdprcall.errors import PeerError
@@ -21,6 +22,12 @@ class Monitors:
         self.let: list[tuple[str, str]] = []
         self.went_on: list[tuple[str, str]] = []
         self.asked: list[tuple[str, str, str]] = []
+        self.lamps: list[tuple[str, str, str]] = []
+
+    async def set_lamp(self, channel: str, mixmonitor: str, state: str) -> None:
+        if self.fails:
+            raise PeerError("AMI did not answer in time")
+        self.lamps.append((channel, mixmonitor, state))
 
     async def let_begin(self, channel: str, recording: str) -> None:
         if self.fails:
@@ -76,7 +83,7 @@ class Exchange:
         for uniqueid in uniqueids:
             self.calls.handle(ami.BridgeLeft(uniqueid, bridge))
 
-    def back(self, *up: ami.LiveChannel) -> None:
+    def back(self, *up: LiveChannel) -> None:
         """Let AMI come back after it was away, with these channels up."""
         self.calls.catch_up(self.calls.begin_anew(), up)
 
@@ -92,5 +99,5 @@ class Exchange:
         return not (any(known) or calls._live or calls._on)
 
 
-def channel(uniqueid: str, *, recording: str = "", mixmonitor: str = "", bridge: str = "") -> ami.LiveChannel:
-    return ami.LiveChannel(f"PJSIP/{uniqueid}", uniqueid, bridge, recording, 1, mixmonitor)
+def channel(uniqueid: str, *, recording: str = "", mixmonitor: str = "", bridge: str = "") -> LiveChannel:
+    return LiveChannel(f"PJSIP/{uniqueid}", uniqueid, bridge, recording, 1, mixmonitor)

@@ -7,8 +7,6 @@ from gdprcall import profiles
 from gdprcall.policy import duties, rules
 from gdprcall.policy.finding import Finding
 from gdprcall.policy.model import (
-    AgentBasis,
-    Agents,
     Assessment,
     Basis,
     Contract,
@@ -20,6 +18,7 @@ from gdprcall.policy.model import (
     Purpose,
     Role,
 )
+from gdprcall.policy.staff import AgentBasis, Agents
 
 SHA256 = "0" * 64
 TODAY = "2026-11-25"

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gdprcall.asterisk import ami_events as ami
+from gdprcall.asterisk.ami_status import LiveChannel, live_channel
 
 REC = "0123456789abcdef" * 2
 MIX = {"Uniqueid": "1.1", "Context": "x", "Linkedid": "1.0", "Channel": "PJSIP/a-1"}
@@ -77,7 +78,7 @@ def test_a_channel_that_is_up_tells_the_line_that_it_was_asked_for() -> None:
     lines = {
         text: channel.line
         for text in ("support", "(null)", "../x")
-        if (channel := ami.live_channel(fields, [f"GDPRCALL_ASKED={text}"]))
+        if (channel := live_channel(fields, [f"GDPRCALL_ASKED={text}"]))
     }
     assert lines == {"support": "support", "(null)": "", "../x": ""}
 
@@ -85,9 +86,9 @@ def test_a_channel_that_is_up_tells_the_line_that_it_was_asked_for() -> None:
 def test_a_channel_that_is_up_is_known_by_its_recording_if_one_of_ours_is_on_it() -> None:
     fields = {"Channel": "PJSIP/a-1", "Uniqueid": "1.1"}
     lines = [f"GDPRCALL_REC={REC}", "GDPRCALL_SEG=(null)", "GDPRCALL_MMID=(null)", "nothing"]
-    assert ami.live_channel(fields, lines) == ami.LiveChannel("PJSIP/a-1", "1.1", "", REC, 1, "")
-    other = ami.LiveChannel("PJSIP/a-1", "1.1", "", "", 1, "")
+    assert live_channel(fields, lines) == LiveChannel("PJSIP/a-1", "1.1", "", REC, 1, "")
+    other = LiveChannel("PJSIP/a-1", "1.1", "", "", 1, "")
     agent = ["DIALEDPEERNAME=(null)", "GDPRCALL_AGENT=PJSIP/b-1"]
-    assert ami.live_channel(fields, agent) == replace(other, dialled="PJSIP/b-1")
-    assert ami.live_channel(fields, ["GDPRCALL_REC=(null)"]) == ami.live_channel(fields, []) == other
-    assert ami.live_channel({"Event": "StatusComplete"}, []) is None
+    assert live_channel(fields, agent) == replace(other, dialled="PJSIP/b-1")
+    assert live_channel(fields, ["GDPRCALL_REC=(null)"]) == live_channel(fields, []) == other
+    assert live_channel({"Event": "StatusComplete"}, []) is None

@@ -14,6 +14,7 @@ from gdprcall.consent.dialogue import (
     Event,
     MinorSuspected,
     PartyJoined,
+    PrivateCall,
     SpokenYes,
     Withdrawn,
 )
@@ -274,6 +275,7 @@ def test_leaving_a_bridge_that_nobody_knows_leaves_nothing_behind(exchange: Exch
         ("agreed", Agreed()),
         ("no", Withdrawn("spoken")),
         ("minor", MinorSuspected()),
+        ("private", PrivateCall()),
     ],
 )
 def test_bas_04_the_agents_word_reaches_the_call_on_whose_channel_it_was_said(

@@ -45,6 +45,7 @@ events = st.one_of(
     st.just(d.StopAsked()),
     st.sampled_from([d.Withdrawn(), d.Withdrawn("spoken")]),
     st.sampled_from([d.MinorSuspected(), d.ContractBegun(), d.ContractEnded(), d.SpokenYes(), d.Agreed()]),
+    st.sampled_from([d.PrivateCall(), d.AgentUnready()]),
     st.sampled_from([d.Failed("prompt_failed"), d.Failed("vault"), d.Failed("record_failed:PeerError")]),
     st.sampled_from([d.Paused("hold"), d.Paused("card"), d.Resumed("hold"), d.Resumed("card"), d.Resumed("party")]),
     st.sampled_from([d.Ended("hangup"), d.Ended("left")]),
@@ -164,6 +165,34 @@ def test_bas_04_each_contract_of_a_call_is_renewed_before_its_note_and_begun_aft
 
 
 NO = {d.Outcome.REFUSED, d.Outcome.OBJECTED, d.Outcome.WITHDRAWN, d.Outcome.ROUTED, d.Outcome.MINOR}
+BOUND = {d.Basis.LEGAL_OBLIGATION, d.Basis.VITAL_INTEREST}
+
+
+@given(terms(), sequences)
+def test_pty_02_after_a_private_call_nothing_begins_and_what_runs_has_been_stopped(
+    about: d.Terms, happened: list[d.Event]
+) -> None:
+    private = stopped = recording = False
+    for before, event, commands in followed(about, happened):
+        heard = before.state not in {d.State.NEW, d.State.ASKING, d.State.EXPLAINING}
+        private = private or (isinstance(event, d.PrivateCall) and heard and about.basis not in BOUND)
+        assert not (private and begins(commands))
+        recording = recording or begins(commands)
+        stopped = stopped or any(isinstance(command, d.Stop) for command in commands) or isinstance(event, d.Ended)
+        assert not (private and recording and not stopped)
+
+
+@given(terms(), sequences)
+def test_pty_01_once_an_agent_without_acknowledgement_is_heard_all_of_it_is_destroyed_unless_a_law_or_a_life_wants_it(
+    about: d.Terms, happened: list[d.Event]
+) -> None:
+    unready = False
+    for before, event, commands in followed(about, happened):
+        if isinstance(event, d.AgentUnready) and before.state is d.State.RECORDING:
+            assert (commands == ()) is (about.basis in BOUND)
+            assert commands == () or [type(command) for command in commands] == [d.Stop, d.Note, d.Erase]
+            unready = unready or bool(commands)
+        assert not (unready and begins(commands))
 
 
 @given(terms(), sequences)

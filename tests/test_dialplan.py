@@ -51,7 +51,7 @@ def test_every_context_is_ours_by_name() -> None:
     assert set(PLAN) == {
         "gdprcall", "gdprcall-agi", "gdprcall-ask", "gdprcall-verdict", "gdprcall-segment", "gdprcall-stop", "gdprcall-end",
         "gdprcall-withdraw", "gdprcall-desk", "gdprcall-agent", "gdprcall-forget", "gdprcall-next", "gdprcall-pause",
-        "gdprcall-join", "gdprcall-xfer",
+        "gdprcall-join", "gdprcall-xfer", "gdprcall-lamp",
     }  # fmt: skip
 
 
@@ -194,7 +194,7 @@ def test_only_an_id_of_32_hex_digits_reaches_a_file_name_and_no_id_twice() -> No
 
 def test_the_segment_is_counted_before_its_file_is_opened() -> None:
     steps = PLAN["gdprcall-segment"]["s"]
-    assert steps[0].startswith("MSet(GDPRCALL_SEG=$[${GDPRCALL_SEG}+1],")
+    assert steps[1].startswith("MSet(GDPRCALL_SEG=$[${GDPRCALL_SEG}+1],")
     assert any(
         step == "MixMonitor(${GDPRCALL_FOLDER}/${GDPRCALL_REC}.${GDPRCALL_SEG}.wav,bi(GDPRCALL_MMID))" for step in steps
     )
@@ -236,7 +236,7 @@ def test_sec_05_no_number_of_a_caller_and_nothing_dialled_is_read_but_the_daemon
 def test_sec_05_events_log_lines_and_file_names_hold_only_ids_and_names_of_lines() -> None:
     written = re.findall(r"(?:UserEvent|NoOp|Verbose|Log|,MixMonitor)\((.*)\)", code("gdprcall.conf"))
     assert written
-    allowed = {"REC", "SEG", "MMID", "LINE", "OLD", "FOLDER"}
+    allowed = {"REC", "SEG", "MMID", "LINE", "DEMAND", "OLD", "FOLDER"}
     for text in written:
         names = set(re.findall(r"\$\{([A-Z_0-9]+)[}:]", text))
         # EXTEN: the agent's word, letters alone.
@@ -247,12 +247,58 @@ def test_sec_05_events_log_lines_and_file_names_hold_only_ids_and_names_of_lines
     assert re.findall(r"gdprcall-stop,s,1\((.*?)\)", code("gdprcall.conf")) == ["asked_again", "failed", "done"]
 
 
-def test_all_variables_are_ours_by_name_and_none_is_inherited() -> None:
+def test_pty_02_a_private_call_is_never_put_to_the_daemon_unless_it_must_be_recorded() -> None:
+    steps = PLAN["gdprcall"]["s"]
+    first = next(step for step in steps if "GDPRCALL_PRIVATE" in step)
+    assert first.endswith('| "${GDPRCALL_PRIVATE}"="yes"]?unasked)')
+    assert steps.index(first) < place(steps, "TryExec(Stasis(")
+    told = place(steps, "UserEvent(GdprCall,Kind: private,")
+    assert steps[told + 1 :] == [
+        'GotoIf($["${GDPRCALL_DEMAND}"!="must"]?gdprcall-verdict,norec,1)', "Set(GDPRCALL_PRIVATE=)", "Goto(asked)"
+    ]  # fmt: skip
+
+
+def test_pty_02_the_agents_private_key_stops_before_it_tells_and_no_segment_follows() -> None:
+    steps = PLAN["gdprcall-agent"]["private"]
+    assert steps[0] == 'GotoIf($["${GDPRCALL_KEEP}"="yes"]?tell)'
+    assert steps[1] == "MSet(GDPRCALL_PRIVATE=yes,GDPRCALL_OPEN=)"
+    assert "StopMixMonitor(${GDPRCALL_MMID})" in steps[2]
+    assert steps[-2:] == ["UserEvent(GdprCall,Kind: agent,Word: private)", "Return()"]
+    assert PLAN["gdprcall-segment"]["s"][0] == 'GotoIf($["${GDPRCALL_PRIVATE}"="yes"]?out)'
+    # The caller may still take back what was recorded before.
+    assert not any("GDPRCALL_REC=" in step for step in steps)
+
+
+def test_every_code_of_the_desk_is_one_of_features_conf_and_says_something_of_the_callers_channel() -> None:
+    codes = set(re.findall(r"gdpr[a-z]+(?=[#,])", PLAN["gdprcall-desk"]["s"][0]))
+    keys = re.findall(
+        r"^(gdpr\w+) => \*\d+,peer,Gosub\(gdprcall-agent,[a-z]+,1\)$", code("features.conf"), re.MULTILINE
+    )
+    assert (
+        codes - {"gdprpause"}
+        == set(keys)
+        == {"gdprcontract", "gdprdone", "gdpryes", "gdprno", "gdprminor", "gdprprivate"} | {"gdprresume"}
+    )
+
+
+def test_the_lamp_goes_out_wherever_the_dialplan_ends_a_recording_and_with_the_telephones_channel() -> None:
+    for context, extension in (("gdprcall-stop", "s"), ("gdprcall-withdraw", "s"), ("gdprcall-agent", "private")):
+        assert any("gdprcall-lamp,s,1(NOT_INUSE)" in step for step in PLAN[context][extension]), context
+    desk = PLAN["gdprcall-desk"]
+    assert place(desk["s"], "Set(CHANNEL(hangup_handler_push)=gdprcall-desk,gone,1)") < len(desk["s"]) - 2
+    assert desk["gone"][1].endswith("?Set(DEVICE_STATE(Custom:gdprcall-${GDPRCALL_SEAT})=NOT_INUSE))")
+
+
+def test_all_variables_are_ours_by_name_and_only_whose_call_it_is_is_inherited() -> None:
     names = re.findall(r"(?:Set\(|,)(?:LOCAL\()?([A-Za-z_]+)(?=\)?=|\()", "\n".join(settings()))
     foreign = {name for name in names if not name.startswith("GDPRCALL_")}
     # __DYNAMIC_FEATURES only where the site asks for it.
     ours_for_a_while = {"AGIEXITONHANGUP", "AGISTATUS", "TRYSTATUS"}
-    assert foreign - ours_for_a_while == {"CHANNEL", "DB", "DYNAMIC_FEATURES", "TIMEOUT", "__DYNAMIC_FEATURES"}
+    functions = {"CHANNEL", "DB", "DEVICE_STATE", "GROUP", "TIMEOUT"}
+    # The telephone that is called knows by it where the recording is: Asterisk's own id of the caller's channel.
+    assert "__GDPRCALL_HOME=${UNIQUEID}" in code("gdprcall.conf")
+    features = {"DYNAMIC_FEATURES", "__DYNAMIC_FEATURES"}
+    assert foreign - ours_for_a_while == functions | features | {"__GDPRCALL_HOME"}
     assert all(f"LOCAL({name})=" in code("gdprcall.conf") for name in ours_for_a_while)
     (step,) = (step for step in PLAN["gdprcall-verdict"]["_rec."] if "__DYNAMIC" in step)
     assert step.startswith('ExecIf($["${GDPRCALL_INHERIT}"="yes"]?')

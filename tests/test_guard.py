@@ -11,6 +11,7 @@ from structlog.typing import EventDict
 
 from gdprcall import guard as module
 from gdprcall.asterisk import ami_events as ami
+from gdprcall.asterisk.ami_status import LiveChannel
 from gdprcall.errors import PeerError
 from gdprcall.guard import Guard
 from gdprcall.policy.model import Basis, ForeignRecorder, Line
@@ -321,9 +322,9 @@ async def test_after_ami_was_away_the_calls_that_are_up_are_watched_and_no_other
     vault: Vault, logged: list[EventDict]
 ) -> None:
     up = [
-        ami.LiveChannel("PJSIP/a-1", CALLER, "b", "", 1, "", line="support"),
-        ami.LiveChannel("PJSIP/b-1", AGENT, "b", "", 1, ""),
-        ami.LiveChannel("PJSIP/c-1", OTHER, "", "", 1, "", line="a_line_that_is_gone"),
+        LiveChannel("PJSIP/a-1", CALLER, "b", "", 1, "", line="support"),
+        LiveChannel("PJSIP/b-1", AGENT, "b", "", 1, ""),
+        LiveChannel("PJSIP/c-1", OTHER, "", "", 1, "", line="a_line_that_is_gone"),
     ]
     async with asyncio.TaskGroup() as tasks:
         house = House(vault, tasks)

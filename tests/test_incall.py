@@ -10,6 +10,7 @@ import pytest
 
 from gdprcall import config, incall, operations, view
 from gdprcall.asterisk import ami_events as ami
+from gdprcall.asterisk.ami_status import LiveChannel
 from gdprcall.consent import dialogue as d
 from gdprcall.errors import ConfigError, NotFound, PeerError, Refused, VaultError
 from gdprcall.livecall import LiveCall
@@ -151,8 +152,8 @@ def test_calls_of_whose_end_nobody_tells_do_not_fill_the_memory(house: House, mo
     assert asked.facts.decision in {row["decision"] for row in house.rows()}
 
 
-def up(uniqueid: str) -> ami.LiveChannel:
-    return ami.LiveChannel("PJSIP/a", uniqueid, "", "", 1, "")
+def up(uniqueid: str) -> LiveChannel:
+    return LiveChannel("PJSIP/a", uniqueid, "", "", 1, "")
 
 
 # What an earlier daemon began.
@@ -417,3 +418,5 @@ def test_a_daemon_that_is_too_busy_to_answer_is_told(house: House, monkeypatch: 
     with pytest.raises(PeerError, match="too busy"):
         house.rows()
     busy.set()
+    monkeypatch.setattr(view, "ANSWER_SECONDS", 60)
+    assert house.rows() == [], "it answers again"

@@ -99,6 +99,7 @@ def test_the_state_of_a_recording_follows_from_its_entries(index: Index, facts: 
         ("withdrawn", "withdrawn"),
         ("objected", "objected"),
         ("minor", "minor"),
+        ("unacknowledged", "unacknowledged"),
         ("because", "withdrawn"),
         ("", "withdrawn"),
     ],

@@ -8,8 +8,9 @@ import pytest
 
 from gdprcall import profiles
 from gdprcall.policy.jurisdiction import REPLACED, Held, rules_for
-from gdprcall.policy.model import AgentBasis, Agents, Basis, Controller, Keys, Line, Override, Regime
+from gdprcall.policy.model import Basis, Controller, Keys, Line, Override, Regime
 from gdprcall.policy.profile import Backing, Kind, Profiles
+from gdprcall.policy.staff import AgentBasis, Agents
 from tests.policies import ACME, ADVICE, LAWFUL, SHA256, SUPPORT, findings, found, of
 
 C, K, L, V, P, LI = (

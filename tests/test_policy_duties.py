@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from gdprcall.policy.model import AgentBasis, Agents, Basis, Contract, Controller, Line, Role
+from gdprcall.policy.model import Basis, Contract, Controller, Line, Role
+from gdprcall.policy.staff import AgentBasis, Agents
 from tests.policies import ACME, CONTRACT, LAWFUL, PROCESSED, SHA256, SUPPORT, found, of
 
 C = Basis.CONSENT

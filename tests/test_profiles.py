@@ -6,8 +6,9 @@ import pytest
 
 from gdprcall import profiles
 from gdprcall.errors import ConfigError
-from gdprcall.policy.model import AgentBasis, Basis, Purpose, Regime
+from gdprcall.policy.model import Basis, Purpose, Regime
 from gdprcall.policy.profile import Kind, Profile, Rule
+from gdprcall.policy.staff import AgentBasis
 
 KNOWN = profiles.installed()
 RULES = [(profile, rule) for profile in KNOWN.by_id.values() for rule in profile.rules]

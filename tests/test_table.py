@@ -118,6 +118,20 @@ CELLS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("obligation-minor", "record", "legal_required"),
         ("vital-minor", "record", "informed"),
     ),
+    "private call": (
+        ("private-stays", "record stop", "granted"),
+        ("interest-private", "record stop", "informed"),
+        ("contract-private", "hold", "private"),
+        ("obligation-private", "record", "legal_required"),
+        ("vital-private", "record", "informed"),
+    ),
+    "agent without acknowledgement": (
+        ("agent-unready", "record erase", "unacknowledged"),
+        ("interest-agent-unready", "record erase", "unacknowledged"),
+        ("contract-agent-unready", "hold", "unacknowledged"),
+        ("obligation-agent-unready", "record", "legal_required"),
+        ("vital-agent-unready", "record", "informed"),
+    ),
     "disk, link or clock fails at the start": (
         ("not-ready", "release", "system_fail"),
         ("interest-not-ready", "release", "system_fail"),

@@ -6,10 +6,12 @@ panoramisk's own reconnection, pinging and logging are not used (they replay, mi
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
-from gdprcall.asterisk.ami_events import RECORDING, VARIABLES, AmiEvent, LiveChannel, live_channel, parse
+from gdprcall.asterisk import lamps
+from gdprcall.asterisk.ami_events import RECORDING, AmiEvent, parse
+from gdprcall.asterisk.ami_status import VARIABLES, LiveChannel, live_channel
 from gdprcall.asterisk.amilink import Connection, Fields
 from gdprcall.asterisk.backoff import LOST_SECONDS, REFUSED_SECONDS, pause
 from gdprcall.errors import PeerError
@@ -170,6 +172,19 @@ class Ami:
     async def _press(self, channel: str, code: str) -> None:
         # As if it had been pressed on that telephone. Unless Async is said, panoramisk fails at this answer.
         await self.action("PlayDTMF", Channel=channel, Digit=code, Duration="50", Receive="true", Async="false")
+
+    async def set_lamp(self, channel: str, mixmonitor: str, state: str) -> None:
+        """Set the lamp of the agent who talks on ``channel``, whose recording we ended; raises PeerError."""
+        await lamps.over(self.action, channel, mixmonitor, state)
+
+    async def put_out_orphans(self) -> None:
+        """Put out the lamps that no call keeps lit, such as after a crash; without res_manager_devicestate none is known."""
+
+        async def channels() -> list[str]:
+            return [channel.name for channel in await self.live()]
+
+        with suppress(PeerError):
+            await lamps.put_out_orphans(self.action, channels)
 
     async def withdrawn_marks(self) -> list[str]:
         """Return the recordings whose callers withdrew and whose marks still stand."""

@@ -4,7 +4,7 @@ No caller's number is taken over from an event, though Asterisk puts it into mos
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -57,6 +57,15 @@ class AgentSaid:
 
     uniqueid: str
     word: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateCalled:
+    """A call came to a line as a private one: it was not asked, unless it ``must`` be recorded."""
+
+    uniqueid: str
+    line: str
+    must: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,29 +160,12 @@ class PartyChanged:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class LiveChannel:
-    """A channel that is up; ``recording`` is empty unless one of ours is on it, ``bridge`` unless it talks.
-
-    ``dialled`` is the channel that its Dial() reached, or the agent's who called it, which a transfer does not change;
-    empty if that is not known. ``line`` is what it was asked for, empty if it was not.
-    """
-
-    name: str
-    uniqueid: str
-    bridge: str
-    recording: str
-    segment: int
-    mixmonitor: str
-    dialled: str = ""
-    line: str = ""
-
-
 AmiEvent = (
     RecordingStarted
     | RecordingStopped
     | Withdrawn
     | AgentSaid
+    | PrivateCalled
     | WatchdogFired
     | MachineAnswered
     | RecorderStarted
@@ -194,9 +186,6 @@ _CHANGES = {
     "UnParkedCall": ("ParkeeUniqueid", "unparked"),
     "ConfbridgeJoin": ("Uniqueid", "conference"),
 }
-
-VARIABLES = ("GDPRCALL_REC", "GDPRCALL_SEG", "GDPRCALL_MMID", "GDPRCALL_ASKED", "GDPRCALL_AGENT", "DIALEDPEERNAME")
-"""What ``live_channel`` reads of a channel beside what Status says of itself."""
 
 _RECORDERS = {
     # event: (which field says where, what it is); Monitor went with Asterisk 21
@@ -248,27 +237,7 @@ def _recorder(name: str, fields: Mapping[str, str]) -> AmiEvent | None:
     return RecorderStarted(what, place, fields.get("Context", ""), fields.get("Linkedid", ""), tap)
 
 
-def live_channel(fields: Mapping[str, str], variables: Iterable[str]) -> LiveChannel | None:
-    """Return what Status tells of a channel and its ``NAME=value`` lines, or None if it tells of none."""
-    if not fields.get("Uniqueid"):
-        return None
-    # What is not set on a channel is listed as (null).
-    pairs = (line.partition("=") for line in variables)
-    values = {name: value for name, is_, value in pairs if is_ and value != "(null)"}
-    recording = values.get("GDPRCALL_REC", "")
-    return LiveChannel(
-        name=fields.get("Channel", ""),
-        uniqueid=fields.get("Uniqueid", ""),
-        bridge=fields.get("BridgeID", ""),
-        recording=recording if RECORDING.fullmatch(recording) else "",
-        segment=_segment(values.get("GDPRCALL_SEG", "")),
-        mixmonitor=values.get("GDPRCALL_MMID", ""),
-        dialled=values.get("GDPRCALL_AGENT") or values.get("DIALEDPEERNAME", ""),
-        line=line if LINE.fullmatch(line := values.get("GDPRCALL_ASKED", "")) else "",
-    )
-
-
-def _segment(text: str) -> int:
+def segment(text: str) -> int:
     """Return the number of a segment, 1 when Asterisk does not say."""
     return int(text) if re.fullmatch(r"[1-9][0-9]{0,5}", text) else 1
 
@@ -281,6 +250,8 @@ def _ours(fields: Mapping[str, str]) -> AmiEvent | None:
         return WatchdogFired(fields.get("Line", ""))
     if kind == "machine":
         return MachineAnswered(fields.get("Line", ""), fields.get("Status") == "MACHINE")
+    if kind == "private":
+        return PrivateCalled(fields.get("Uniqueid", ""), fields.get("Line", ""), fields.get("Demand") == "must")
     if kind == "agent":
         return AgentSaid(fields.get("Uniqueid", ""), fields.get("Word", ""))
     if kind == "party":
@@ -289,7 +260,7 @@ def _ours(fields: Mapping[str, str]) -> AmiEvent | None:
         return None
     match kind:
         case "started":
-            number = _segment(fields.get("Seg", ""))
+            number = segment(fields.get("Seg", ""))
             mixmonitor, channel, uniqueid = (fields.get(name, "") for name in ("MixMonitorID", "Channel", "Uniqueid"))
             return RecordingStarted(recording, number, mixmonitor, channel, uniqueid)
         case "stopped":

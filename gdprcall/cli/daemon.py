@@ -69,7 +69,8 @@ def simulate_(state: Shared, line: str, keys: str, json_: bool) -> None:
 
     KEYS are what the caller does: digits, "." for a silence, "h" for a hangup, the withdrawal code once recorded.
     Letters are the agent's word, once the call has gone on: "c" a contract begins, "e" it ends, "y" the caller said yes
-    (twice to confirm it), "m" the caller seems to be a child.
+    (twice to confirm it), "m" the caller seems to be a child, "p" a card number
+    follows, "g" it is over, "k" the rest of the call is private.
     """
     from gdprcall import simulate  # noqa: PLC0415 # the daemon does not need it
 

@@ -41,10 +41,11 @@ from gdprcall.consent.commands import (
     Route,
     Stop,
 )
-from gdprcall.consent.midcall import PARTY, Step, cell, paused, recording, stopped, way_on
+from gdprcall.consent.midcall import PARTY, Step, cell, of_desk, paused, recording, stopped, way_on
 from gdprcall.consent.outcomes import Basis, Ending, Outcome, Sound, State
 from gdprcall.consent.table import DRAWN, ENDING, Act, Answer, Row
 from gdprcall.consent.values import (
+    AgentUnready,
     Agreed,
     Consent,
     ContractBegun,
@@ -59,6 +60,7 @@ from gdprcall.consent.values import (
     PartyJoined,
     Paused,
     Played,
+    PrivateCall,
     Resumed,
     SpokenYes,
     Started,
@@ -68,10 +70,10 @@ from gdprcall.consent.values import (
 )
 
 __all__ = [
-    "MOST_NOTICES", "Agreed", "Ask", "Basis", "Begin", "Command", "Consent", "ContractBegun", "ContractEnded", "Digit", "Ended",
-    "Ending", "Erase", "Event", "Failed", "Hold", "Listen", "MinorSuspected", "NoInput", "Note", "Noted", "Outcome", "PartyJoined",
-    "Pause", "Paused", "Played", "Record", "Release", "Renew", "Resume", "Resumed", "Route", "Sound", "SpokenYes",
-    "Started", "State", "Step", "Stop", "StopAsked", "Terms", "Withdrawn", "step",
+    "MOST_NOTICES", "AgentUnready", "Agreed", "Ask", "Basis", "Begin", "Command", "Consent", "ContractBegun", "ContractEnded",
+    "Digit", "Ended", "Ending", "Erase", "Event", "Failed", "Hold", "Listen", "MinorSuspected", "NoInput", "Note", "Noted",
+    "Outcome", "PartyJoined", "Pause", "Paused", "Played", "PrivateCall", "Record", "Release", "Renew", "Resume", "Resumed",
+    "Route", "Sound", "SpokenYes", "Started", "State", "Step", "Stop", "StopAsked", "Terms", "Withdrawn", "step",
 ]  # fmt: skip
 
 MOST_NOTICES = 3
@@ -180,8 +182,8 @@ def _noting(consent: Consent, event: Event) -> Step:
             return _weighed(consent, Row.REFUSE if no else Row.SECOND, "second_key")
         case Withdrawn(method):
             return _weighed(consent, Row.REFUSE, method)
-        case MinorSuspected(method):
-            return _weighed(consent, Row.MINOR, method)
+        case MinorSuspected() | PrivateCall() | AgentUnready():
+            return _weighed(consent, *of_desk(event))
         case PartyJoined(why) if consent.held:
             return _unrecorded(consent, consent.outcome or Outcome.SYSTEM_FAIL, why)
         case Ended() if consent.held:
@@ -195,7 +197,7 @@ def _noting(consent: Consent, event: Event) -> Step:
 def _weighed(consent: Consent, row: Row, reason: str) -> Step:
     """Return what an event does to a note that is being written: it comes to nothing, or goes on."""
     match cell(consent, row):
-        case Answer(Act.UNRECORDED | Act.FLAG | Act.DESTROY, outcome) if outcome is not None:
+        case Answer(Act.UNRECORDED | Act.CLOSE | Act.FLAG | Act.DESTROY, outcome) if outcome is not None:
             return _unrecorded(consent, outcome, reason)
         case Answer(Act.ROUTE, outcome) if outcome is not None:
             return _unrecorded(consent, outcome, reason)
@@ -218,8 +220,8 @@ def _ready(consent: Consent, event: Event) -> Step:
             return replace(consent, state=State.CONFIRMING), ()
         case Withdrawn(method):
             return _weighed(consent, Row.REFUSE, method)
-        case MinorSuspected(method):
-            return _weighed(consent, Row.MINOR, method)
+        case MinorSuspected() | PrivateCall() | AgentUnready():
+            return _weighed(consent, *of_desk(event))
         case PartyJoined(why) | StopAsked(why):
             return _unrecorded(consent, consent.outcome or Outcome.SYSTEM_FAIL, why)
         case Ended() if consent.terms.read:

@@ -12,6 +12,7 @@ from gdprcall.consent.commands import Command, Erase, Note, Pause, Release, Resu
 from gdprcall.consent.outcomes import Basis, Outcome, Sound, State
 from gdprcall.consent.table import TABLE, Act, Answer, Row
 from gdprcall.consent.values import (
+    AgentUnready,
     Consent,
     ContractEnded,
     Ended,
@@ -20,6 +21,7 @@ from gdprcall.consent.values import (
     MinorSuspected,
     PartyJoined,
     Paused,
+    PrivateCall,
     Resumed,
     StopAsked,
     Withdrawn,
@@ -99,12 +101,29 @@ def stopped(consent: Consent, event: Event) -> Step:
             return _in_mid_call(consent, Row.WITHDRAWN, method)
         case MinorSuspected(method) if consent.outcome is not Outcome.MINOR:
             return _in_mid_call(consent, Row.MINOR, method)
+        case PrivateCall() if consent.state in {State.RECORDING, State.PAUSED}:
+            return _in_mid_call(consent, Row.PRIVATE, "private")
+        case AgentUnready(why):
+            return _in_mid_call(consent, Row.AGENT, why)
         case _:
             return consent, ()
 
 
+def of_desk(event: MinorSuspected | PrivateCall | AgentUnready) -> tuple[Row, str]:
+    """Return the row of what comes from the agent's desk, and its reason."""
+    match event:
+        case MinorSuspected(method):
+            return Row.MINOR, method
+        case PrivateCall(method):
+            return Row.PRIVATE, method
+        case AgentUnready(why):
+            return Row.AGENT, why
+
+
 def _in_mid_call(consent: Consent, row: Row, method: str) -> Step:
     match cell(consent, row):
+        case Answer(Act.CLOSE):
+            return replace(consent, state=State.STOPPED, pauses=frozenset()), (Stop(method),)
         case Answer(Act.STOP) if not consent.terms.joins:
             return replace(consent, state=State.STOPPED), (Stop(method),)
         case Answer(Act.STOP | Act.PAUSE as act):

@@ -30,6 +30,8 @@ class Outcome(StrEnum):
     ROUTED = "routed"
     WITHDRAWN = "withdrawn"
     MINOR = "minor"
+    PRIVATE = "private"
+    UNACKNOWLEDGED = "unacknowledged"
     SYSTEM_FAIL = "system_fail"
 
 

@@ -31,6 +31,8 @@ class Row(StrEnum):
     PAUSE = "a hold, a card number, an operator's word"
     MINOR = "the agent suspects a minor"
     ORDERED = "somebody in charge wants it ended, before it begins or in mid-call"
+    PRIVATE = "the agent keeps a private call out"
+    AGENT = "the agent has not acknowledged that he is recorded"
 
 
 class Act(StrEnum):
@@ -45,6 +47,7 @@ class Act(StrEnum):
     WISH = "what was wanted is noted, and nothing else changes"
     STOP = "the recording ends, or pauses until who joined has been asked, where the line asks; what there is stays"
     PAUSE = "the recording pauses until that is over"
+    CLOSE = "the recording ends for the rest of the call; what there is stays"
     FLAG = "the recording ends, and what there is stays for a person to look at"
     DESTROY = "the recording ends, and all of it is destroyed"
 
@@ -62,6 +65,10 @@ Column = Mapping[Row, Answer]
 _GO_ON = Answer(Act.GO_ON)
 _STOP = Answer(Act.STOP)
 _PAUSE = Answer(Act.PAUSE)
+# What was recorded before is the caller's business and stays; nothing of it is the agent's private call.
+_PRIVATE = Answer(Act.CLOSE, Outcome.PRIVATE)
+# Nothing of an agent who was not told may be kept, however little.
+_UNREADY = Answer(Act.DESTROY, Outcome.UNACKNOWLEDGED)
 _UNHEARD = Answer(Act.UNRECORDED, Outcome.PROMPT_ERROR)
 _FAILED = Answer(Act.UNRECORDED, Outcome.SYSTEM_FAIL)
 
@@ -81,6 +88,8 @@ CONSENT: Column = {
     Row.PAUSE: _PAUSE,
     Row.MINOR: Answer(Act.DESTROY, Outcome.MINOR),
     Row.ORDERED: _STOP,
+    Row.PRIVATE: _PRIVATE,
+    Row.AGENT: _UNREADY,
 }
 
 OBJECTION: Column = {
@@ -101,6 +110,8 @@ OBJECTION: Column = {
     Row.PAUSE: _PAUSE,
     Row.MINOR: Answer(Act.FLAG, Outcome.MINOR),
     Row.ORDERED: _STOP,
+    Row.PRIVATE: _PRIVATE,
+    Row.AGENT: _UNREADY,
 }
 
 CONTRACT: Column = {
@@ -119,6 +130,8 @@ CONTRACT: Column = {
     Row.PAUSE: _PAUSE,
     Row.MINOR: Answer(Act.FLAG, Outcome.MINOR),
     Row.ORDERED: _STOP,
+    Row.PRIVATE: _PRIVATE,
+    Row.AGENT: _UNREADY,
 }
 
 OBLIGATION: Column = {
@@ -137,6 +150,9 @@ OBLIGATION: Column = {
     Row.MINOR: Answer(Act.WISH),
     # What a law wants recorded is not for anybody here to end.
     Row.ORDERED: _GO_ON,
+    Row.PRIVATE: Answer(Act.WISH),
+    # The call is recorded all the same: whoever employs the agent hears of it.
+    Row.AGENT: _GO_ON,
 }
 
 VITAL: Column = {
@@ -155,6 +171,8 @@ VITAL: Column = {
     Row.PAUSE: _GO_ON,
     Row.MINOR: Answer(Act.WISH),
     Row.ORDERED: _STOP,
+    Row.PRIVATE: Answer(Act.WISH),
+    Row.AGENT: _GO_ON,
 }
 
 TABLE: Mapping[Basis, Column] = {

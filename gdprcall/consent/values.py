@@ -120,6 +120,20 @@ class MinorSuspected:
 
 
 @dataclass(frozen=True, slots=True)
+class PrivateCall:
+    """The agent keeps the rest of the call out of the recording: a private one (by ``key`` in the call)."""
+
+    method: str = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentUnready:
+    """The agent who talks with the caller has not acknowledged that he is recorded; ``why`` is a code."""
+
+    why: str = "agent_unacknowledged"
+
+
+@dataclass(frozen=True, slots=True)
 class ContractBegun:
     """The agent says that what is spoken now makes a contract."""
 
@@ -161,7 +175,7 @@ class StopAsked:
     why: str = "stopped_by_officer"
 
 
-ByAgent = MinorSuspected | ContractBegun | ContractEnded | SpokenYes | Agreed
+ByAgent = MinorSuspected | ContractBegun | ContractEnded | SpokenYes | Agreed | PrivateCall | AgentUnready
 ByOrder = Paused | Resumed | StopAsked
 Event = Started | Played | Digit | NoInput | Noted | PartyJoined | ByOrder | Withdrawn | ByAgent | Failed | Ended
 

@@ -6,7 +6,7 @@ It changes nothing, and asks Asterisk for nothing that a caller could notice.
 import asyncio
 
 from gdprcall.config import Config
-from gdprcall.doctor import audit, custody, features, files, host, pbx, recorders, serving
+from gdprcall.doctor import agents, audit, custody, features, files, host, pbx, recorders, serving
 from gdprcall.doctor.finding import Finding, Grade
 
 __all__ = ["Finding", "Grade", "examine"]
@@ -18,6 +18,7 @@ async def examine(config: Config) -> list[Finding]:
         *files.secrets(config),
         *files.vault(config),
         *custody.examine(config),
+        *agents.examine(config),
         *audit.examine(config),
         *files.spool(config),
         *files.sealing(config),

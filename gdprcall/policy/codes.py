@@ -19,6 +19,7 @@ SHIPPED = {
     "gdprdone": ("*50", "peer", "gdprcall-agent,done"),
     "gdpryes": ("*41", "peer", "gdprcall-agent,yes"),
     "gdprno": ("*42", "peer", "gdprcall-agent,no"),
+    "gdprprivate": ("*40", "peer", "gdprcall-agent,private"),
     "gdpragree": ("*1", "self", "gdprcall-agent,agreed"),
     "gdprminor": ("*43", "peer", "gdprcall-agent,minor"),
     "gdprpause": ("*7", "peer", "gdprcall-pause,s"),

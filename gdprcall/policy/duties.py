@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from gdprcall.policy.bases import OWN_ENDS
 from gdprcall.policy.finding import Finding, refuse, warn
-from gdprcall.policy.model import AgentBasis, Basis, Controller, Line, Purpose, Role
+from gdprcall.policy.model import Basis, Controller, Line, Purpose, Role
+from gdprcall.policy.staff import AgentBasis, Agents
 
 LONG_DAYS = 183
 SETS_OUT = ("subject_matter", "duration", "nature_and_purpose", "data", "data_subjects", "rights_and_duties")
@@ -77,6 +78,15 @@ def _retention(line: Line, place: str) -> Iterator[Finding]:
 
 def _agents(line: Line, owner: Controller | None, place: str) -> Iterator[Finding]:
     agents = line.agents
+    if agents.each:
+        if agents.basis is not None or agents.acknowledged_on:
+            text = "each agent stands for himself here, so a basis or a day of all of them says nothing"
+            yield refuse("PTY-01", f"{place}.agents", text, "leave it out, or leave each out")
+        return
+    if agents.basis is None and agents != Agents():
+        mend = "name it, or write each = true and name each agent under [agents]"
+        yield refuse("PTY-01", f"{place}.agents.basis", "is missing", mend)
+        return
     if agents.basis is None:
         text = "the agent's voice is recorded too, and nothing says on what basis and who told him"
         mend = 'write agents = { basis = "works_agreement", notice = "…", acknowledged_on = … }'

@@ -7,9 +7,20 @@ from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from typing import assert_never
 
+from gdprcall.policy.agents import lacks
 from gdprcall.policy.dialplan import written
 from gdprcall.policy.jurisdiction import rules_for
-from gdprcall.policy.model import OBJECTED_TO, Basis, Controller, Direction, ForeignRecorder, Line, OnRefuse, Policy
+from gdprcall.policy.model import (
+    OBJECTED_TO,
+    Basis,
+    Controller,
+    Demand,
+    Direction,
+    ForeignRecorder,
+    Line,
+    OnRefuse,
+    Policy,
+)
 from gdprcall.policy.profile import Kind
 
 AFTER_NO = {
@@ -50,8 +61,8 @@ def explain(policy: Policy, line: Line, options: Collection[str]) -> Explanation
     return Explanation(
         line=line.id,
         summary=summary(owner, line),
-        ways=(*_ways(line), *_more(line, options), *_any(line), *_abroad(policy, owner, line)),
-        told=tuple(_told(owner, line)),
+        ways=(*_ways(line), *_more(line, options), *_any(line), *_with_agent(line), *_abroad(policy, owner, line)),
+        told=tuple(_told(policy, owner, line)),
         duties=tuple(_duties(policy, owner, line)),
         dialplan=f"expected to say {line.demand}: {written(line)}",
     )
@@ -175,6 +186,21 @@ def _any(line: Line) -> Iterator[Way]:
         yield Way(f"pays by card (the agent presses {line.keys.pause})", "the recording pauses until it goes on by key")
 
 
+def _with_agent(line: Line) -> Iterator[Way]:
+    kept = line.basis in {Basis.LEGAL_OBLIGATION, Basis.VITAL_INTEREST}
+    if line.agents.each:
+        then = "the recording stops, and what there is of it is destroyed; the call goes on"
+        when = "is answered by an agent who has not acknowledged his notice, or who is not named"
+        yield Way(when, "the call is recorded all the same, and the log says so" if kept else then)
+    then = "the recording ends for the rest of the call; what was recorded before stays"
+    yield Way(
+        "is on a private call, as the agent says by key",
+        "the wish is noted, and the recording goes on" if kept else then,
+    )
+    if line.demand is Demand.MAY:
+        yield Way("comes by a prefix for private calls", "is neither asked nor recorded, which is noted")
+
+
 def _abroad(policy: Policy, owner: Controller, line: Line) -> Iterator[Way]:
     if line.basis is Basis.CONSENT:
         return
@@ -188,16 +214,25 @@ def _abroad(policy: Policy, owner: Controller, line: Line) -> Iterator[Way]:
         yield Way(when, "is asked for consent, as the stricter rules want it")
 
 
-def _told(owner: Controller, line: Line) -> Iterator[Way]:
+def _told(policy: Policy, owner: Controller, line: Line) -> Iterator[Way]:
     what = "who records, what for, how long it is kept, the keys, and where the full notice is"
     first = "the notice may come after the call" if line.notice_deferred else f"hears {what}"
     yield Way("the caller" if line.direction is Direction.INBOUND else "who is called", first)
     yield Way("who wants to know all", f"finds it at {line.full_notice(owner)}")
-    agents = line.agents
-    seen = f"knows notice {agents.notice} since {agents.acknowledged_on} ({agents.basis})" if agents.basis else ""
-    yield Way("the agent", seen or "the policy does not say: see PTY-01")
+    yield Way("the agent", _agent_told(policy, line))
     if owner.disclosed_to:
         yield Way("others", f"{', '.join(owner.disclosed_to)} may get recordings, and the full notice names them")
+
+
+def _agent_told(policy: Policy, line: Line) -> str:
+    agents = line.agents
+    if agents.each:
+        ready = sum(not lacks(agent, agents.notice, "") for agent in policy.agents.values())
+        notice = f"notice {agents.notice}" if agents.notice else "a notice"
+        return f"has acknowledged {notice} for himself: {ready} of the {len(policy.agents)} who are named have"
+    if agents.basis is None:
+        return "the policy does not say: see PTY-01"
+    return f"knows notice {agents.notice} since {agents.acknowledged_on} ({agents.basis})"
 
 
 def _duties(policy: Policy, owner: Controller, line: Line) -> Iterator[str]:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from gdprcall.policy.profile import Profiles
+from gdprcall.policy.staff import ANYBODY, Agent, Agents
 
 
 class Basis(StrEnum):
@@ -89,16 +90,6 @@ class ForeignRecorder(StrEnum):
     STOP = "stop"
 
 
-class AgentBasis(StrEnum):
-    """On what basis the voices of agents are recorded; consent is one in name only, so it warns."""
-
-    LEGITIMATE_INTEREST = "legitimate_interest"
-    EMPLOYMENT_CONTRACT = "employment_contract"
-    LEGAL_OBLIGATION = "legal_obligation"
-    WORKS_AGREEMENT = "works_agreement"
-    CONSENT = "consent"
-
-
 @dataclass(frozen=True, slots=True)
 class Keys:
     """The telephone keys of a line: one digit each, and the code that withdraws in mid-call; empty is none.
@@ -146,15 +137,6 @@ class Override:
     reference: str
     sha256: str
     countries: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Agents:
-    """On what basis agents are recorded, which notice they were given, and when they acknowledged it."""
-
-    basis: AgentBasis | None = None
-    notice: str = ""
-    acknowledged_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +219,7 @@ class Line:
     source: str = ""
     agent_asks: bool = False
     charged: bool = False
-    agents: Agents = Agents()
+    agents: Agents = ANYBODY
     # in mid-call: who joins; and how long a recording may pause before somebody is told
     joins: OnJoin = OnJoin.STOP
     pause_seconds: int = 600
@@ -268,6 +250,7 @@ class Policy:
     controllers: Mapping[str, Controller]
     lines: Mapping[str, Line]
     profiles: Profiles = field(default_factory=Profiles)
+    agents: Mapping[str, Agent] = field(default_factory=dict)
 
     def controller_of(self, line: Line) -> Controller:
         """Return the controller of ``line``; the configuration has made sure that there is one."""

@@ -6,7 +6,7 @@ It judges values only, and what it does not know it refuses.
 from collections.abc import Collection, Iterator
 from itertools import combinations
 
-from gdprcall.policy import asking, bases, duties, jurisdiction
+from gdprcall.policy import agents, asking, bases, duties, jurisdiction
 from gdprcall.policy.finding import Finding, refuse, warn
 from gdprcall.policy.model import Basis, Controller, Direction, Line, Policy, Purpose
 
@@ -43,7 +43,7 @@ def check(
         found += _served(
             line, SERVED_BASES if served is None else served, SERVED_OPTIONS if options is None else options
         )
-    return [*found, *_basis_swapped(policy)]
+    return [*found, *agents.check(policy, today), *_basis_swapped(policy)]
 
 
 def _line(

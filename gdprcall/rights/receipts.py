@@ -163,7 +163,7 @@ def _events(evidence: Evidence, controller: terms.Values, line: terms.Values) ->
                 happened(entry.time, state, "pii_principal", entry)
         elif entry.kind is Kind.WITHDRAWN and not withdrawn:
             withdrawn = True
-            who = controller.id if body.get("reason") == "minor" else "pii_principal"
+            who = controller.id if body.get("reason") in {"minor", "unacknowledged"} else "pii_principal"
             happened(entry.time, "withdrawn", who, entry)
         elif entry.kind is Kind.ERASED and not withdrawn and events:
             happened(entry.time, "expired", controller.id, entry)

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     DAEMON_STOPPED = "daemon_stopped"
     DECISION = "decision"
     SUBJECT = "subject"
+    AGENT = "agent"
     STARTED = "started"
     NOT_STARTED = "not_started"
     STOPPED = "stopped"
@@ -81,9 +82,9 @@ class Entry:
 
 
 def names_caller(entry: Entry) -> bool:
-    """Whether an entry holds a pseudonym: one of its own kind, or, in the first ledgers, the decision."""
-    told = isinstance(entry.body, dict) and entry.body.get("subject")
-    return entry.kind in {Kind.SUBJECT, Kind.DECISION} and bool(told)
+    """Whether an entry holds a pseudonym: one of its own kind, or, in the first ledgers, the decision; or an agent's name."""
+    told = isinstance(entry.body, dict) and (entry.body.get("subject") or entry.body.get("agent"))
+    return entry.kind in {Kind.SUBJECT, Kind.AGENT, Kind.DECISION} and bool(told)
 
 
 def entry_of(row: tuple[object, ...]) -> Entry:

@@ -168,7 +168,7 @@ def _numbers(body: Body, names: list[str]) -> dict[str, object]:
     return {name: fits.get(name, 0) for name in names}
 
 
-_TAKEN_BACK = ("withdrawn", "objected", "minor")
+_TAKEN_BACK = ("withdrawn", "objected", "minor", "unacknowledged")
 _WITHOUT_RECORDING = frozenset(
     {Kind.DECISION, Kind.FORGOTTEN, Kind.KEYS_BACKED_UP, Kind.REWRAP_EXPORTED, *holders.CHANGES}
 )

@@ -22,16 +22,8 @@ def actable(file: DialogueFile) -> bool:
     """Whether a caller alone can act a file out: what fails inside the system is not a caller's doing."""
     events = [line.text for line in file.lines if line.mark == ">"]
     foreign = (
-        "failed",
-        "party-joined",
-        "stop-asked",
-        "ended left",
-        "minor",
-        "contract",
-        "spoken",
-        "agreed",
-        "paused",
-        "resumed",
+        *("failed", "party-joined", "stop-asked", "ended left", "minor", "contract", "spoken", "agreed", "paused"),
+        *("resumed", "private", "agent"),
     )
     # Asterisk reports one key after the other, so these two moments exist only between its events.
     between = file.name in {"stale-silence", "two-keys-at-once"}

@@ -182,6 +182,8 @@ autoload=no
             "res_pjsip_header_funcs",
         ),
         *(
+            "func_devstate",
+            "res_manager_devicestate",
             "res_stasis_device_state",
             "res_ari_device_states",
             "app_confbridge",
