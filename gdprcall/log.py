@@ -85,6 +85,11 @@ EVENTS: Mapping[str, Event] = {
         "warning", "something else records on this PBX without our question", "look at the dialplan"
     ),
     "sealed": Event("info", "a segment is encrypted in the vault and its plaintext is gone", NOTHING),
+    "leg_short": Event(
+        "warning",
+        "of two files of one segment one was shorter or missing: so many bytes of that voice are silence",
+        "did Asterisk die? see its log",
+    ),
     "seal_failed": Event(
         "error", "a file could not be sealed; it waits in the spool and nothing new is recorded", "see hint"
     ),

@@ -232,7 +232,7 @@ async def test_bas_05_a_recording_that_no_key_ends_has_a_verdict_of_its_own(tmp_
     async with desk(tmp_path) as there:
         peer, call = await there.call()
         giving = asyncio.create_task(call.record("0" * 32, withdrawable=False))
-        assert await peer.command() == f'EXEC Goto "gdprcall-verdict,keep{"0" * 32},1"'
+        assert await peer.command() == f'EXEC Goto "gdprcall-verdict,reck{"0" * 32},1"'
         peer.say("200 result=0")
         await giving
         assert await peer.command() == ""

@@ -463,7 +463,7 @@ async def test_bas_05_a_recording_that_no_key_ends_has_a_verdict_of_its_own() ->
     async with desk() as there:
         call = await asked(there)
         await call.record("0" * 32, withdrawable=False)
-        assert there.verdicts() == [("gdprcall-verdict", "keep" + "0" * 32)]
+        assert there.verdicts() == [("gdprcall-verdict", "reck" + "0" * 32)]
 
 
 async def test_bas_04_a_call_that_is_open_for_the_agents_word_is_held() -> None:
@@ -471,4 +471,19 @@ async def test_bas_04_a_call_that_is_open_for_the_agents_word_is_held() -> None:
         call = await asked(there)
         await call.hold()
         assert there.verdicts() == [("gdprcall-verdict", "hold")]
+
+
+@pytest.mark.parametrize(("withdrawable", "letters"), [(True, "l"), (False, "kl")])
+async def test_a_line_whose_voices_are_recorded_apart_is_told_by_a_letter(withdrawable: bool, letters: str) -> None:
+    async with desk() as there:
+        call = await asked(there)
+        await call.record("0" * 32, withdrawable=withdrawable, legs=True)
+        assert there.verdicts() == [("gdprcall-verdict", f"rec{letters}{'0' * 32}")]
+
+
+async def test_the_agents_word_begins_a_recording_of_voices_apart_where_the_line_says_so() -> None:
+    async with desk() as there:
+        call = await asked(there)
+        await call.hold(legs=True)
+        assert there.verdicts() == [("gdprcall-verdict", "holdl")]
         assert call.finished

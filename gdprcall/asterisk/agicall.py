@@ -13,9 +13,9 @@ from gdprcall.asterisk.agilink import AgiLink, Left
 from gdprcall.asterisk.arrival import (
     ASK_CONTEXT,
     BACK_SECONDS,
-    HOLD,
     VERDICT_CONTEXT,
     PlayablePrompt,
+    hold,
     question_seconds,
     verdict,
 )
@@ -115,15 +115,16 @@ class AgiCall:
     async def quiet(self) -> None:
         """Do nothing: a key has stopped the sound."""
 
-    async def record(self, recording: str, *, withdrawable: bool = True) -> None:
+    async def record(self, recording: str, *, withdrawable: bool = True, legs: bool = False) -> None:
         """Give the call back with the verdict that records; raises PeerError when that is not certain."""
         self._given = True
-        await self._link.go_to(VERDICT_CONTEXT, verdict(recording, withdrawable=withdrawable))
+        how = verdict(recording, withdrawable=withdrawable, legs=legs)
+        await self._link.go_to(VERDICT_CONTEXT, how)
 
-    async def hold(self) -> None:
+    async def hold(self, *, legs: bool = False) -> None:
         """Give the call back unrecorded, open for the agent's word; raises PeerError when that is not certain."""
         self._given = True
-        await self._link.go_to(VERDICT_CONTEXT, HOLD)
+        await self._link.go_to(VERDICT_CONTEXT, hold(legs=legs))
 
     async def release(self) -> None:
         """Give the call back unrecorded."""

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 PROTOCOL = "v1"
 ASK_CONTEXT = "gdprcall-ask"
 VERDICT_CONTEXT = "gdprcall-verdict"
-HOLD = "hold"
-"""The verdict of a call that goes on unrecorded, and whose agent may say that a recording is to begin."""
 BACK_SECONDS = 1.0
 """How long a call may take through the dialplan to its next question; seen: 2 to 4 ms."""
 MARGIN_SECONDS = 2
@@ -39,9 +37,14 @@ class PlayablePrompt:
     total_ms: int
 
 
-def verdict(recording: str, *, withdrawable: bool) -> str:
-    """Return the verdict that records; ``keep`` gives the caller no key that ends it."""
-    return f"{'rec' if withdrawable else 'keep'}{recording}"
+def verdict(recording: str, *, withdrawable: bool, legs: bool) -> str:
+    """Return the verdict that records; letters before the id say how: no key ends it (k), each voice in a file (l)."""
+    return f"rec{'' if withdrawable else 'k'}{'l' if legs else ''}{recording}"
+
+
+def hold(*, legs: bool) -> str:
+    """Return the verdict of a call that goes on unrecorded, and whose agent may say that a recording is to begin."""
+    return f"hold{'l' if legs else ''}"
 
 
 def question_seconds(prompt_ms: int, timeout_ms: int) -> int:

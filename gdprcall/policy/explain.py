@@ -160,6 +160,9 @@ def _any(line: Line) -> Iterator[Way]:
         yield Way(
             "is silent, and says yes to the agent", "the agent notes it by key, twice; it is noted, then recorded"
         )
+    if line.legs:
+        then = "one voice can be silenced in the copy: the caller's and the others' are recorded apart"
+        yield Way("asks for a copy, and others have a right to their voice", then)
     if line.sample_rate < 1:
         yield Way("is not among the calls that are chosen", "is neither asked nor recorded")
     if line.keys.pause:

@@ -228,6 +228,8 @@ class Line:
     # outbound: where the number is from (Art. 14); and a call whose seconds the caller pays for
     source: str = ""
     charged: bool = False
+    # whether each voice is recorded by itself, so that one can be silenced in a copy (Art. 15(4))
+    legs: bool = False
     agents: Agents = Agents()
     # in mid-call: who joins; and how long a recording may pause before somebody is told
     joins: OnJoin = OnJoin.STOP
