@@ -107,7 +107,11 @@ def export(state: Shared, id_: str, segment: int | None, output: str, purpose: s
 @click.option(
     "--salvage", is_flag=True, help="Open what was never finished: all that was sealed of it, without its ends."
 )
-@click.option("--mute", type=click.Choice(list(Voice)), help="Silence this voice in the copy; recorded by legs alone.")
+@click.option(
+    "--mute",
+    type=click.Choice([str(voice) for voice in Voice]),
+    help="Silence this voice in the copy; recorded by legs alone.",
+)
 @click.option("--reason", default="", help="With --mute: why; it is written beside the copy. No names or numbers.")
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 def open_(
