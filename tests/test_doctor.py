@@ -256,6 +256,10 @@ def test_sec_01_whether_a_call_can_be_sealed_while_it_goes_on_is_told(
     assert "while the call goes on" in one(files.sealing(in_memory), "sealing").text
     on_disk = one(files.sealing(replace(config, memory=Path("/proc/keys"))), "sealing")
     assert (on_disk.grade, on_disk.mend) == (WARN, "name a folder in memory: sealing.memory")
+    assert not [found for found in files.sealing(in_memory) if found.check == "sealing of legs"]
+    lines = {"support": replace(config.policy.lines["support"], legs=True)}
+    apart = replace(in_memory, policy=replace(config.policy, lines=lines))
+    assert one(files.sealing(apart), "sealing of legs").text.endswith("recorded apart: support")
     off = one(files.sealing(replace(config, progressive=False)), "sealing")
     assert (off.grade, "at the end" in off.text) == (OK, True)
     monkeypatch.setattr(files, "punches", lambda _folder: False)

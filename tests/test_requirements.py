@@ -8,7 +8,7 @@ import pytest
 from tests import requirements
 from tests.requirements import __main__ as table
 
-NONE, PART = 36, 9
+NONE, PART = 35, 9
 """How many ids have no test yet, and how many have tests that do not say all of it: these numbers only go down."""
 ALL = requirements.requirements()
 NAMED = requirements.named()
@@ -17,7 +17,7 @@ NAMED = requirements.named()
 def test_the_list_of_what_is_not_built_only_shrinks() -> None:
     unbuilt = requirements.unbuilt()
     assert (len(unbuilt.none), len(unbuilt.part)) == (NONE, PART), "it may only shrink: lower the numbers with it"
-    assert NONE <= 36
+    assert NONE <= 35
     assert PART <= 10
     assert len(set(unbuilt.none)) == NONE
 

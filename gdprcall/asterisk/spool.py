@@ -61,6 +61,7 @@ class Spool:
                 inotify.add_watch(self.folder, mask)
             except OSError as error:
                 raise PeerError(f"the spool {self.folder} cannot be watched: {error.strerror}", "make it") from error
+            self._closed.clear()
             on_ready()
             async for event in inotify:
                 if event.mask & Mask.Q_OVERFLOW:
