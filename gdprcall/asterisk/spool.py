@@ -69,10 +69,9 @@ class Spool:
                 elif event.mask & (Mask.DELETE_SELF | Mask.MOVE_SELF | Mask.IGNORED | Mask.UNMOUNT):
                     raise PeerError(f"the spool {self.folder} went away", "mount it again")
                 elif (file := self._file(name := Path(str(event.name)))) is not None:
-                    if event.mask & Mask.CREATE:
-                        on_created(file)
-                    elif self._is_whole(file, self.folder / name):
-                        on_closed(file)
+                    created = bool(event.mask & Mask.CREATE)
+                    if created or self._is_whole(file, self.folder / name):
+                        (on_created if created else on_closed)(file)
 
     def files(self) -> list[SpoolFile]:
         """Return the segments that are there now, by name; raises PeerError."""
