@@ -8,14 +8,20 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from gdprcall.asterisk.spool import SpoolFile
 from gdprcall.errors import VaultError
+from gdprcall.vault import sound
 from gdprcall.vault.ledger import Kind
 from gdprcall.vault.sound import Legs
+from gdprcall.vault.wav import EmptyWav, NotAWav
+from gdprcall.vault.wav import header_of as wav_header
 from tests import vaults
+from tests.recorders import in_memory
 from tests.test_intake import REC, Room, both, events
 from tests.vaults import ACME, DAY_ONE, wav, whole
 
@@ -207,6 +213,43 @@ def test_sec_02_of_two_long_legs_only_a_part_is_ever_in_memory(tmp_path: Path) -
             assert tracemalloc.get_traced_memory()[1] < 4 << 20
         finally:
             tracemalloc.stop()
+
+
+LEG = st.one_of(
+    st.none(),
+    st.binary(max_size=120),
+    st.builds(
+        lambda sound, cut: (wav_header(len(sound)) + sound)[: 44 + cut], st.binary(max_size=900), st.integers(-44, 900)
+    ),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(LEG, LEG, st.integers(1, 64))
+def test_whatever_lies_there_is_read_whole_as_two_channels_or_byte_for_byte(
+    caller: bytes | None, others: bytes | None, frames: int
+) -> None:
+    with in_memory() as folder:
+        legs = Legs(folder / "r", folder / "t")
+        for path, data in ((legs.caller, caller), (legs.others, others)):
+            if data is not None:
+                path.write_bytes(data)
+        if caller is None and others is None:
+            with pytest.raises(VaultError, match="cannot be read"), sound.opened(legs, raw=True):
+                pass
+            return
+        with sound.opened(legs, raw=True) as found:
+            read = b"".join(iter(lambda: found.read(4 * frames), b""))
+            plain = found.head + read
+            found.check(found.rest - len(read))
+        try:
+            with sound.opened(legs, raw=False):
+                pass
+        except (NotAWav, EmptyWav):
+            assert plain == (caller or b"") + (others or b"")
+            return
+        voices = [(leg or b"")[44:] for leg in (caller, others)]
+        assert plain == stereo(*(voice[: len(voice) // 2 * 2] for voice in voices))
 
 
 # Withdrawal, sweeps, and what is no longer known.
