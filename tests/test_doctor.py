@@ -238,8 +238,9 @@ def test_the_daemon_runs_as_the_owner_of_the_vault(config: Config, monkeypatch: 
     assert files.daemon_user(config).uid == os.geteuid()
 
 
-def test_sec_02_a_sound_file_that_nobody_writes_or_seals_is_told(config: Config) -> None:
-    path = config.asterisk.spool / f"{'ab' * 16}.1.wav"
+@pytest.mark.parametrize("name", ["1.wav", "1.r.wav", "1.t.wav"])
+def test_sec_02_a_sound_file_that_nobody_writes_or_seals_is_told(config: Config, name: str) -> None:
+    path = config.asterisk.spool / f"{'ab' * 16}.{name}"
     path.touch()
     assert one(files.spool(config), "plaintext").grade is OK
     old = time.time() - 2 * files.STALE_SECONDS

@@ -175,7 +175,7 @@ def sealing(config: Config) -> Iterator[Finding]:
 
 def _contents(folder: Path, user: User) -> Iterator[Finding]:
     try:
-        strangers, paths = Spool(folder).strangers(), [file.path for file in Spool(folder).files()]
+        strangers, paths = Spool(folder).strangers(), [path for file in Spool(folder).files() for path in file.paths]
     except PeerError as error:
         yield Finding("plaintext", FAIL, error.message, error.hint)
         return
