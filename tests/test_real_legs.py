@@ -15,9 +15,8 @@ from tests.pbx.asterisk import Asterisk
 from tests.pbx.callers import Agent, Hangup, Press, Stay, Wait
 from tests.pbx.installation import Installation
 from tests.pbx.speech import Samples, whose
+from tests.pbx.talks import LINES, alone, opened
 from tests.pbx.waiting import HEARD, call, wait_for_file
-from tests.test_real_parties import DIALPLAN as PARTIES
-from tests.test_real_parties import LINES, Scene, alone
 
 pytestmark = pytest.mark.pbx
 
@@ -208,35 +207,20 @@ def test_bas_04_what_the_agents_word_begins_is_recorded_by_voices_too(desk: tupl
     is_apart(installation.opened(str(row["id"])))
 
 
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    asterisk = Asterisk(tmp_path / "pbx", dialplan=PARTIES)
-    tones.write_wav(asterisk.folder / "data" / "moh" / "music.wav", tones.tone(tones.MUSIC, 60))
-    with asterisk:
-        installation = Installation(tmp_path / "app", asterisk, lines=LINES.replace("joins =", "legs = true\njoins ="))
-        installation.prepare()
-        (seconds,) = {
-            float(str(row["seconds"])) for row in installation.json("prompts", "list") if row["line"] == "friends"
-        }
-        with installation:
-            yield Scene(asterisk, installation, {"friends": seconds})
-
-
-def test_pty_06_each_segment_of_a_call_that_was_held_has_each_tone_on_its_own_side(scene: Scene) -> None:
-    with scene.call("friends") as talk:
-        talk.inner.hold()
-        talk.outer.wait_to_hear(tones.MUSIC)
-        time.sleep(1)
-        talk.inner.resume()
-        talk.outer.wait_to_hear(tones.AGENT)
-        time.sleep(1.5)
-    installation = scene.installation
-    installation.wait_until(lambda: scene.asterisk.channels() == 0)
-    installation.wait_until_quiet()
-    segments = [int(str(line["segment"])) for line in installation.wait_for("sealed", 2)]
-    assert sorted(segments) == [1, 2]
-    for segment in segments:
-        left, right = channels(installation.opened(str(talk.row()["id"]), segment))
-        assert alone(tones.in_sound(left), tones.CALLER), segment
-        assert alone(tones.in_sound(right), tones.AGENT), segment
-    assert not installation.log("leg_short")
+def test_pty_06_each_segment_of_a_call_that_was_held_has_each_tone_on_its_own_side(tmp_path: Path) -> None:
+    with opened(tmp_path, LINES.replace("joins =", "legs = true\njoins =")) as scene:
+        with scene.call("+46701760001", "friends") as talk:
+            talk.inner.hold()
+            talk.outer.wait_to_hear(tones.MUSIC)
+            time.sleep(1)
+            talk.inner.resume()
+            talk.outer.wait_to_hear(tones.AGENT)
+            time.sleep(1.5)
+        installation = scene.installation
+        segments = [int(str(line["segment"])) for line in installation.wait_for("sealed", 2)]
+        assert sorted(segments) == [1, 2]
+        for segment in segments:
+            left, right = channels(installation.opened(talk.recording, segment))
+            assert alone(tones.in_sound(left), tones.CALLER), segment
+            assert alone(tones.in_sound(right), tones.AGENT), segment
+        assert not installation.log("leg_short")
