@@ -65,7 +65,9 @@ class Follower:
         return len(self._vault.growing)
 
     def follow(self, file: Found) -> None:
-        """Look after a file that Asterisk writes."""
+        """Look after a file that Asterisk writes; two of one segment are sealed as a whole at their end."""
+        if file.legs is not None:
+            return
         with self._lock:
             if file.path.name in self._due:
                 return

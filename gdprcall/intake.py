@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 
-from gdprcall import leftovers
+from gdprcall import leftovers, told
 from gdprcall.backlog import Backlog
 from gdprcall.errors import GdprcallError, NotFound, PeerError, VaultError
 from gdprcall.log import get_logger
@@ -15,8 +15,9 @@ from gdprcall.policy.model import OBJECTED_TO
 from gdprcall.vault.growing import OPEN_STATES
 from gdprcall.vault.ledger import Entry, Fact, Kind
 from gdprcall.vault.rows import RecordingRow, SegmentFacts
+from gdprcall.vault.sound import stats
 from gdprcall.vault.wav import EMPTY_WAV_BYTES
-from gdprcall.work import UNSEALED, Found, Work
+from gdprcall.work import UNSEALED, Found, Work, source
 
 AT_ONCE = 4
 """How many files are sealed side by side: each waits for the disk several times, and their notes share one fsync."""
@@ -156,7 +157,8 @@ class Intake:
         # Looked at and sealed in one go: each change of threads costs more than a look.
         row, outcome = await asyncio.to_thread(self._seal_if_granted, file)
         if isinstance(outcome, Entry):
-            self._tell_sealed(file, outcome)
+            self.last_seal_ms = self._work.clock()
+            told.sealed(file.recording, file.segment, outcome)
         elif outcome == "no_decision":
             await self._without_decision(file)
         elif row is not None and outcome == "unattended":
@@ -177,25 +179,25 @@ class Intake:
         """Seal a file if that may be; return what is known of its recording, and the entry or why there is none."""
         row = None
         try:
-            size = file.path.stat().st_size
+            longest = max(one.st_size for one in stats(source(file)))
             row = self._work.vault.recording(file.recording)
             if row.state == "erased" or row.withdrawn:
                 return row, "withdrawn"
-            if size <= EMPTY_WAV_BYTES:
+            if longest <= EMPTY_WAV_BYTES:
                 return row, "empty"
             if self._work.unattended(row):
                 return row, "unattended"
-            return row, self._work.vault.seal(file.path, self._facts(file, row.controller, row.retention_days))
+            return row, self._work.vault.seal(source(file), self._facts(file, row.controller, row.retention_days))
         except tuple(UNSEALED) as error:
             return row, UNSEALED[type(error)]
 
     def _quarantine(self, file: Found, controller: str, retention_days: int, why: str) -> None:
         # A clock of its own, and never longer than the recording that it would have been.
         days = min(self._work.quarantine_days, retention_days)
-        self._work.vault.quarantine(file.path, self._facts(file, controller, days), why)
+        self._work.vault.quarantine(source(file), self._facts(file, controller, days), why)
 
     def _facts(self, file: Found, controller: str, retention_days: int) -> SegmentFacts:
-        closed_at = round(file.path.stat().st_mtime * 1000)
+        closed_at = round(max(one.st_mtime for one in stats(source(file))) * 1000)
         return SegmentFacts(
             recording=file.recording,
             segment=file.segment,
@@ -205,21 +207,6 @@ class Intake:
             closed_at=closed_at,
             retention_days=retention_days,
         )
-
-    def _tell_sealed(self, file: Found, entry: Entry) -> None:
-        self.last_seal_ms = self._work.clock()
-        body = entry.body or {}
-        self._log.info(
-            "sealed",
-            recording=file.recording,
-            segment=file.segment,
-            controller=entry.controller,
-            seconds=body.get("seconds"),
-            ms=body.get("plaintext_ms"),
-            peak_bytes=body.get("plaintext_peak"),
-        )
-        if "rest_of" in body:
-            leftovers.tell(file.recording, file.segment)
 
     async def _without_decision(self, file: Found) -> None:
         # Sound that no decision explains is destroyed, but only if the ledger is whole: a decision that was lost
@@ -282,7 +269,7 @@ class Intake:
 
     async def _discard(self, file: Found, controller: str | None, reason: str) -> None:
         discard = self._work.vault.discard
-        await asyncio.to_thread(discard, file.path, file.recording, file.segment, controller, reason)
+        await asyncio.to_thread(discard, source(file), file.recording, file.segment, controller, reason)
         self._failing.pop(file.path.name, None)
         self._log.info("discarded", recording=file.recording, segment=file.segment, reason=reason)
 

@@ -5,12 +5,10 @@ It destroys nothing that was sealed under a decision that stands.
 
 import asyncio
 
+from gdprcall import told
 from gdprcall.errors import NotFound
-from gdprcall.log import get_logger
 from gdprcall.vault.rows import SegmentFacts
 from gdprcall.work import Work
-
-HINT = "a part of it is missing; open this one with: gdprcall recordings open --salvage"
 
 
 async def put_away(work: Work, recording: str, segment: int) -> None:
@@ -39,9 +37,4 @@ async def put_away(work: Work, recording: str, segment: int) -> None:
         recording, segment, row.controller, work.recipients(row.controller), row.started_at, ended, row.retention_days
     )
     if await asyncio.to_thread(work.vault.put_away, facts) is not None:
-        tell(recording, segment)
-
-
-def tell(recording: str, segment: int) -> None:
-    """Tell that a segment is not whole."""
-    get_logger().error("quarantined", recording=recording, segment=segment, hint=HINT)
+        told.incomplete(recording, segment)

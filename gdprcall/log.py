@@ -114,6 +114,11 @@ EVENTS: Mapping[str, Event] = {
         "error", "a recorder that is not ours could not be ended; it is tried again", "asterisk -rx 'mixmonitor list'"
     ),
     "sealed": Event("info", "a segment is encrypted in the vault and its plaintext is gone", NOTHING),
+    "leg_short": Event(
+        "warning",
+        "of two files of one segment one was shorter or missing: so many bytes of that voice are silence",
+        "did Asterisk die? see its log",
+    ),
     "seal_failed": Event(
         "error", "a file could not be sealed; it waits in the spool and nothing new is recorded", "see hint"
     ),

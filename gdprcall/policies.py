@@ -29,7 +29,7 @@ AS_WRITTEN = (
     *("controller", "purpose", "attempts", "version", "approved_by", "must", "min_retention_days", "retention_reason"),
     *("full_notice_url", "law", "member_state", "interest", "no_other_proof_reason", "autostart", "emergency"),
     *("emergency_reason", "notice_deferred", "sample_rate", "art9", "art9_condition", "art9_content", "minors"),
-    *("source", "charged", "spoken", "pause_seconds", "agent_asks"),
+    *("source", "charged", "spoken", "pause_seconds", "agent_asks", "legs"),
 )
 
 

@@ -171,7 +171,7 @@ class Reception:
             recording=facts.recording,
             prompt=playable(case.prompt, facts.language),
             notice=playable(case.notice, facts.language) if case.notice else None,
-            front=WatchedFront(front, recorder),
+            front=WatchedFront(front, recorder, legs=facts.line.legs),
             evidence=evidence,
             recorder=recorder,
             watch=self.view.watch(facts.decision),

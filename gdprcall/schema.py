@@ -206,6 +206,7 @@ class Line(Section):
     agent_asks: bool = False
     source: Words = ""
     charged: bool = False
+    legs: bool = False
     agents: Agents | None = None
     joins: Literal["stop", "ask"] = "stop"
     pause_seconds: Annotated[int, Field(ge=1, le=86_400)] = 600

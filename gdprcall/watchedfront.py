@@ -19,13 +19,20 @@ class CallFront(Front[PlayablePrompt], Protocol):
     def heard_ms(self) -> int:
         """How much of the present question's prompt has been heard until now."""
 
+    async def record(self, recording: str, ending: Ending = Ending.WITHDRAWAL, *, legs: bool = False) -> None:
+        """As of a ``session.Front``; by ``legs``, each voice goes into a file of its own."""
+
+    async def hold(self, *, legs: bool = False) -> None:
+        """As of a ``session.Front``; ``legs`` is for the recording that the agent may begin."""
+
 
 class WatchedFront:
-    """A front end whose verdict to record is followed by a look for the file."""
+    """A front end whose verdict to record says how the line is recorded, and is followed by a look for the file."""
 
-    def __init__(self, front: CallFront, recorder: CallRecorder) -> None:
+    def __init__(self, front: CallFront, recorder: CallRecorder, *, legs: bool) -> None:
         self._front = front
         self._recorder = recorder
+        self._legs = legs
 
     def listen(self, deliver: Callable[[Event], None]) -> None:
         """Satisfy ``session.Front``."""
@@ -46,11 +53,11 @@ class WatchedFront:
     async def record(self, recording: str, ending: Ending = Ending.WITHDRAWAL) -> None:
         """Give the verdict, and expect a file."""
         self._recorder.expect_file()
-        await self._front.record(recording, ending)
+        await self._front.record(recording, ending, legs=self._legs)
 
     async def hold(self) -> None:
         """Satisfy ``session.Front``."""
-        await self._front.hold()
+        await self._front.hold(legs=self._legs)
 
     async def release(self) -> None:
         """Satisfy ``session.Front``."""

@@ -14,6 +14,7 @@ from gdprcall.policy.model import Controller
 from gdprcall.times import Clock, now_ms
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.rows import RecordingRow
+from gdprcall.vault.sound import Legs, Source
 from gdprcall.vault.wav import EmptyWav, NotAWav
 
 UNSEALED: Mapping[type[Exception], str] = {
@@ -37,11 +38,15 @@ class Marks(Protocol):
 
 
 class Found(Protocol):
-    """One file of the spool, named ``<recording>.<segment>.wav``."""
+    """One segment in the spool, named ``<recording>.<segment>.wav``."""
 
     @property
     def path(self) -> Path:
-        """Where it lies."""
+        """Where it lies, or would if it were one file."""
+
+    @property
+    def legs(self) -> tuple[Path, Path] | None:
+        """The two files that it is instead, the caller's and the others'; None for one file."""
 
     @property
     def recording(self) -> str:
@@ -50,6 +55,11 @@ class Found(Protocol):
     @property
     def segment(self) -> int:
         """Its number in the recording, from 1."""
+
+
+def source(file: Found) -> Source:
+    """Return where the sound of a segment is."""
+    return Legs(*file.legs) if file.legs is not None else file.path
 
 
 def nobody(_file: Found) -> None:

@@ -111,7 +111,7 @@ async def test_pty_01_what_a_law_requires_is_recorded_whoever_answers_and_that_i
             )
         desk.press("1")
         await until(lambda: bool(desk.verdicts()))
-        recording = desk.verdicts()[0].removeprefix("keep")
+        recording = desk.verdicts()[0].removeprefix("reck")
         desk.calls.handle(ami.RecordingStarted(recording, 1, "0x1", "PJSIP/a-1", CHANNEL))
         desk.file(recording)
         answers(desk, "PJSIP/202-00000002")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests import test_backup_crash as backups
 from tests import test_growing_crash as growing
+from tests import test_legs_crash as legs
 from tests import test_rewrapping as rewrapping
 from tests import test_vault_crash as sealing
 from tests.pbx.prepare import ROOT
@@ -35,7 +36,7 @@ def test_every_step_of_the_vault_is_one_at_which_something_is_cut_off(tmp_path: 
     named = {name for path in VAULT.glob("*.py") for name in named_steps(path.read_text())}
     assert {"header stored", "all in place", "key put back"} <= {name.replace("\\", "") for name in named}
     passed: set[str] = set()
-    for number, (prepare, work, _) in enumerate(sealing.CASES.values()):
+    for number, (prepare, work, _) in enumerate([*sealing.CASES.values(), *legs.CASES.values()]):
         passed |= set(sealing.names_of_steps(tmp_path / f"case{number}", prepare, work))
     for number, case in enumerate(growing.CASES):
         passed |= set(growing.names_of_steps(tmp_path / f"grows{number}", case))

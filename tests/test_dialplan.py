@@ -158,7 +158,7 @@ def test_bas_04_another_contract_may_be_made_once_the_recording_of_the_one_befor
 
 
 def test_bas_04_a_call_that_is_held_is_told_unrecorded_and_gets_the_withdrawal_key() -> None:
-    steps = PLAN["gdprcall-verdict"]["hold"]
+    steps = PLAN["gdprcall-verdict"]["_hold!"]
     assert steps[0].startswith("MSet(GDPRCALL_OPEN=yes,")
     assert steps[-1] == "Goto(norec,1)"
     assert "gdprstop" in steps[0]
@@ -167,16 +167,15 @@ def test_bas_04_a_call_that_is_held_is_told_unrecorded_and_gets_the_withdrawal_k
 
 
 def test_bas_05_what_must_be_kept_is_recorded_as_all_else_without_the_withdrawal_key() -> None:
-    assert PLAN["gdprcall-verdict"]["_keep."] == ["Set(LOCAL(GDPRCALL_KEYLESS)=yes)", "Goto(rec${EXTEN:4},1)"]
     steps = PLAN["gdprcall-verdict"]["_rec."]
-    assert "GDPRCALL_KEEP=${GDPRCALL_KEYLESS}" in steps[place(steps, "MSet(GDPRCALL_LAST=")]
-    assert '${IF($["${GDPRCALL_KEYLESS}"="yes"]?:#gdprstop)}' in steps[place(steps, "MSet(GDPRCALL_LAST=")]
+    begins = steps[place(steps, "MSet(GDPRCALL_LAST=")]
+    assert 'GDPRCALL_KEEP=${IF($["${GDPRCALL_HOW}" =~ "k"]?yes:)}' in begins
+    assert '${IF($["${GDPRCALL_HOW}" =~ "k"]?:#gdprstop)}' in begins
 
 
 def test_inf_04_a_key_that_is_an_objection_is_answered_as_one_without_the_daemon() -> None:
-    assert PLAN["gdprcall-verdict"]["_obj."] == ["Set(LOCAL(GDPRCALL_SAID)=objected)", "Goto(rec${EXTEN:3},1)"]
     steps = PLAN["gdprcall-verdict"]["_rec."]
-    assert "GDPRCALL_SAYS=${GDPRCALL_SAID}" in steps[place(steps, "MSet(GDPRCALL_LAST=")]
+    assert 'GDPRCALL_SAYS=${IF($["${GDPRCALL_HOW}" =~ "o"]?objected:)}' in steps[place(steps, "MSet(GDPRCALL_LAST=")]
     answer = 'Playback(gdprcall/${IF($["${GDPRCALL_SAYS}"=""]?withdrawn:${GDPRCALL_SAYS})})'
     assert answer in PLAN["gdprcall-withdraw"]["s"]
 
@@ -184,9 +183,13 @@ def test_inf_04_a_key_that_is_an_objection_is_answered_as_one_without_the_daemon
 def test_only_an_id_of_32_hex_digits_reaches_a_file_name_and_no_id_twice() -> None:
     steps = PLAN["gdprcall-verdict"]["_rec."]
     start = place(steps, "Gosub(gdprcall-segment")
-    assert steps[0] == "Set(LOCAL(GDPRCALL_NEW)=${FILTER(0-9a-f,${EXTEN:3})})"
+    # The letters between are counted, so that one that is not known makes it no verdict.
+    assert steps[0] == (
+        "MSet(LOCAL(GDPRCALL_NEW)=${FILTER(0-9a-f,${EXTEN:-32})},LOCAL(GDPRCALL_HOW)=${FILTER(klo,${EXTEN:3:-32})})"
+    )
     assert steps[1] == (
-        'GotoIf($[${LEN(${GDPRCALL_NEW})}!=32 | ${LEN(${EXTEN})}!=35 | "${GDPRCALL_NEW}"="${GDPRCALL_LAST}"'
+        "GotoIf($[${LEN(${GDPRCALL_NEW})}!=32 | ${LEN(${EXTEN})}!=35+${LEN(${GDPRCALL_HOW})}"
+        ' | "${GDPRCALL_NEW}"="${GDPRCALL_LAST}"'
         ' | "${DB(gdprcall/withdrawn/${GDPRCALL_NEW})}"!=""]?norec,1)'
     )
     assert start > 1
@@ -195,9 +198,23 @@ def test_only_an_id_of_32_hex_digits_reaches_a_file_name_and_no_id_twice() -> No
 def test_the_segment_is_counted_before_its_file_is_opened() -> None:
     steps = PLAN["gdprcall-segment"]["s"]
     assert steps[1].startswith("MSet(GDPRCALL_SEG=$[${GDPRCALL_SEG}+1],")
-    assert any(
-        step == "MixMonitor(${GDPRCALL_FOLDER}/${GDPRCALL_REC}.${GDPRCALL_SEG}.wav,bi(GDPRCALL_MMID))" for step in steps
+    assert "LOCAL(GDPRCALL_FILE)=" in steps[1]
+    assert steps[1].endswith("/${GDPRCALL_REC}.$[${GDPRCALL_SEG}+1])")
+    by_legs = '${IF($["${GDPRCALL_LEGS}"="yes"]?'
+    assert steps[2] == (
+        f"MixMonitor({by_legs}:${{GDPRCALL_FILE}}.wav)}},bi(GDPRCALL_MMID)"
+        f"{by_legs}r(${{GDPRCALL_FILE}}.r.wav)t(${{GDPRCALL_FILE}}.t.wav):)}})"
     )
+
+
+def test_the_voices_are_recorded_apart_by_one_letter_of_the_verdict_and_of_none_else() -> None:
+    verdicts = PLAN["gdprcall-verdict"]
+    begins = verdicts["_rec."][place(verdicts["_rec."], "MSet(GDPRCALL_LAST=")]
+    assert 'GDPRCALL_LEGS=${IF($["${GDPRCALL_HOW}" =~ "l"]?yes:)}' in begins
+    assert 'GDPRCALL_LEGS=${IF($["${EXTEN:4}"="l"]?yes:)}' in verdicts["_hold!"][0]
+    assert sum("GDPRCALL_LEGS=" in step for step in settings()) == 2
+    # With it the legs would lose their silences, and not be of one length.
+    assert "n" not in re.findall(r",([a-z]+)i\(GDPRCALL_MMID\)", code("gdprcall.conf"))[0]
 
 
 def test_con_08_a_withdrawal_is_marked_before_it_stops_and_told_after_it_stopped() -> None:
@@ -227,7 +244,7 @@ def test_sec_05_no_number_of_a_caller_and_nothing_dialled_is_read_but_the_daemon
             if any("EXTEN" in step for step in steps):
                 assert (context, extension) in {
                     ("gdprcall-ask", "_[1-9]!"), ("gdprcall-verdict", "_rec."), ("gdprcall-forget", "_forget."),
-                    ("gdprcall-verdict", "_keep."), ("gdprcall-verdict", "_obj."), ("gdprcall-agent", "_[a-z]!"),
+                    ("gdprcall-verdict", "_hold!"), ("gdprcall-agent", "_[a-z]!"),
                     # what a transfer dialled is handed on to the site, and neither looked at nor kept
                     ("gdprcall-xfer", "_[0-9a-zA-Z*#+]."), ("gdprcall-xfer", "_[0-9a-zA-Z*#+]"),
                 }  # fmt: skip
@@ -236,7 +253,7 @@ def test_sec_05_no_number_of_a_caller_and_nothing_dialled_is_read_but_the_daemon
 def test_sec_05_events_log_lines_and_file_names_hold_only_ids_and_names_of_lines() -> None:
     written = re.findall(r"(?:UserEvent|NoOp|Verbose|Log|,MixMonitor)\((.*)\)", code("gdprcall.conf"))
     assert written
-    allowed = {"REC", "SEG", "MMID", "LINE", "DEMAND", "OLD", "FOLDER"}
+    allowed = {"REC", "SEG", "MMID", "LINE", "DEMAND", "OLD", "FILE", "LEGS"}
     for text in written:
         names = set(re.findall(r"\$\{([A-Z_0-9]+)[}:]", text))
         # EXTEN: the agent's word, letters alone.

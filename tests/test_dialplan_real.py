@@ -127,6 +127,7 @@ class Daemon:
             ("ask", "shortid"): ("gdprcall-verdict", "rec" + "a" * 31),
             ("ask", "longid"): ("gdprcall-verdict", "rec" + "a" * 33),
             ("ask", "strangeid"): ("gdprcall-verdict", "rec" + "A" * 32),
+            ("ask", "letter"): ("gdprcall-verdict", "reckx" + "a" * 32),
             ("ask", "pathid"): ("gdprcall-verdict", "rec" + "../" + "a" * 29),
             ("ask", "refuse"): ("gdprcall-verdict", "norec"),
             ("ask", "route"): ("gdprcall-verdict", "route"),
@@ -230,7 +231,19 @@ async def test_fcl_01_without_a_daemon_and_with_bad_arguments_nothing_is_recorde
 
 
 async def test_fcl_01_whatever_the_daemon_does_wrong_the_call_goes_on_unrecorded(pbx: Asterisk) -> None:
-    wrong = ("lost", "zero", "words", "nowhere", "shortid", "longid", "strangeid", "pathid", "refuse", "recmarked")
+    wrong = (
+        "lost",
+        "zero",
+        "words",
+        "nowhere",
+        "shortid",
+        "longid",
+        "strangeid",
+        "letter",
+        "pathid",
+        "refuse",
+        "recmarked",
+    )
     watched = ("silent", "asksilent", "must_silent", "must_asksilent")
     async with daemon(pbx) as there:
         await asyncio.to_thread(pbx.rx, f"database put gdprcall/withdrawn {IDS['marked']} 1")

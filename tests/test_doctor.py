@@ -260,8 +260,9 @@ def test_the_daemon_runs_as_the_owner_of_the_vault(config: Config, monkeypatch: 
     assert files.daemon_user(config).uid == os.geteuid()
 
 
-def test_sec_02_a_sound_file_that_nobody_writes_or_seals_is_told(config: Config) -> None:
-    path = config.asterisk.spool / f"{'ab' * 16}.1.wav"
+@pytest.mark.parametrize("name", ["1.wav", "1.r.wav", "1.t.wav"])
+def test_sec_02_a_sound_file_that_nobody_writes_or_seals_is_told(config: Config, name: str) -> None:
+    path = config.asterisk.spool / f"{'ab' * 16}.{name}"
     path.touch()
     assert one(files.spool(config), "plaintext").grade is OK
     old = time.time() - 2 * files.STALE_SECONDS
@@ -278,6 +279,10 @@ def test_sec_01_whether_a_call_can_be_sealed_while_it_goes_on_is_told(
     assert "while the call goes on" in one(files.sealing(in_memory), "sealing").text
     on_disk = one(files.sealing(replace(config, memory=Path("/proc/keys"))), "sealing")
     assert (on_disk.grade, on_disk.mend) == (WARN, "name a folder in memory: sealing.memory")
+    assert not [found for found in files.sealing(in_memory) if found.check == "sealing of legs"]
+    lines = {"support": replace(config.policy.lines["support"], legs=True)}
+    apart = replace(in_memory, policy=replace(config.policy, lines=lines))
+    assert one(files.sealing(apart), "sealing of legs").text.endswith("recorded apart: support")
     off = one(files.sealing(replace(config, progressive=False)), "sealing")
     assert (off.grade, "at the end" in off.text) == (OK, True)
     monkeypatch.setattr(files, "punches", lambda _folder: False)

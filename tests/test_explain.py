@@ -71,6 +71,11 @@ def test_a_key_that_the_daemon_does_not_know_yet_is_not_explained() -> None:
     assert "full notice" in then(said(line, options=rules.OPTIONS), "presses 0")
 
 
+def test_that_the_voices_are_recorded_apart_is_explained_where_it_is_so() -> None:
+    assert "recorded apart" in then(said(of(Basis.CONSENT, legs=True)), "asks for a copy")
+    assert not [way for way in said(LAWFUL[Basis.CONSENT]).ways if "copy" in way.when]
+
+
 def test_parts_pauses_and_calls_out_are_explained() -> None:
     line = of(
         Basis.CONSENT, sample_rate=0.1, keys=Keys(pause="*7"), direction=Direction.OUTBOUND, source="our order form"

@@ -228,7 +228,7 @@ async def test_a_verdict_is_one_command(tmp_path: Path) -> None:
             assert await peer.command() == ""
 
 
-@pytest.mark.parametrize(("ending", "verdict"), [(Ending.NONE, "keep"), (Ending.OBJECTION, "obj")])
+@pytest.mark.parametrize(("ending", "verdict"), [(Ending.NONE, "reck"), (Ending.OBJECTION, "reco")])
 async def test_bas_05_a_recording_that_no_key_or_an_objection_ends_has_a_verdict_of_its_own(
     tmp_path: Path, ending: Ending, verdict: str
 ) -> None:

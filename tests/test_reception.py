@@ -616,7 +616,25 @@ async def test_bas_06_an_emergency_without_a_prompt_is_recorded(tmp_path: Path, 
         body = await desk.noted(Kind.DECISION)
         assert (body["outcome"], body["reason"]) == ("informed", reason)
         await until(lambda: bool(desk.verdicts()))
-        assert [verdict[:4] for verdict in desk.verdicts()] == ["keep"]
+        assert [verdict[:-32] for verdict in desk.verdicts()] == ["reck"]
+
+
+@pytest.mark.parametrize("legs", [False, True])
+async def test_the_policy_says_whether_the_voices_are_recorded_apart(tmp_path: Path, legs: bool) -> None:
+    async with open_desk(tmp_path) as desk:
+        on(desk, replace(LINE, legs=legs), tmp_path)
+        await desk.asked()
+        desk.press("1")
+        await until(lambda: bool(desk.verdicts()))
+        assert [verdict[:-32] for verdict in desk.verdicts()] == ["recl" if legs else "rec"]
+
+
+async def test_what_no_key_ends_may_be_recorded_by_voices_too(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        on(desk, replace(RESCUE, legs=True), tmp_path, built=False)
+        desk.arrives()
+        await until(lambda: bool(desk.verdicts()))
+        assert [verdict[:-32] for verdict in desk.verdicts()] == ["reckl"]
 
 
 async def test_bas_10_who_is_not_drawn_is_given_back_unasked_and_leaves_no_decision(

@@ -474,7 +474,7 @@ async def test_events_of_channels_that_are_not_ours_are_passed_over() -> None:
         assert there.events.empty()
 
 
-@pytest.mark.parametrize(("ending", "verdict"), [(Ending.NONE, "keep"), (Ending.OBJECTION, "obj")])
+@pytest.mark.parametrize(("ending", "verdict"), [(Ending.NONE, "reck"), (Ending.OBJECTION, "reco")])
 async def test_bas_05_a_recording_that_no_key_or_an_objection_ends_has_a_verdict_of_its_own(
     ending: Ending, verdict: str
 ) -> None:
@@ -489,4 +489,21 @@ async def test_bas_04_a_call_that_is_open_for_the_agents_word_is_held() -> None:
         call = await asked(there)
         await call.hold()
         assert there.verdicts() == [("gdprcall-verdict", "hold")]
+
+
+@pytest.mark.parametrize(
+    ("ending", "letters"), [(Ending.WITHDRAWAL, "l"), (Ending.OBJECTION, "ol"), (Ending.NONE, "kl")]
+)
+async def test_a_line_whose_voices_are_recorded_apart_is_told_by_a_letter(ending: Ending, letters: str) -> None:
+    async with desk() as there:
+        call = await asked(there)
+        await call.record("0" * 32, ending, legs=True)
+        assert there.verdicts() == [("gdprcall-verdict", f"rec{letters}{'0' * 32}")]
+
+
+async def test_the_agents_word_begins_a_recording_of_voices_apart_where_the_line_says_so() -> None:
+    async with desk() as there:
+        call = await asked(there)
+        await call.hold(legs=True)
+        assert there.verdicts() == [("gdprcall-verdict", "holdl")]
         assert call.finished

@@ -219,10 +219,13 @@ def stop_recordings(asterisk: str) -> subprocess.CompletedProcess[str]:
         ("exit 124", 1, "Asterisk does not answer"),
         ("exit 0", 0, "recordings ended: 0"),
         # A recording that stays in the list although it was told to stop.
-        (
-            f"""case "$2" in core*) echo 'SIP/x-1!a!b';; *list*) printf '0x1f\\t/spool/{OURS}.2\\t\\t\\n';; esac""",
-            1,
-            "1 recordings could not be ended",
+        *(
+            (
+                f"""case "$2" in core*) echo 'SIP/x-1!a!b';; *list*) printf '0x1f\\t{files}\\n';; esac""",
+                1,
+                "1 recordings could not be ended",
+            )
+            for files in (f"/spool/{OURS}.2\\t\\t", f"\\t/spool/{OURS}.2.r.wav\\t/spool/{OURS}.2.t.wav")
         ),
     ],
 )
@@ -235,14 +238,21 @@ def test_the_end_of_recordings_says_what_it_found(tmp_path: Path, console: str, 
     assert said in done.stdout + done.stderr
 
 
+@pytest.fixture(params=["", "yes"], ids=["one file", "legs"])
+def legs(request: pytest.FixtureRequest) -> str:
+    """Whether the voices are recorded apart."""
+    return str(request.param)
+
+
 @pytest.fixture
-def recorded(tmp_path: Path) -> Iterator[Asterisk]:
+def recorded(tmp_path: Path, legs: str) -> Iterator[Asterisk]:
     """An Asterisk with one channel that we record in its second segment, and that somebody else records too."""
     with Asterisk(tmp_path) as pbx:
         steps = [
             "Answer()",
             f"Set(GDPRCALL_REC={OURS})",
             "Set(GDPRCALL_SEG=1)",
+            f"Set(GDPRCALL_LEGS={legs})",
             "Gosub(gdprcall-segment\\,s\\,1)",
             f"MixMonitor({pbx.spool}/foreign.wav\\,i(FOREIGN))",
             "Wait(60)",
@@ -263,18 +273,19 @@ def recordings(pbx: Asterisk) -> set[str]:
     """Return the names of the files that are being recorded."""
     channels = [line.split("!")[0] for line in pbx.rx("core show channels concise").splitlines()]
     listed = "\n".join(pbx.rx(f"mixmonitor list {channel}") for channel in channels)
-    return {Path(name).name for name in re.findall(r"^0x[0-9a-f]+\t(\S+)", listed, re.MULTILINE)}
+    return {Path(name).name for name in re.findall(r"^0x[0-9a-f]+\t+(\S+)", listed, re.MULTILINE)}
 
 
 @pytest.mark.pbx
-def test_fcl_03_our_recording_ends_with_a_whole_file_and_a_foreign_one_goes_on(recorded: Asterisk) -> None:
+def test_fcl_03_our_recording_ends_with_a_whole_file_and_a_foreign_one_goes_on(recorded: Asterisk, legs: str) -> None:
     before = recordings(recorded)
-    assert before == {f"{OURS}.2", "foreign"}
+    assert before == {f"{OURS}.2.r" if legs else f"{OURS}.2", "foreign"}
     console = f"{PROGRAM} -C {recorded.folder}/etc/asterisk.conf"
     done = stop_recordings(console)
     assert (done.returncode, done.stdout) == (0, "recordings ended: 1\n"), done.stderr
     assert recordings(recorded) == {"foreign"}
-    with wave.open(str(recorded.spool / f"{OURS}.2.wav")) as sound:
-        assert sound.getframerate() == 8000
+    for name in (".2.r.wav", ".2.t.wav") if legs else (".2.wav",):
+        with wave.open(str(recorded.spool / f"{OURS}{name}")) as sound:
+            assert sound.getframerate() == 8000
     assert recorded.channels() == 2
     assert stop_recordings(console).stdout == "recordings ended: 0\n"

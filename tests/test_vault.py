@@ -836,7 +836,7 @@ def test_a_file_that_comes_back_while_it_is_removed_is_told(
     vault: Vault, spool: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = vaults.spooled(spool, vaults.recording_id())
-    monkeypatch.setattr("gdprcall.vault.sealing.sync_folder", lambda _folder: source.write_bytes(b"again"))
+    monkeypatch.setattr("gdprcall.vault.sound.sync_folder", lambda _folder: source.write_bytes(b"again"))
     with pytest.raises(VaultError, match="still there"):
         vault.discard(source, vaults.recording_id(), 1, "acme", "empty")
 

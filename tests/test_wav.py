@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gdprcall.vault.wav import EmptyWav, NotAWav, examine
+from gdprcall.vault.wav import EmptyWav, NotAWav, channels_of, examine, header_of
 
 
 def header(sound: int, rate: int = 8000, *, riff: int | None = None, channels: int = 1, bits: int = 16) -> bytes:
@@ -66,6 +66,21 @@ def test_a_header_alone_is_empty(size: int) -> None:
 def test_anything_else_is_refused_by_its_own_kind(head: bytes) -> None:
     with pytest.raises(NotAWav):
         examine(head, 144)
+
+
+def test_a_header_of_ours_says_how_many_channels_there_are() -> None:
+    assert header_of(400, channels=2, rate=16_000) == header(400, 16_000, channels=2)
+    assert header_of(400) == header(400)
+    for channels in (1, 2):
+        assert channels_of(header_of(400, channels=channels)) == channels
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"", header(4)[:43], b"x" * 44, header(4).replace(b"WAVE", b"WAVX"), header(4, bits=8), header(4, rate=0)],
+)
+def test_what_is_no_wav_has_no_channels(head: bytes) -> None:
+    assert channels_of(head) == 0
 
 
 @given(st.binary(min_size=44, max_size=44), st.integers(0, 1 << 40))

@@ -13,9 +13,9 @@ from gdprcall.asterisk.agilink import AgiLink, Left
 from gdprcall.asterisk.arrival import (
     ASK_CONTEXT,
     BACK_SECONDS,
-    HOLD,
     VERDICT_CONTEXT,
     PlayablePrompt,
+    hold,
     question_seconds,
     verdict,
 )
@@ -115,15 +115,15 @@ class AgiCall:
     async def quiet(self) -> None:
         """Do nothing: a key has stopped the sound."""
 
-    async def record(self, recording: str, ending: Ending = Ending.WITHDRAWAL) -> None:
+    async def record(self, recording: str, ending: Ending = Ending.WITHDRAWAL, *, legs: bool = False) -> None:
         """Give the call back with the verdict that records; raises PeerError when that is not certain."""
         self._given = True
-        await self._link.go_to(VERDICT_CONTEXT, verdict(recording, ending))
+        await self._link.go_to(VERDICT_CONTEXT, verdict(recording, ending, legs=legs))
 
-    async def hold(self) -> None:
+    async def hold(self, *, legs: bool = False) -> None:
         """Give the call back unrecorded, open for the agent's word; raises PeerError when that is not certain."""
         self._given = True
-        await self._link.go_to(VERDICT_CONTEXT, HOLD)
+        await self._link.go_to(VERDICT_CONTEXT, hold(legs=legs))
 
     async def release(self) -> None:
         """Give the call back unrecorded."""

@@ -6,7 +6,6 @@ It talks to nobody.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import assert_never
 
 from gdprcall.consent.dialogue import Ending
 
@@ -15,8 +14,7 @@ CALLED = "out"
 """What stands before the number of who is called; calls that come in say nothing of theirs."""
 ASK_CONTEXT = "gdprcall-ask"
 VERDICT_CONTEXT = "gdprcall-verdict"
-HOLD = "hold"
-"""The verdict of a call that goes on unrecorded, and whose agent may say that a recording is to begin."""
+_LETTERS = {Ending.WITHDRAWAL: "", Ending.OBJECTION: "o", Ending.NONE: "k"}
 BACK_SECONDS = 1.0
 """How long a call may take through the dialplan to its next question; seen: 2 to 4 ms."""
 MARGIN_SECONDS = 2
@@ -49,17 +47,14 @@ class PlayablePrompt:
     total_ms: int
 
 
-def verdict(recording: str, ending: Ending) -> str:
-    """Return the verdict that records: by the key the caller withdraws (``rec``), objects (``obj``), or ends nothing (``keep``)."""
-    match ending:
-        case Ending.WITHDRAWAL:
-            return f"rec{recording}"
-        case Ending.OBJECTION:
-            return f"obj{recording}"
-        case Ending.NONE:
-            return f"keep{recording}"
-        case _:
-            assert_never(ending)
+def verdict(recording: str, ending: Ending, *, legs: bool = False) -> str:
+    """Return the verdict that records; letters before the id say how: no key ends it (k), the key is an objection (o), each voice in a file (l)."""
+    return f"rec{_LETTERS[ending]}{'l' if legs else ''}{recording}"
+
+
+def hold(*, legs: bool) -> str:
+    """Return the verdict of a call that goes on unrecorded, and whose agent may say that a recording is to begin."""
+    return f"hold{'l' if legs else ''}"
 
 
 def handed_over(channel: str, name: str, said: Sequence[str], caller: str, front: str) -> Arrival | None:

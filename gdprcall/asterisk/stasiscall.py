@@ -11,9 +11,9 @@ from gdprcall.asterisk.ari import Ari, AriEvent, Gone
 from gdprcall.asterisk.arrival import (
     ASK_CONTEXT,
     BACK_SECONDS,
-    HOLD,
     VERDICT_CONTEXT,
     PlayablePrompt,
+    hold,
     question_seconds,
     verdict,
 )
@@ -75,18 +75,18 @@ class StasisCall:
             with suppress(PeerError):
                 await self._stop_playing()
 
-    async def record(self, recording: str, ending: Ending = Ending.WITHDRAWAL) -> None:
+    async def record(self, recording: str, ending: Ending = Ending.WITHDRAWAL, *, legs: bool = False) -> None:
         """Give the call back with the verdict that records; raises PeerError when that is not certain."""
         self._finish()
         # ``continue`` waits for the end of a sound, so the sound is stopped first.
         await self._stop_playing()
-        await self._ari.continue_(self.channel, VERDICT_CONTEXT, verdict(recording, ending))
+        await self._ari.continue_(self.channel, VERDICT_CONTEXT, verdict(recording, ending, legs=legs))
 
-    async def hold(self) -> None:
+    async def hold(self, *, legs: bool = False) -> None:
         """Give the call back unrecorded, open for the agent's word; raises PeerError when that is not certain."""
         self._finish()
         await self._stop_playing()
-        await self._ari.continue_(self.channel, VERDICT_CONTEXT, HOLD)
+        await self._ari.continue_(self.channel, VERDICT_CONTEXT, hold(legs=legs))
 
     async def release(self) -> None:
         """Give the call back unrecorded."""

@@ -1,6 +1,8 @@
 """``gdprcall recordings``: the vault's recordings; what leaves is sealed, and is opened only where an identity is."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -9,6 +11,7 @@ import click
 from gdprcall import age
 from gdprcall.cli import options
 from gdprcall.cli.files import read_identities, write_whole
+from gdprcall.cli.muting import Read, Voice, decided, muting
 from gdprcall.cli.output import print_fields, print_json, print_rows, progress
 from gdprcall.cli.shared import Shared, example, shared
 from gdprcall.errors import CheckFailed, GdprcallError, NotFound, Refused
@@ -93,6 +96,7 @@ def export(state: Shared, id_: str, segment: int | None, output: str, purpose: s
     epilog=example(
         "gdprcall recordings open 9b1d….1.age --identity acme.identity",
         "gdprcall recordings open 9b1d….1.age --identity acme.identity --salvage",
+        'gdprcall recordings open 9b1d….1.age -i acme.identity -o copy.wav --mute others --reason "request 17"',
         "age -d -i acme.identity 9b1d….1.age > call.wav",
     ),
 )
@@ -103,26 +107,41 @@ def export(state: Shared, id_: str, segment: int | None, output: str, purpose: s
 @click.option(
     "--salvage", is_flag=True, help="Open what was never finished: all that was sealed of it, without its ends."
 )
+@click.option(
+    "--mute",
+    type=click.Choice([str(voice) for voice in Voice]),
+    help="Silence this voice in the copy; recorded by legs alone.",
+)
+@click.option("--reason", default="", help="With --mute: why; it is written beside the copy. No names or numbers.")
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
-def open_(file: Path, identity: Path, output: Path | None, wanted: str | None, salvage: bool, force: bool) -> None:
+def open_(
+    file: Path,
+    identity: Path,
+    output: Path | None,
+    wanted: str | None,
+    salvage: bool,
+    mute: str,
+    reason: str,
+    force: bool,
+) -> None:
     """Turn an export into WAV, where the controller's identity is: not on the PBX.
 
-    A file that is sealed as another recording than its name says is refused.
+    A file that is sealed as another recording than its name says is refused. A recording of two channels has the
+    caller on the left and everybody else on the right; with --mute one of them is silent (Art. 15(4)), and the
+    decision lies beside the copy.
     """
-    read = _salvage if salvage else age.decrypt_payload
+    if bool(mute) != bool(reason.strip()) or (mute and salvage):
+        raise click.UsageError("--mute and --reason belong together, and nothing that was salvaged has two channels")
+    read: Read = _salvage if salvage else age.decrypt_payload  # type: ignore[assignment]  # salvage alone seeks
     target = output or file.with_suffix(".wav")
-    try:
-        identities = read_identities(identity)
-        with file.open("rb") as source:
-            file_key, header = age.open_header(age.read_header(source), identities)
-            _check_binding(header, file, wanted)
-            write_whole(target, lambda sink: read(file_key, source, sink), force=force)
-    except age.NoMatch as error:
-        raise GdprcallError("this identity does not open it", "it was sealed to another recipient") from error
-    except age.AgeError as error:
-        raise CheckFailed(
-            f"{file.name} is not what was sealed: {error}", "export it again; run: gdprcall audit verify"
-        ) from error
+    identities = read_identities(identity)
+    with _sealed(file) as source:
+        file_key, header = age.open_header(age.read_header(source), identities)
+        recording, segment = _check_binding(header, file, wanted)
+        if mute:
+            decision = decided(target, recording, segment, Voice(mute), reason)
+            read = muting(read, Voice(mute), lambda: write_whole(*decision, force=force))
+        write_whole(target, lambda sink: read(file_key, source, sink), force=force)
     click.echo(target)
 
 
@@ -167,6 +186,20 @@ def _refuse_unverified(receipts: object) -> None:
         raise CheckFailed(f"not every step was verified for {', '.join(incomplete)}", "run: gdprcall audit verify")
 
 
+@contextmanager
+def _sealed(file: Path) -> Iterator[BinaryIO]:
+    """Open an export; what age finds wrong with it is told in the words of whoever opens it."""
+    try:
+        with file.open("rb") as source:
+            yield source
+    except age.NoMatch as error:
+        raise GdprcallError("this identity does not open it", "it was sealed to another recipient") from error
+    except age.AgeError as error:
+        raise CheckFailed(
+            f"{file.name} is not what was sealed: {error}", "export it again; run: gdprcall audit verify"
+        ) from error
+
+
 def _salvage(file_key: bytes, source: BinaryIO, sink: BinaryIO) -> None:
     sink.write(bytes(wav.HEADER_BYTES))
     size = age.salvage_payload(file_key, source, sink)
@@ -176,8 +209,8 @@ def _salvage(file_key: bytes, source: BinaryIO, sink: BinaryIO) -> None:
     sink.write(wav.header_of(size))
 
 
-def _check_binding(header: age.Header, file: Path, wanted: str | None) -> None:
-    """Refuse another recording than was asked for or than the file is named after, and another segment of it."""
+def _check_binding(header: age.Header, file: Path, wanted: str | None) -> tuple[str, str]:
+    """Return recording and segment; another one than was asked for or than the file is named after is refused."""
     bound = bound_to(header)
     if bound is None or len(bound) != 3:
         raise CheckFailed("this age file was not sealed by gdprcall", "open it with age itself")
@@ -190,6 +223,7 @@ def _check_binding(header: age.Header, file: Path, wanted: str | None) -> None:
         raise CheckFailed(f"this is sealed as recording {recording}, not {wanted or named}", hint)
     if recording == named and segment.isdecimal() and part != f"part={segment}":
         raise CheckFailed(f"this is sealed as segment {part.removeprefix('part=')}, not {segment}", "export it again")
+    return recording, part.removeprefix("part=")
 
 
 def _to_standard_output(state: Shared, id_: str, parts: list[int], purpose: str) -> None:

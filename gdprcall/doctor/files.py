@@ -156,6 +156,10 @@ def mounted(folder: Path, mounts: str) -> tuple[str, frozenset[str]]:
 
 def sealing(config: Config) -> Iterator[Finding]:
     """Yield whether recordings can be sealed while their calls go on, which needs holes in files and keys in memory."""
+    apart = [line.id for line in config.policy.lines.values() if line.legs]
+    if apart:
+        text = f"at the end of each call, since their voices are recorded apart: {', '.join(apart)}"
+        yield Finding("sealing of legs", OK, text)
     if not config.progressive:
         yield Finding("sealing", OK, "at the end of each call, as sealing.progressive says")
         return
@@ -171,7 +175,7 @@ def sealing(config: Config) -> Iterator[Finding]:
 
 def _contents(folder: Path, user: User) -> Iterator[Finding]:
     try:
-        strangers, paths = Spool(folder).strangers(), [file.path for file in Spool(folder).files()]
+        strangers, paths = Spool(folder).strangers(), [path for file in Spool(folder).files() for path in file.paths]
     except PeerError as error:
         yield Finding("plaintext", FAIL, error.message, error.hint)
         return

@@ -178,6 +178,9 @@ def _any(line: Line) -> Iterator[Way]:
     if line.agent_asks:
         then = "the agent notes that by key, and who is called agrees by key, or aloud: noted, then recorded"
         yield Way("is read the question by the agent, and not by a prompt", then)
+    if line.legs:
+        then = "one voice can be silenced in the copy: the caller's and the others' are recorded apart"
+        yield Way("asks for a copy, and others have a right to their voice", then)
     if line.sample_rate < 1:
         yield Way("is not among the calls that are chosen", "is neither asked nor recorded")
     ended = ", and the recorder ended" if line.foreign_recorder is ForeignRecorder.STOP else ""

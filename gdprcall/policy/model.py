@@ -219,6 +219,8 @@ class Line:
     source: str = ""
     agent_asks: bool = False
     charged: bool = False
+    # whether each voice is recorded by itself, so that one can be silenced in a copy (Art. 15(4))
+    legs: bool = False
     agents: Agents = ANYBODY
     # in mid-call: who joins; and how long a recording may pause before somebody is told
     joins: OnJoin = OnJoin.STOP

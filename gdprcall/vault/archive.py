@@ -26,6 +26,7 @@ from gdprcall.vault.objects import Objects
 from gdprcall.vault.proof import Finding
 from gdprcall.vault.rows import DecisionRow, Export, Receipt, RecordingRow, SegmentFacts, SegmentRow, Wanted
 from gdprcall.vault.shortening import Shortening
+from gdprcall.vault.sound import Source
 from gdprcall.vault.stores import Step, Stores
 from gdprcall.vault.tombstones import Tombstones
 
@@ -110,7 +111,7 @@ class Vault:
         with self.stores.holding(recording):
             self.keys.destroy(recording, 0)
 
-    def seal(self, source: Path, segment: SegmentFacts) -> Entry:
+    def seal(self, source: Source, segment: SegmentFacts) -> Entry:
         """Seal a finished sound file and remove it: header, payload, ledger, index, and only then the plaintext.
 
         A file that was sealed already (a crash came before its removal) is only removed: the entry returned is the
@@ -120,12 +121,12 @@ class Vault:
         with self.stores.holding(segment.recording):
             return sealing.seal(self.stores, self.growing, source, segment)
 
-    def quarantine(self, source: Path, segment: SegmentFacts, reason: str) -> Entry:
+    def quarantine(self, source: Source, segment: SegmentFacts, reason: str) -> Entry:
         """Seal a file that is no sound or has no decision, in the same order; raises VaultError."""
         with self.stores.holding(segment.recording):
             return sealing.quarantine(self.stores, self.growing, source, segment, reason)
 
-    def discard(self, source: Path, recording: str, segment: int, controller: str | None, reason: str) -> Entry:
+    def discard(self, source: Source, recording: str, segment: int, controller: str | None, reason: str) -> Entry:
         """Destroy a sound file unsealed; the ledger knows it first, and only once.
 
         Raises NotFound when there never was such a file, VaultError when it is still there.

@@ -34,13 +34,23 @@ class Wav:
     sound_bytes: int
     seconds: float
     repaired: bool
+    rate: int
 
 
-def header_of(sound_bytes: int) -> bytes:
-    """Return the header of so many bytes of sound as MixMonitor writes it: mono, 16 bit, 8 kHz."""
-    rate, sizes = 8000, (min(sound_bytes + HEADER_BYTES - 8, MAX_FIELD), min(sound_bytes, MAX_FIELD))
-    form = (16, 1, 1, rate, FRAME_BYTES * rate, FRAME_BYTES, 16)
+def header_of(sound_bytes: int, *, channels: int = 1, rate: int = 8000) -> bytes:
+    """Return the header of so many bytes of sound of 16 bit; without more as MixMonitor writes it: mono, 8 kHz."""
+    sizes = (min(sound_bytes + HEADER_BYTES - 8, MAX_FIELD), min(sound_bytes, MAX_FIELD))
+    form = (16, 1, channels, rate, channels * FRAME_BYTES * rate, channels * FRAME_BYTES, 16)
     return _LAYOUT.pack(b"RIFF", sizes[0], b"WAVE", b"fmt ", *form, b"data", sizes[1])
+
+
+def channels_of(head: bytes) -> int:
+    """Return how many channels a sealed sound has that begins with ``head`` (44 bytes); 0 if it is no WAV of 16 bit."""
+    if len(head) < HEADER_BYTES:
+        return 0
+    riff, _, wave, fmt, fmt_size, codec, channels, rate, _, align, bits, data, _ = _LAYOUT.unpack(head)
+    known = (riff, wave, fmt, data, fmt_size, codec) == (b"RIFF", b"WAVE", b"fmt ", b"data", 16, 1)
+    return int(channels) if known and rate and (bits, align) == (16, FRAME_BYTES * channels) else 0
 
 
 def examine(head: bytes, size: int) -> Wav:
@@ -63,4 +73,5 @@ def examine(head: bytes, size: int) -> Wav:
     # Above 4 GiB the fields are full; readers then go by the file's size.
     sizes = min(sound + HEADER_BYTES - 8, MAX_FIELD), min(sound, MAX_FIELD)
     right = _LAYOUT.pack(riff, sizes[0], *fields[2:12], sizes[1])
-    return Wav(right, sound, round(sound / (FRAME_BYTES * rate), 3), right != head or sound + HEADER_BYTES != size)
+    repaired = right != head or sound + HEADER_BYTES != size
+    return Wav(right, sound, round(sound / (FRAME_BYTES * rate), 3), repaired, rate)

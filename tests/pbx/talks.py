@@ -166,13 +166,13 @@ def of(phone: Phone, number: str, within: float = 30) -> Call:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Scene]:
+def opened(folder: Path, lines: str = LINES) -> Iterator[Scene]:
     """Yield a PBX and a daemon of their own, with music on hold that is a tone."""
     asterisk = Asterisk(folder / "pbx", dialplan=DIALPLAN)
     tones.write_wav(asterisk.folder / "data" / "moh" / "music.wav", tones.tone(MUSIC, 60))
     with ExitStack() as stack:
         stack.enter_context(asterisk)
-        installation = Installation(folder / "app", asterisk, lines=LINES)
+        installation = Installation(folder / "app", asterisk, lines=lines)
         installation.prepare()
         questions: dict[str, float] = {}
         for row in installation.json("prompts", "list"):
