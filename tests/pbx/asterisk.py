@@ -4,7 +4,9 @@ It uses the dialplan and the samples of the project as they are shipped; only pa
 It is Asterisk 22, or the release that $GDPRCALL_TEST_ASTERISK names and that prepare.py has built: 16.
 """
 
+import contextlib
 import functools
+import itertools
 import os
 import re
 import secrets
@@ -26,6 +28,8 @@ OTHER = os.environ.get("GDPRCALL_TEST_ASTERISK", "")
 PROGRAM = BIN / (f"asterisk-{OTHER}" if OTHER else "asterisk")
 DIALPLAN = ROOT / "dialplan"
 START_SECONDS = 30
+FIRST_PORT, PORTS, WORKERS = 61_000, 900, 5
+_ports = itertools.count(secrets.randbelow(PORTS))
 IMPATIENT = {"RES_OPTIONS": "timeout:1 attempts:1"}
 """Asterisk looks up names of its own during calls; where no resolver answers, each would hold a call for long."""
 
@@ -217,10 +221,15 @@ class Asterisk:
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """Return a port of the loopback that nobody has now."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of the loopback that nobody has now, above those that the system gives out by itself.
+
+    So whoever is told it may open it later: each process counts through ports of its own.
+    """
+    while True:
+        port = FIRST_PORT + PORTS * (worker() % WORKERS) + next(_ports) % PORTS
+        with socket.socket(socket.AF_INET, kind) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def rtp_range() -> int:

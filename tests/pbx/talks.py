@@ -26,7 +26,7 @@ pause = "*7"
 pause_seconds = 2
 languages = ["en"]
 more = ""
-timeout_seconds = 1
+timeout_seconds = 3
 
 [lines.complaints]
 controller = "acme"
@@ -39,7 +39,7 @@ override = { reference = "opinion 7", sha256 = "SHA", countries = ["SE"] }
 joins = "ask"
 languages = ["en"]
 more = ""
-timeout_seconds = 1
+timeout_seconds = 3
 """.replace("SHA", "ab" * 32)
 
 DIALPLAN = """
@@ -59,6 +59,8 @@ exten => _7[01]X,1,ParkedCall(default,${EXTEN})
 """
 CALLERS = "+467017600"
 """How the number of every caller begins."""
+AT_ONCE = 5
+"""How many calls go on side by side: each has three telephones, which are not to be late."""
 TALK_S = 1.2
 """How long each talks before and after what a scenario is about."""
 
@@ -87,16 +89,17 @@ class Scene:
             time.sleep(TALK_S)
             yield talk
             outer.hang_up()
+            talk.seconds = time.monotonic() - talk.began
 
     def play(self, scenarios: Mapping[str, tuple[str, Callable[["Talk"], None]]]) -> dict[str, "Talk"]:
-        """Play all scenarios side by side, each a line and what is done in its call, and return the calls by name."""
+        """Play the scenarios, some side by side, each a line and what is done in its call, and return the calls by name."""
 
         def one(place: int, line: str, act: Callable[["Talk"], None]) -> "Talk":
             with self.call(f"{CALLERS}{place:02d}", line) as talk:
                 act(talk)
             return talk
 
-        with ThreadPoolExecutor(len(scenarios)) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             futures = {
                 name: pool.submit(one, place, line, act) for place, (name, (line, act)) in enumerate(scenarios.items())
             }
@@ -117,7 +120,9 @@ class Talk:
     line: str
     outer: Call
     inner: Call
-    seen: list[str] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+    seconds: float = 0
+    """How long it went on, once it is over."""
 
     def joined(self, *, consulted: bool = False) -> Call:
         """Return the call of the third telephone, once it is there; in a consultation the caller's number is not shown."""
