@@ -45,8 +45,7 @@ class CallRecorder:
         self._calls.renew(self.live, recording)
         self._facts = replace(self._facts, recording=recording)
         self._further = False
-        if self._overdue is not None:
-            self._overdue.cancel()
+        self._no_longer_overdue()
 
     def expect_file(self) -> None:
         """See to it that the granted recording shows a file, or is noted as not started."""
@@ -64,6 +63,7 @@ class CallRecorder:
         What could not be ended is tried again for as long as the call lives.
         """
         assert self.live is not None
+        self._no_longer_overdue()
         try:
             await self._calls.stop(self.live)
         except PeerError as error:
@@ -90,11 +90,14 @@ class CallRecorder:
         if self.live is not None and self._calls.follows(self.live):
             self._log.error("pause_overdue", recording=self._facts.recording, line=self._facts.line.id, seconds=seconds)
 
+    def _no_longer_overdue(self) -> None:
+        if self._overdue is not None:
+            self._overdue.cancel()
+
     async def resume(self) -> None:
         """Note that the recording goes on, then let the next segment begin; raises PeerError and VaultError."""
         assert self.live is not None
-        if self._overdue is not None:
-            self._overdue.cancel()
+        self._no_longer_overdue()
         try:
             async with asyncio.timeout(EVIDENCE_TIMEOUT_S):
                 await asyncio.wrap_future(self._submit(Kind.RESUMED, {"segment": self.live.segment + 1}))

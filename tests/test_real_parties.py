@@ -172,3 +172,4 @@ def test_con_08_a_withdrawal_in_a_pause_leaves_nothing_and_no_key_of_the_agent_r
     shown = talk.scene.installation.cli("recordings", "show", talk.recording, "--json").stdout
     assert '"erased"' in shown
     assert "recording_resumed" not in talk.told()
+    assert "pause_overdue" not in talk.told(), "there is nothing that could go on"

@@ -41,7 +41,7 @@ from gdprcall.consent.commands import (
     Route,
     Stop,
 )
-from gdprcall.consent.midcall import PARTY, Step, cell, of_desk, paused, recording, stopped, way_on
+from gdprcall.consent.midcall import PARTY, Step, cell, counted, of_desk, paused, recording, stopped, way_on
 from gdprcall.consent.outcomes import Basis, Ending, Outcome, Sound, State
 from gdprcall.consent.table import DRAWN, ENDING, Act, Answer, Row
 from gdprcall.consent.values import (
@@ -184,7 +184,7 @@ def _noting(consent: Consent, event: Event) -> Step:
             return _weighed(consent, Row.REFUSE, method)
         case MinorSuspected() | PrivateCall() | AgentUnready():
             return _weighed(consent, *of_desk(event))
-        case PartyJoined(why) if consent.held:
+        case PartyJoined(why) | Paused(why) if consent.held:
             return _unrecorded(consent, consent.outcome or Outcome.SYSTEM_FAIL, why)
         case Ended() if consent.held:
             return replace(consent, state=State.UNRECORDED), ()
@@ -207,9 +207,12 @@ def _weighed(consent: Consent, row: Row, reason: str) -> Step:
             return consent, ()
 
 
-def _ready(consent: Consent, event: Event) -> Step:
+def _word(consent: Consent, event: Event) -> Step:
+    """Return what the agent's word begins; behind a card number, or on hold, it begins nothing."""
     asks, sure = consent.terms.basis is Basis.CONSENT, consent.state is State.CONFIRMING
     match event:
+        case _ if consent.pauses:
+            return consent, ()
         case ContractBegun() if consent.terms.basis is Basis.CONTRACT:
             return _note(consent, Outcome.INFORMED, "contract_phase", Begin())
         case SpokenYes() if asks and sure:
@@ -218,6 +221,17 @@ def _ready(consent: Consent, event: Event) -> Step:
             return _note(consent, Outcome.GRANTED, "read", Begin())
         case SpokenYes() if asks:
             return replace(consent, state=State.CONFIRMING), ()
+        case _:
+            return consent, ()
+
+
+def _ready(consent: Consent, event: Event) -> Step:
+    sure = consent.state is State.CONFIRMING
+    match event:
+        case ContractBegun() | SpokenYes() | Agreed():
+            return _word(consent, event)
+        case Paused() | Resumed():
+            return counted(consent, event), ()
         case Withdrawn(method):
             return _weighed(consent, Row.REFUSE, method)
         case MinorSuspected() | PrivateCall() | AgentUnready():
@@ -244,10 +258,8 @@ def _concluded(consent: Consent, event: Event) -> Step:
             return after, (Renew(), *commands)
         case PartyJoined() if consent.terms.joins:
             return replace(consent, pauses=consent.pauses | {PARTY}), ()
-        case Paused(why):
-            return replace(consent, pauses=consent.pauses | {why}), ()
-        case Resumed(why):
-            return replace(consent, pauses=consent.pauses - {why}), ()
+        case Paused() | Resumed():
+            return counted(consent, event), ()
         case PartyJoined() | Failed():
             return replace(consent, closed=True), ()
         case Withdrawn():

@@ -75,12 +75,10 @@ def paused(consent: Consent, event: Event) -> Step:
             return replace(consent, state=State.STOPPED), (Stop(why),)
         case PartyJoined():
             return replace(consent, pauses=consent.pauses | {PARTY}), ()
-        case Paused(why):
-            return replace(consent, pauses=consent.pauses | {why}), ()
         case Resumed(why) if consent.pauses == {why}:
             return replace(consent, state=State.RECORDING, pauses=frozenset()), (Resume(),)
-        case Resumed(why):
-            return replace(consent, pauses=consent.pauses - {why}), ()
+        case Paused() | Resumed():
+            return counted(consent, event), ()
         case ContractEnded() if consent.terms.basis is Basis.CONTRACT:
             return replace(consent, state=State.CONCLUDED), (Stop("contract_ended"),)
         case Failed(reason):
@@ -107,6 +105,15 @@ def stopped(consent: Consent, event: Event) -> Step:
             return _in_mid_call(consent, Row.AGENT, why)
         case _:
             return consent, ()
+
+
+def counted(consent: Consent, event: Paused | Resumed) -> Consent:
+    """Return the dialogue with one reason to pause more, or less."""
+    match event:
+        case Paused(why):
+            return replace(consent, pauses=consent.pauses | {why})
+        case Resumed(why):
+            return replace(consent, pauses=consent.pauses - {why})
 
 
 def of_desk(event: MinorSuspected | PrivateCall | AgentUnready) -> tuple[Row, str]:
