@@ -102,6 +102,9 @@ class Reception:
         line = self.terms.policy.lines.get(arrival.line)
         if line is None:
             return "unknown_line"
+        # A no is a no on whatever basis the same purpose comes again (EDPB Guidelines 05/2020, 121 to 123).
+        if self.view.refused(arrival.channel, line):
+            return "refused_before"
         # Who is called hears whence the number is, and it is his number that counts: neither is so on a line for callers.
         return "" if arrival.outbound is (line.direction is Direction.OUTBOUND) else "direction"
 

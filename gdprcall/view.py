@@ -26,6 +26,7 @@ from gdprcall.errors import PeerError
 from gdprcall.evidence import CallFacts
 from gdprcall.live import LiveRow, Standing
 from gdprcall.livecall import LiveCall
+from gdprcall.policy.model import Line
 from gdprcall.recorder import FILE_SECONDS
 from gdprcall.times import Clock, now_ms
 
@@ -43,6 +44,7 @@ ORDERS: Mapping[str, Callable[[str], Event]] = {
 }
 """What can be ordered, as the event that the dialogue is told; each takes the role of who asks."""
 
+NO = frozenset({Outcome.REFUSED, Outcome.OBJECTED, Outcome.WITHDRAWN})
 _OPEN = frozenset({State.NEW, State.ASKING, State.EXPLAINING, State.NOTING})
 _WITH_REASON = frozenset({Standing.STOPPING, Standing.UNRECORDED})
 _ENDED = frozenset({State.STOPPED, State.CONCLUDED, State.UNRECORDED})
@@ -98,6 +100,17 @@ class View:
         """Show a call from now on."""
         self._shown[facts.decision] = _Shown(facts, live, self._clock())
         self._on.setdefault(facts.uniqueid, []).append(facts.decision)
+
+    def refused(self, uniqueid: str, line: Line) -> bool:
+        """Whether a no of this call, which goes on, is about the same purpose of the same controller on another basis."""
+        calls = [self._shown[decision] for decision in self._on.get(uniqueid, ())]
+        return any(
+            call.consent is not None
+            and call.consent.outcome in NO
+            and (call.facts.line.controller, call.facts.line.purpose) == (line.controller, line.purpose)
+            and call.facts.line.basis is not line.basis
+            for call in calls
+        )
 
     def watch(self, decision: str) -> Callable[[Consent, tuple[Command, ...]], None]:
         """Return what hears of each step of the call's dialogue."""

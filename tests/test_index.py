@@ -315,3 +315,15 @@ def test_the_tables_are_strict_and_plug_ins_are_off(index: Index, tmp_path: Path
     tables = db.execute("SELECT sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_sqlite%' ESCAPE '\\'")
     assert all(sql.rstrip().endswith("STRICT") for (sql,) in tables)
     db.close()
+
+
+@pytest.mark.parametrize("table", ["decision", "recording"])
+def test_bas_03_no_row_changes_its_basis_whoever_writes(tmp_path: Path, index: Index, table: str) -> None:
+    index.apply(entries(decision(A)))
+    db = sqlite3.connect(tmp_path / "index.db")
+    try:
+        db.execute(f"UPDATE {table} SET basis = basis, line = 'other'")
+        with pytest.raises(sqlite3.IntegrityError, match="the basis of a recording never changes"):
+            db.execute(f"UPDATE {table} SET basis = 'legitimate_interest'")
+    finally:
+        db.close()

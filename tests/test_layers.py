@@ -61,7 +61,7 @@ LAYERS: dict[str, set[str]] = {
     "rights": {"errors", "times", "vault"},
     "scope": {"errors", "vault"},
     "live": {"times"},
-    "view": {"calls", "consent", "errors", "evidence", "live", "livecall", "recorder", "times"},
+    "view": {"calls", "consent", "errors", "evidence", "live", "livecall", "policy", "recorder", "times"},
     "incall": {"consent", "errors", "live", "parameters", "scope", "times", "vault"},
     "parameters": {"errors", "times", "vault"},
     "consents": {"auditing", "config", "errors", "handout", "rights", "vault"},

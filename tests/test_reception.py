@@ -31,6 +31,7 @@ from gdprcall.vault.rows import RecordingRow
 from gdprcall.work import Work
 from tests.exchange import Monitors
 from tests.fakes.ari import FakeAri, serving
+from tests.policies import LAWFUL
 from tests.test_evidence import CONTROLLER
 from tests.test_intake import Marks
 from tests.vaults import ACME, NUMBER, decision, opened, recording_id, sealed, spooled
@@ -408,6 +409,36 @@ async def test_a_refused_call_is_served_unrecorded(tmp_path: Path, logged: list[
         assert Kind.SUBJECT not in {entry.kind for entry in desk.vault.ledger.entries()}
         assert desk.verdicts() == ["norec"]
     assert finished(logged)["recording"] is None
+
+
+async def test_bas_03_who_said_no_is_not_asked_for_the_same_purpose_on_another_basis_while_his_call_goes_on(
+    tmp_path: Path, logged: list[EventDict]
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        interest = replace(LAWFUL[Basis.LEGITIMATE_INTEREST], id="interest", controller="acme", purpose=LINE.purpose)
+        other = replace(interest, id="other", purpose="documentation")
+        again = replace(LINE, id="again")
+        lines = Policy({"acme": CONTROLLER}, {line.id: line for line in (LINE, interest, other, again)})
+        catalogue.build(lines, desk.sounds, tmp_path / "prompts", Clicks())
+        prompts = catalogue.Catalogue(lines, desk.sounds, tmp_path / "prompts")
+        desk.reception.terms = Holding(lines, prompts, {"acme": KEY})
+        await desk.asked()
+        desk.press("2")
+        await until(lambda: "call_finished" in [entry["event"] for entry in logged])
+
+        def claimed(line: str) -> bool:
+            return desk.reception.claim(Arrival(CHANNEL, "PJSIP/a-1", line, "may", "en", NUMBER)) is not None
+
+        # Another purpose is another question, and who is asked for the same again may change his mind.
+        assert {line: claimed(line) for line in lines.lines} == {
+            "support": True,
+            "interest": False,
+            "other": True,
+            "again": True,
+        }
+        assert [entry["reason"] for entry in logged if entry["event"] == "call_unasked"] == ["refused_before"]
+        desk.calls.handle(ami.HungUp(CHANNEL))
+        assert claimed("interest"), "that was another call"
 
 
 async def test_a_refused_call_on_a_must_line_is_routed_and_the_contradiction_told(

@@ -80,3 +80,13 @@ def proofs_of_consent(db: Database) -> None:
     """Create what is known of decisions as proof: where each stands, and until when it is kept."""
     for sql in proofs.TABLES:
         db.conn.execute(sql)
+
+
+@migrations()
+def bases(db: Database) -> None:
+    """Let no row change its basis, whoever writes (EDPB Guidelines 05/2020, 121 to 123)."""
+    for table in ("decision", "recording"):
+        db.conn.execute(
+            f"""CREATE TRIGGER {table}_basis BEFORE UPDATE OF basis ON {table} WHEN NEW.basis IS NOT OLD.basis
+                BEGIN SELECT RAISE(ABORT, 'the basis of a recording never changes'); END"""
+        )

@@ -75,6 +75,7 @@ def others(lengths: Lengths) -> dict[str, tuple[str, list[Step]]]:
         "accept-and-refuse-at-once": ("support", [heard, Press("12", together=True), TALK, Hangup()]),
         "refuse-and-accept-at-once": ("support", [heard, Press("21", together=True), TALK, Hangup()]),
         "queue": ("support-queue", yes),
+        "queue-refused": ("support-queue", [heard, Press("2"), TALK, Hangup()]),
         "queue-withdrawal": ("support-queue", [heard, Press("1"), TALK, Press("*9"), Wait(2), Hangup()]),
         "asked-again": ("support-again", [heard, Press("1"), Wait(3.2), heard, Press("2"), TALK, Hangup()]),
         "own-features": ("support-own", yes),
