@@ -1,7 +1,7 @@
 """``gdprcall recordings``: the vault's recordings; what leaves is sealed, and is opened only where an identity is."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +11,7 @@ import click
 from gdprcall import age
 from gdprcall.cli import options
 from gdprcall.cli.files import read_identities, write_whole
+from gdprcall.cli.joined import Joined
 from gdprcall.cli.muting import Read, Voice, decided, muting
 from gdprcall.cli.output import print_fields, print_json, print_rows, progress
 from gdprcall.cli.shared import Shared, example, shared
@@ -143,6 +144,49 @@ def open_(
             read = muting(read, Voice(mute), lambda: write_whole(*decision, force=force))
         write_whole(target, lambda sink: read(file_key, source, sink), force=force)
     click.echo(target)
+
+
+@recordings.command(
+    epilog=example(
+        "gdprcall recordings join 9b1d….1.age 9b1d….2.age --identity acme.identity",
+        "gdprcall recordings join 9b1d….*.age -i acme.identity -o whole.wav",
+    )
+)
+@click.argument(
+    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
+@click.option("-i", "--identity", required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: the recording's id, .wav."
+)
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+def join(files: tuple[Path, ...], identity: Path, output: Path | None, force: bool) -> None:
+    """Turn the exported segments of a recording into one WAV, each gap marked by two beeps and a cue point.
+
+    They are put in the order of their numbers, however they are given. How long a gap was, "recordings show" says.
+    """
+    identities, segments, found = read_identities(identity), {}, set()
+    for file in files:
+        with _sealed(file) as source:
+            file_key, header = age.open_header(age.read_header(source), identities)
+            recording, segment = _check_binding(header, file, None)
+        found.add(recording)
+        segments[int(segment)] = file, file_key
+    if len(found) != 1 or len(segments) != len(files):
+        raise Refused("these are not different segments of one recording", "give those of one id, each once")
+    target = output or files[0].with_name(f"{found.pop()}.wav")
+    write_whole(target, lambda sink: _join(segments, sink), force=force)
+    click.echo(target)
+
+
+def _join(segments: Mapping[int, tuple[Path, bytes]], sink: BinaryIO) -> None:
+    joined = Joined(sink)
+    for number, (file, file_key) in sorted(segments.items()):
+        joined.begin(str(number))
+        with _sealed(file) as source:
+            age.read_header(source)
+            age.decrypt_payload(file_key, source, joined)
+    joined.end()
 
 
 @recordings.command(
