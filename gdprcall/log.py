@@ -119,6 +119,11 @@ EVENTS: Mapping[str, Event] = {
         "of two files of one segment one was shorter or missing: so many bytes of that voice are silence",
         "did Asterisk die? see its log",
     ),
+    "leg_silent": Event(
+        "warning",
+        "of two files of one segment one holds no sound at all, for five seconds or more; reason says which",
+        "was that telephone muted? else Asterisk wrote silence: tell its version and how the call was transferred",
+    ),
     "seal_failed": Event(
         "error", "a file could not be sealed; it waits in the spool and nothing new is recorded", "see hint"
     ),

@@ -23,6 +23,8 @@ def sealed(recording: str, segment: int, entry: Entry) -> None:
     )
     if "rest_of" in body:
         incomplete(recording, segment)
+    if "silent" in body:
+        get_logger().warning("leg_silent", recording=recording, segment=segment, reason=body["silent"])
     legs = body.get("legs")
     if isinstance(legs, list) and len(set(legs)) > 1:
         get_logger().warning("leg_short", recording=recording, segment=segment, missing=max(legs) - min(legs))

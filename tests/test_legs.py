@@ -103,6 +103,22 @@ async def test_what_one_leg_lacks_is_silence_and_nothing_of_the_other_is_lost(
     assert logged[1]["missing"] == SIZE - len(other or b"")
 
 
+@pytest.mark.parametrize(
+    ("silent", "seconds", "told"),
+    [("caller", 5, True), ("others", 5, True), ("caller", 4.9, False), ("neither", 5, False), ("both", 5, False)],
+)
+async def test_pty_03_a_voice_of_which_a_whole_segment_holds_nothing_is_told(
+    room: Room, logged: list[EventDict], silent: str, seconds: float, told: bool
+) -> None:
+    sound = wav(seconds, 1)
+    nothing = sound[:44] + bytes(len(sound) - 44)
+    legs = [nothing if silent in {voice, "both"} else sound for voice in ("caller", "others")]
+    await room.intake.take(put(room, *legs))
+    assert events(logged) == ["sealed", *(["leg_silent"] if told else [])]
+    assert sealed_as(room).get("silent") == (silent if told else None)
+    assert all(line["reason"] == silent for line in logged[1:])
+
+
 async def test_fcl_04_what_a_killed_asterisk_had_written_of_both_is_repaired_and_sealed(room: Room) -> None:
     blocks = 32 * 1024
     caller, others = wav(5, 1, finished=False)[: 44 + 2 * blocks], wav(5, 2, finished=False)[: 44 + blocks]

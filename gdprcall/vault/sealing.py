@@ -25,6 +25,10 @@ from gdprcall.vault.stores import Stores
 
 COPY_BYTES = 256 * 1024
 
+SILENT_SECONDS = 5.0
+"""In a segment of this length or more both voices are expected to be heard."""
+VOICES = ("caller", "others")
+
 
 def seal(stores: Stores, growing: Growing, source: Source, facts: SegmentFacts) -> Entry:
     """Seal a granted recording's segment and remove its plaintext; see ``Vault.seal``."""
@@ -186,7 +190,9 @@ def _body(
     stores: Stores, sound: Sound, facts: SegmentFacts, stored: Stored, header: bytes, recipients: tuple[str, ...]
 ) -> dict[str, object]:
     # How long each file was: where they differ, or one is missing (0), the rest is silence.
-    legs = {} if sound.legs is None else {"legs": list(sound.legs)}
+    legs: dict[str, object] = {} if sound.legs is None else {"legs": list(sound.legs)}
+    if sum(sound.heard) == 1 and sound.seconds >= SILENT_SECONDS:
+        legs["silent"] = VOICES[list(sound.heard).index(False)]
     return legs | {
         "segment": facts.segment,
         "payload_sha256": stored.sha256,

@@ -46,7 +46,7 @@ class Sound:
     """What will be sealed of open files: ``head`` in place of their own, then ``rest`` bytes of what ``read`` gives.
 
     ``hole`` is where its plaintext was taken out already, if it was; ``legs`` how long the file of each voice is, if
-    there are two, 0 for one that is missing.
+    there are two, 0 for one that is missing. ``heard`` tells, once all was read, in which of the two there is any sound.
     """
 
     parts: tuple[Part, ...]
@@ -57,6 +57,7 @@ class Sound:
     repaired: bool
     hole: tuple[int, int] | None = None
     legs: tuple[int, int] | None = None
+    heard: Sequence[bool] = ()
 
     @property
     def size(self) -> int:
@@ -194,8 +195,8 @@ def _two(legs: Sequence[Part | None], *, raw: bool) -> Sound:
     longest, (rate,) = max(lengths), rates
     repaired = len(set(lengths)) > 1 or any(voice.repaired for voice in voices if voice)
     head, seconds = wav.header_of(2 * longest, channels=2, rate=rate), round(longest / (wav.FRAME_BYTES * rate), 3)
-    read = _Interleaved([part.file if part else None for part in legs], lengths).read
-    return Sound(parts, read, head, 2 * longest, seconds, repaired, legs=(caller, others))
+    both = _Interleaved([part.file if part else None for part in legs], lengths)
+    return Sound(parts, both.read, head, 2 * longest, seconds, repaired, legs=(caller, others), heard=both.heard)
 
 
 def _voice(part: Part | None) -> wav.Wav | None:
@@ -215,6 +216,8 @@ class _Interleaved:
         self._files = files
         self._left = list(lengths)
         self._rest = max(lengths)
+        self.heard = [False] * len(files)
+        """In which of them anything but zeros was read."""
 
     def read(self, size: int) -> bytes:
         """Return the next bytes, ``size`` of them or what is left; ``size`` is of whole frames of both channels."""
@@ -225,6 +228,7 @@ class _Interleaved:
             there = min(wanted, self._left[channel])
             self._left[channel] -= there
             data = file.read(there) if file is not None else b""
+            self.heard[channel] = self.heard[channel] or bool(data.strip(b"\0"))
             # A file that has become shorter meanwhile is found out when all is read.
             both[channel::2] = array("H", data.ljust(wanted, b"\0"))
         return both.tobytes()
