@@ -72,7 +72,7 @@ def test_three_hundred_hostile_connections_cost_no_call_its_prompt(pbx: Asterisk
         for place, (number, key) in enumerate(plans.items()):
             for other in range(30):
                 stack.enter_context(hostile(pbx, place * 30 + other))
-            calls.append(call(pbx, HEARD, Press(key), Wait(1), Hangup(), number=number))
+            calls.append(call(pbx, HEARD, Press(key), Wait(4), Hangup(), number=number))
             time.sleep(0.1)
         assert [caller.wait() for caller in calls] == [0] * 10
         results = pbx.db("result")

@@ -263,7 +263,7 @@ def test_three_hundred_that_come_again_and_again_cost_no_call_its_prompt(
         calls = {f"+467017499{place:02d}": "1" if place % 2 else "2" for place in range(10)}
         callers = []
         for number, key in calls.items():
-            callers.append(call(pbx, HEARD, Press(key), Wait(2), Hangup(), number=number))
+            callers.append(call(pbx, HEARD, Press(key), Wait(6), Hangup(), number=number))
             time.sleep(0.2)
         for caller in callers:
             assert caller.wait() == 0, caller.problem()

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 
 from gdprcall.vault.note import Signer
+from tests.pbx import forked
 from tests.pbx.asterisk import Asterisk
 from tests.pbx.prepare import PBX
 
@@ -204,10 +205,7 @@ class Installation:
 
     def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run one command of the command line."""
-        done = subprocess.run(
-            [*self._command(), *arguments], capture_output=True, text=True, check=False, env=self.environment(),
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        done = forked.run(["--config", str(self.config), *arguments], self.environment())
         if check and done.returncode:
             raise RuntimeError(f"gdprcall {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done
