@@ -242,6 +242,7 @@ async def test_an_application_that_listens_by_a_snoop_is_told_and_put_out(scene:
             while (await session.get(f"{pbx.ari_url}/channels/{snoop}")).status != 404:
                 await asyncio.sleep(0.05)
     assert scene.installation.log("foreign_stopped")[-1]["reason"] == "snoop"
+    await asyncio.sleep(1)  # the caller's key is over, and he waits for the end
     await asyncio.to_thread(pbx.rx, "channel request hangup all")
     assert caller.wait() == 0, caller.problem()
 
