@@ -71,7 +71,7 @@ exten => s,1,MixMonitor(${FILE}.wav)
 """
 )
 TALK = 4.0
-MOMENT = 0.3
+MOMENT = 1.0
 """How many seconds of sound a recorder may hold that was ended at once."""
 
 

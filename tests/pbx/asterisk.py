@@ -188,7 +188,7 @@ class Asterisk:
             "modules.conf": MODULES if self._stasis else without_stasis(),
             "pjsip.conf": PJSIP.format(**values),
             "extensions.conf": EXTENSIONS.format(dialplan=DIALPLAN, **values) + dialplan,
-            "queues.conf": "[q1]\nmusicclass=default\nstrategy=ringall\ntimeout=30\nmember=PJSIP/agent\n",
+            "queues.conf": "[q1]\nmusicclass=default\nstrategy=ringall\ntimeout=30\nsetinterfacevar=yes\nmember=PJSIP/agent\n",
             "features.conf": f"#include {DIALPLAN}/features.conf\n[featuremap]\nblindxfer=##\natxfer=*2\n",
             "musiconhold.conf": f"[default]\nmode=files\ndirectory={self.folder}/data/moh\n",
             "rtp.conf": f"[general]\nrtpstart={(start := rtp_range())}\nrtpend={start + 998}\n",

@@ -28,7 +28,8 @@ exten => _[a-z].,1,Set(LINE=${{CUT(EXTEN,-,1)}})
  same => n,GotoIf($["${{WHAT}}"="queue"]?queue)
  same => n,Dial(PJSIP/${{IF($["${{WHAT}}"="ring"]?silent:agent)}},60,tTkK)
  same => n,Hangup()
- same => n(queue),Queue(q1,tT,,,60)
+ same => n(queue),Set(CHANNEL(hangup_handler_push)=site-queue,s,1)
+ same => n,Queue(q1,tT,,,60)
  same => n,Hangup()
  same => n(again),Dial(PJSIP/agent,60,S(3)g)
  same => n,Gosub({entry},s,1(${{LINE}},may))
@@ -39,6 +40,10 @@ exten => _[a-z].,1,Set(LINE=${{CUT(EXTEN,-,1)}})
  same => n,Hangup()
 exten => T,1,Set(DB(sitelimit/${{CALLERID(num)}})=yes)
  same => n,Hangup()
+
+[site-queue]
+exten => s,1,Set(DB(queued/${{CALLERID(num)}})=${{MEMBERINTERFACE}})
+ same => n,Return()
 
 [site-end]
 exten => s,1,Set(DB(siteend/${{CALLERID(num)}})=yes)
