@@ -60,6 +60,7 @@ LAYERS: dict[str, set[str]] = {
     "joining": {"calls", "consent", "errors", "evidence", "livecall", "log", "times", "vault"},
     "rights": {"errors", "times", "vault"},
     "scope": {"errors", "vault"},
+    "persons": {"config", "errors", "vault"},
     "live": {"times"},
     "view": {"calls", "consent", "errors", "evidence", "live", "livecall", "policy", "recorder", "times"},
     "incall": {"consent", "errors", "live", "parameters", "scope", "times", "vault"},
