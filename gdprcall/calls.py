@@ -9,22 +9,9 @@ from contextlib import suppress
 
 from gdprcall.asterisk import ami_events as ami
 from gdprcall.asterisk.ami_status import LiveChannel
-from gdprcall.consent.dialogue import (
-    Agreed,
-    ContractBegun,
-    ContractEnded,
-    Ended,
-    Event,
-    MinorSuspected,
-    PartyJoined,
-    Paused,
-    PrivateCall,
-    Resumed,
-    SpokenYes,
-    Withdrawn,
-)
+from gdprcall.consent.dialogue import Ended, PartyJoined, Paused, Resumed, Withdrawn
 from gdprcall.errors import PeerError
-from gdprcall.livecall import Ends, LiveCall, Stopper
+from gdprcall.livecall import WORDS, Ends, LiveCall, Stopper
 from gdprcall.log import get_logger
 from gdprcall.presence import Presence
 
@@ -33,30 +20,28 @@ INSIST_SECONDS = 1.0
 """How long after a stop that failed it is tried again."""
 
 
-WORDS: dict[str, Event] = {
-    "contract": ContractBegun(),
-    "done": ContractEnded(),
-    "yes": SpokenYes(),
-    "agreed": Agreed(),
-    "no": Withdrawn("spoken"),
-    "minor": MinorSuspected(),
-    "pause": Paused("card"),
-    "resume": Resumed("card"),
-    "private": PrivateCall(),
-}
-"""What an agent may say of a call by key, as the dialplan names it."""
-
-
 class Calls:
-    """All live recordings, found by recording id and by channel."""
+    """All live recordings, found by recording id and by channel.
 
-    def __init__(self, stopper: Stopper, unattended_withdrawal: Callable[[str], None]) -> None:
+    ``overheard`` is told of a segment in which somebody can be heard who was not asked, for he was seen too late: events
+    were missed, or the one that tells of him is ``behind`` the clock.
+    """
+
+    def __init__(
+        self,
+        stopper: Stopper,
+        unattended_withdrawal: Callable[[str], None],
+        overheard: Callable[[str, int], None],
+        behind: Callable[[], bool] = bool,
+    ) -> None:
         self._stopper = stopper
         self._unattended_withdrawal = unattended_withdrawal
+        self._overheard, self._behind = overheard, behind
         self.ends: Ends | None = None
         self._live: dict[str, LiveCall] = {}
         self._on: dict[str, set[str]] = {}  # channel: the recordings on it
         self._presence = Presence()
+        self._catching_up = False
         self._log = get_logger()
 
     def __len__(self) -> int:
@@ -115,8 +100,10 @@ class Calls:
                 self._started(channel.recording, channel.segment, channel.mixmonitor, channel.name)
             if channel.bridge:
                 self._presence.entered(channel.uniqueid, channel.bridge, name=channel.name)
+        self._catching_up = True
         for bridge in self._presence.bridges():
             self._look_into(bridge)
+        self._catching_up = False
         if self.ends is not None:
             self.ends.still_up(frozenset(there))
 
@@ -234,8 +221,7 @@ class Calls:
     def _party_changed(self, uniqueid: str, why: str) -> None:
         for call in list(self._live.values()):
             if uniqueid in {call.uniqueid, call.peer} | self._presence.company(call.uniqueid):
-                call.strangers = True
-                call.deliver(PartyJoined(why))
+                self._came(call, why)
 
     def _look_into(self, bridge: str | None) -> None:
         members = self._presence.members(bridge) if bridge is not None else ()
@@ -272,11 +258,18 @@ class Calls:
 
     def _meet(self, call: LiveCall, strange: frozenset[str]) -> None:
         if not call.strangers or call.ask is None:
-            call.strangers = True
-            call.deliver(PartyJoined("party_joined"))
+            self._came(call, "party_joined")
         if call.ask is not None:
             for uniqueid in strange:
                 self._ask(call, uniqueid)
+
+    def _came(self, call: LiveCall, why: str) -> None:
+        """Tell that somebody came; where that is learnt late, and a segment was running, he can be heard in it."""
+        running = call.told.is_set() and not call.silent.is_set()
+        if running and (self._catching_up or self._behind()):
+            self._overheard(call.recording, call.segment)
+        call.strangers = True
+        call.deliver(PartyJoined(why))
 
     def _ask(self, call: LiveCall, uniqueid: str) -> None:
         # A Local channel is a place in between: who comes through it is seen when Asterisk has taken it out.

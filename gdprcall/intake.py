@@ -38,6 +38,7 @@ class Intake:
         self._created: dict[str, int] = {}
         self._backlog = Backlog()
         self._failing: dict[str, str] = {}
+        self._heard: set[tuple[str, int]] = set()
         self.ledger_damaged = False
         self.last_seal_ms: int | None = None
         self.last_sweep_ms: int | None = None
@@ -140,6 +141,22 @@ class Intake:
         async with self._lock(recording):
             await self._erase(recording)
 
+    async def overheard(self, recording: str, segment: int) -> None:
+        """Destroy a segment in which somebody can be heard who was not asked: at once if it is sealed, else as it comes.
+
+        What is sealed is destroyed with the whole recording: a segment alone cannot be.
+        """
+        self._heard.add((recording, segment))  # holds even if it cannot be noted
+        self._log.error("overheard", recording=recording, segment=segment)
+        try:
+            async with self._lock(recording):
+                row = await asyncio.to_thread(self._work.vault.recording, recording)
+                await self._note(Kind.OVERHEARD, row, {"segment": segment})
+                if any(part.segment == segment for part in self._work.vault.segments(recording)):
+                    await asyncio.to_thread(self._work.vault.erase, recording, reason="overheard", actor="daemon")
+        except GdprcallError as error:
+            self._log.error("overheard_failed", recording=recording, segment=segment, hint=error.hint)
+
     async def _close_books(self, recording: str) -> None:
         # Looked at again under its lock: since it was listed, its call may have ended and its file been sealed.
         live = self._work.live()
@@ -187,6 +204,8 @@ class Intake:
                 return row, "empty"
             if self._work.unattended(row):
                 return row, "unattended"
+            if (file.recording, file.segment) in self._heard or self._work.vault.overheard(file.recording, file.segment):
+                return row, "overheard"
             return row, self._work.vault.seal(source(file), self._facts(file, row.controller, row.retention_days))
         except tuple(UNSEALED) as error:
             return row, UNSEALED[type(error)]

@@ -8,7 +8,31 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gdprcall.consent.dialogue import Event
+from gdprcall.consent.dialogue import (
+    Agreed,
+    ContractBegun,
+    ContractEnded,
+    Event,
+    MinorSuspected,
+    Paused,
+    PrivateCall,
+    Resumed,
+    SpokenYes,
+    Withdrawn,
+)
+
+WORDS: dict[str, Event] = {
+    "contract": ContractBegun(),
+    "done": ContractEnded(),
+    "yes": SpokenYes(),
+    "agreed": Agreed(),
+    "no": Withdrawn("spoken"),
+    "minor": MinorSuspected(),
+    "pause": Paused("card"),
+    "resume": Resumed("card"),
+    "private": PrivateCall(),
+}
+"""What an agent may say of a call by key, as the dialplan names it."""
 
 
 class Stopper(Protocol):

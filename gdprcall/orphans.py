@@ -62,6 +62,8 @@ class Orphans:
         live.mixmonitor = channel.mixmonitor
         if channel.mixmonitor:
             live.told.set()
+        else:
+            live.silent.set()
         live.seen.set()
         self._calls.add(live)
 
@@ -102,7 +104,8 @@ class Orphans:
 
     async def _stop(self, live: LiveCall, why: str) -> None:
         try:
-            await self._calls.stop(live)
+            if not live.silent.is_set():
+                await self._calls.stop(live)
         except PeerError as error:
             self._log.error("stop_failed", recording=live.recording, reason=why, hint=error.hint)
             if not await self._calls.insist(live):

@@ -60,7 +60,10 @@ class Exchange:
         self.unattended: list[str] = []
         self.told: dict[str, list[Event]] = {}
         self.put: list[str] = []
-        self.calls = Calls(self.monitors, self.unattended.append)
+        self.overheard: list[tuple[str, int]] = []
+        self.behind = False
+        overheard = lambda *segment: self.overheard.append(segment)  # noqa: E731 # one line of wiring
+        self.calls = Calls(self.monitors, self.unattended.append, overheard, lambda: self.behind)
 
     def follow(self, recording: str = REC, uniqueid: str = CALLER) -> LiveCall:
         """Follow a call whose verdict is about to be given."""

@@ -230,6 +230,42 @@ def test_pty_04_a_party_that_came_while_ami_was_away_ends_the_recording(exchange
     assert exchange.events == [PartyJoined("party_joined")]
 
 
+def test_pty_04_who_came_while_ami_was_away_can_be_heard_and_what_ran_is_not_kept(exchange: Exchange) -> None:
+    exchange.recorded()
+    exchange.joins(CALLER, AGENT)
+    running = channel(CALLER, recording=REC, mixmonitor="0x1", bridge="c")
+    exchange.back(running, channel(THIRD, bridge="c"))
+    assert exchange.overheard == [(REC, 1)]
+
+
+def test_pty_04_who_is_told_of_too_late_can_be_heard_too(exchange: Exchange) -> None:
+    exchange.recorded()
+    exchange.joins(CALLER, AGENT)
+    exchange.behind = True
+    exchange.calls.handle(ami.PartyChanged(CALLER, "transfer"))
+    exchange.joins(THIRD)
+    assert set(exchange.overheard) == {(REC, 1)}
+
+
+async def test_pty_04_who_comes_in_time_or_where_nothing_runs_is_not_heard(exchange: Exchange) -> None:
+    call = exchange.recorded()
+    exchange.joins(CALLER, AGENT)
+    exchange.joins(THIRD)
+    await exchange.calls.stop(call)
+    exchange.behind = True
+    exchange.leaves(THIRD)
+    exchange.joins("1.4")
+    exchange.back(channel(CALLER, recording=REC, bridge="c"), channel("1.4", bridge="c"))
+    assert exchange.overheard == []
+
+
+def test_who_was_asked_about_is_no_stranger_however_late_he_is_told_of(exchange: Exchange) -> None:
+    exchange.recorded()
+    exchange.behind = True
+    exchange.joins(CALLER, AGENT)
+    assert exchange.overheard == []
+
+
 def test_pty_04_after_ami_was_away_the_caller_is_still_known_to_be_in_his_bridge(exchange: Exchange) -> None:
     exchange.recorded()
     exchange.joins(CALLER, AGENT)

@@ -46,6 +46,7 @@ class Kind(StrEnum):
     REWRAPPED = "rewrapped"
     FORGOTTEN = "forgotten"
     FOREIGN_RECORDING = "foreign_recording"
+    OVERHEARD = "overheard"
 
 
 @dataclass(frozen=True, slots=True)

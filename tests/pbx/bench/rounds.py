@@ -85,6 +85,18 @@ def times(world: World, traffic: Traffic) -> Times:
     return Times(observer.latencies_ms, probes.sound_ms, disk.took_ms)
 
 
+def withdrawals(world: World, traffic: Traffic) -> list[float]:
+    """Place a load of callers who withdraw; return the milliseconds from each last digit to the end of its MixMonitor."""
+    with Observer(world) as observer:
+        with Callers(world, traffic) as callers:
+            check(callers.wait(traffic.calls / traffic.rate + DRAIN_SECONDS), callers)
+        settle(world, traffic)
+    agreed = traffic.calls - traffic.calls // REFUSING
+    if len(observer.stops_ms) != agreed:
+        raise RuntimeError(f"{len(observer.stops_ms)} of {agreed} recordings ended at the key")
+    return observer.stops_ms
+
+
 def check(counted: Counted, callers: Callers) -> None:
     """Raise RuntimeError when not every call went as planned."""
     if counted.good != counted.placed:
