@@ -11,7 +11,7 @@ from gdprcall.asterisk import ami_events as ami
 from gdprcall.asterisk.ami_status import LiveChannel
 from gdprcall.consent.dialogue import Ended, PartyJoined, Paused, Resumed, Withdrawn
 from gdprcall.errors import PeerError
-from gdprcall.livecall import WORDS, Ends, LiveCall, Stopper
+from gdprcall.livecall import LOCAL, WORDS, Ends, LiveCall, Stopper
 from gdprcall.log import get_logger
 from gdprcall.presence import Presence
 
@@ -172,8 +172,9 @@ class Calls:
                 self._agent_said(uniqueid, word)
             case ami.PartyChanged(uniqueid=uniqueid, why=why):
                 self._party_changed(uniqueid, why)
-            case ami.BridgeEntered(uniqueid, bridge, channel, crowd):
-                self._presence.entered(uniqueid, bridge, name=channel, crowd=crowd)
+            case ami.BridgeEntered(uniqueid, bridge, channel, crowd, swap):
+                self._presence.entered(uniqueid, bridge, name=channel, crowd=crowd, swap=swap)
+                self._take_out(self._presence.name(swap), uniqueid, bridge)
                 self._look_into(bridge)
             case ami.BridgeLeft(uniqueid=uniqueid, bridge=bridge):
                 self._presence.left(uniqueid, bridge)
@@ -223,6 +224,14 @@ class Calls:
             if uniqueid in {call.uniqueid, call.peer} | self._presence.company(call.uniqueid):
                 self._came(call, why)
 
+    def _take_out(self, swapped: str, uniqueid: str, bridge: str) -> None:
+        """Where Asterisk takes a Local channel out of the way to the caller's party, who comes instead is that party."""
+        for call in [call for member in self._presence.members(bridge) for call in self._of(member)]:
+            behind = self._presence.company(call.uniqueid) if uniqueid == call.uniqueid else {uniqueid}
+            if len(behind) == 1 and swapped[:-2] == call.through != "":
+                (one,) = behind
+                call.meets(one, self._presence.name(one))
+
     def _look_into(self, bridge: str | None) -> None:
         members = self._presence.members(bridge) if bridge is not None else ()
         for call in [call for uniqueid in members for call in self._of(uniqueid)]:
@@ -236,11 +245,11 @@ class Calls:
         if not call.peer and len(others) == 1:
             # The first one to talk with the caller is the one the caller was asked about.
             (first,) = others
-            if not call.expects or self._presence.name(first) in {call.expects, ""}:
-                call.peer = first
-                call.cleared.add(first)
+            name = self._presence.name(first)
+            if call.may_be(name):
+                call.meets(first, name)
                 if call.met is not None:
-                    call.met(self._presence.name(first))
+                    call.met(name)
         on_hold = self._presence.any_holds(others | {call.uniqueid})
         if on_hold and not call.on_hold:
             call.on_hold = True
@@ -273,7 +282,7 @@ class Calls:
 
     def _ask(self, call: LiveCall, uniqueid: str) -> None:
         # A Local channel is a place in between: who comes through it is seen when Asterisk has taken it out.
-        if uniqueid not in call.asked and not self._presence.name(uniqueid).startswith("Local/"):
+        if uniqueid not in call.asked and not self._presence.name(uniqueid).startswith(LOCAL):
             assert call.ask is not None
             call.asked.add(uniqueid)
             call.ask(uniqueid)

@@ -22,6 +22,7 @@ from gdprcall.work import UNSEALED, Found, Work, source
 AT_ONCE = 4
 """How many files are sealed side by side: each waits for the disk several times, and their notes share one fsync."""
 UNACKNOWLEDGED = "unacknowledged"
+SEE = "see the spool and the vault with: gdprcall doctor"
 SWEEP_SECONDS = 60
 """How often the spool is looked through for files that no event told of."""
 
@@ -88,11 +89,7 @@ class Intake:
                 await self._dispose(file)
             except Exception as error:  # noqa: BLE001 # whatever it was: one file must not take the others down
                 self._failing[file.path.name] = type(error).__name__
-                hint = (
-                    error.hint
-                    if isinstance(error, GdprcallError)
-                    else "see the spool and the vault with: gdprcall doctor"
-                )
+                hint = error.hint if isinstance(error, GdprcallError) else SEE
                 self._log.error(
                     "seal_failed", recording=file.recording, segment=file.segment, error=type(error).__name__, hint=hint
                 )
@@ -142,18 +139,12 @@ class Intake:
             await self._erase(recording)
 
     async def overheard(self, recording: str, segment: int) -> None:
-        """Destroy a segment in which somebody can be heard who was not asked: at once if it is sealed, else as it comes.
-
-        What is sealed is destroyed with the whole recording: a segment alone cannot be.
-        """
+        """Destroy a segment in which somebody can be heard who was not asked: as it comes, or, sealed, with its recording."""
         self._heard.add((recording, segment))  # holds even if it cannot be noted
         self._log.error("overheard", recording=recording, segment=segment)
         try:
             async with self._lock(recording):
-                row = await asyncio.to_thread(self._work.vault.recording, recording)
-                await self._note(Kind.OVERHEARD, row, {"segment": segment})
-                if any(part.segment == segment for part in self._work.vault.segments(recording)):
-                    await asyncio.to_thread(self._work.vault.erase, recording, reason="overheard", actor="daemon")
+                await asyncio.to_thread(leftovers.keep_from_sealing, self._work, recording, segment)
         except GdprcallError as error:
             self._log.error("overheard_failed", recording=recording, segment=segment, hint=error.hint)
 
@@ -204,7 +195,8 @@ class Intake:
                 return row, "empty"
             if self._work.unattended(row):
                 return row, "unattended"
-            if (file.recording, file.segment) in self._heard or self._work.vault.overheard(file.recording, file.segment):
+            segment = (file.recording, file.segment)
+            if segment in self._heard or self._work.vault.overheard(*segment):
                 return row, "overheard"
             return row, self._work.vault.seal(source(file), self._facts(file, row.controller, row.retention_days))
         except tuple(UNSEALED) as error:

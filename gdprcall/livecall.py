@@ -34,6 +34,8 @@ WORDS: dict[str, Event] = {
 }
 """What an agent may say of a call by key, as the dialplan names it."""
 
+LOCAL = "Local/"
+
 
 class Stopper(Protocol):
     """The part of the AMI link that ends recordings, and lets one begin in mid-call."""
@@ -68,6 +70,7 @@ class Ends(Protocol):
 class LiveCall:
     """One call that is recorded, or about to be.
 
+    ``through`` is the Local channel that is between the caller and whom he was asked about, without its end, until Asterisk takes it out.
     ``expects`` is the name of the channel that it was dialled to, where that is all that is known of whom it talked with.
     ``met`` is told the name of the channel that the caller first talks with. ``ask`` puts the question to somebody who joined, where the line wants that; ``asked`` are those it was put to,
     ``cleared`` those who may be recorded. While ``strangers`` are there, or one side is ``on_hold``, nothing may be.
@@ -82,6 +85,7 @@ class LiveCall:
     mixmonitor: str = ""
     peer: str = ""
     expects: str = ""
+    through: str = ""
     ending: bool = False
     met: Callable[[str], None] | None = None
     ask: Callable[[str], None] | None = None
@@ -93,3 +97,13 @@ class LiveCall:
     told: asyncio.Event = field(default_factory=asyncio.Event)
     seen: asyncio.Event = field(default_factory=asyncio.Event)
     silent: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def may_be(self, name: str) -> bool:
+        """Whether a channel of this name can be whom the caller was asked about; a Local channel may be out of the way by now."""
+        return not self.expects or name in {self.expects, ""} or self.expects.startswith(LOCAL)
+
+    def meets(self, uniqueid: str, name: str) -> None:
+        """Know whom the caller was asked about."""
+        self.peer = uniqueid
+        self.cleared.add(uniqueid)
+        self.through = name[:-2] if name.startswith(LOCAL) else ""

@@ -70,7 +70,9 @@ EVENTS: Mapping[str, Event] = {
         "see what stopped or held up the daemon: journalctl -u gdprcall",
     ),
     "overheard_failed": Event(
-        "error", "that somebody can be heard could not be noted, or what is sealed of it not destroyed", "erase it by hand"
+        "error",
+        "that somebody can be heard could not be noted, or what is sealed of it not destroyed",
+        "erase it by hand",
     ),
     "call_finished": Event("info", "one line per asked call: outcome and, if recorded, its recording", NOTHING),
     "verdict_lost": Event(

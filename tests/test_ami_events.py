@@ -38,6 +38,11 @@ OURS = {"Event": "UserEvent", "UserEvent": "GdprCall", "Rec": REC, "Uniqueid": "
         (SPY | {"Event": "ChanSpyStop"}, ami.RecorderStopped(ami.Recorder.SNOOP, "1.1")),
         ({"Event": "Hangup", "Uniqueid": "1.1"}, ami.HungUp("1.1")),
         ({"Event": "BridgeEnter", "Uniqueid": "1.1", "BridgeUniqueid": "b"}, ami.BridgeEntered("1.1", "b")),
+        (
+            {"Event": "BridgeEnter", "Uniqueid": "1.1", "BridgeUniqueid": "b", "SwapUniqueid": "1.2"},
+            ami.BridgeEntered("1.1", "b", swap="1.2"),
+        ),
+        (OURS | {"Kind": "changed", "Uniqueid": "1.1"}, ami.PartyChanged("1.1", "connected_line")),
         ({"Event": "BridgeLeave", "Uniqueid": "1.1", "BridgeUniqueid": "b"}, ami.BridgeLeft("1.1", "b")),
         ({"Event": "BlindTransfer", "TransfereeUniqueid": "1.1"}, ami.PartyChanged("1.1", "blind_transfer")),
         ({"Event": "AttendedTransfer", "TransfereeUniqueid": "1.1"}, ami.PartyChanged("1.1", "attended_transfer")),

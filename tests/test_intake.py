@@ -542,7 +542,9 @@ async def test_pty_04_the_next_daemon_knows_it_too(room: Room) -> None:
     assert Kind.OVERHEARD in room.kinds()
 
 
-async def test_pty_04_what_was_sealed_before_it_was_known_is_destroyed_whole(room: Room, logged: list[EventDict]) -> None:
+async def test_pty_04_what_was_sealed_before_it_was_known_is_destroyed_whole(
+    room: Room, logged: list[EventDict]
+) -> None:
     room.grant()
     await room.intake.take(room.file())
     await room.intake.overheard(REC, 1)

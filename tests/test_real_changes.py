@@ -137,4 +137,9 @@ def test_pty_03_whoever_has_the_caller_in_turn_is_heard_in_a_segment_of_his_own_
         had = relays[name].had
         assert len(had) == CHANGES + 1
         assert len(segments) == len(had), (seed, name, had, segments)
-        assert all(alone(found, CALLER, who) for found, who in zip(segments, had, strict=True)), (seed, name, had, segments)
+        assert all(alone(found, CALLER, who) for found, who in zip(segments, had, strict=True)), (
+            seed,
+            name,
+            had,
+            segments,
+        )

@@ -33,6 +33,11 @@ exten => _to-.,1,Set(DB(call/${CALLERID(num)})=${UNIQUEID})
  same => n,Gosub(gdprcall,s,1(friends,may))
  same => n,Dial(${WHERE_${EXTEN:3}},60,tTkKb(gdprcall-desk^s^1))
  same => n,Hangup()
+exten => agi,1,Set(DB(call/${CALLERID(num)})=${UNIQUEID})
+ same => n,Set(__TRANSFER_CONTEXT=gdprcall-xfer)
+ same => n,Gosub(gdprcall-agi,s,1(friends,may))
+ same => n,Dial(PJSIP/agent,60,tTkKb(gdprcall-desk^s^1))
+ same => n,Hangup()
 ; The same PBX once more, which is then called in G.722.
 exten => _wide-.,1,Dial(PJSIP/desk-${EXTEN:5}@wide,60)
 """
@@ -94,9 +99,18 @@ def hands_on(talk: Talk) -> None:
     time.sleep(TALK_S)
 
 
+def hands_on_asked(talk: Talk) -> None:
+    talk.inner.transfer("301")
+    joined = talk.joined()
+    talk.hear_question()
+    joined.press("1")
+    talk.outer.wait_to_hear(THIRD, within=20)
+    time.sleep(TALK_S + 0.5)
+
+
 def is_taken_over(talk: Talk) -> None:
     talk.scene.third.call("300", replaced=talk.inner).wait_answered()
-    talk.outer.wait_to_hear(THIRD)
+    talk.outer.wait_to_hear(THIRD, within=20)
     time.sleep(TALK_S)
 
 
@@ -110,7 +124,9 @@ def talks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Talk]]
     with ExitStack() as stack:
         scene = stack.enter_context(opened(tmp_path_factory.mktemp("ways"), dialplan=SITE, telephones=endpoints))
         near = stack.enter_context(Phone(scene.asterisk, "near", AGENT, port=ports["near"]))
-        diverts = Phone(scene.asterisk, "diverts", None, port=ports["diverts"], refuses=302, diverts="sip:301@127.0.0.1")
+        diverts = Phone(
+            scene.asterisk, "diverts", None, port=ports["diverts"], refuses=302, diverts="sip:301@127.0.0.1"
+        )
         stack.enter_context(diverts)
         yield played(scene, near)
 
@@ -129,12 +145,15 @@ def played(scene: Scene, near: Phone) -> dict[str, Talk]:
         "diverted": (Placed(extension="to-diverts", answers=scene.third, hears=THIRD), talks_on),
         "Local": (Placed(extension="to-local"), hands_on),
         "Local with /n": (Placed(extension="to-localn"), hands_on),
+        "FastAGI, handed on": (Placed(extension="agi"), hands_on_asked),
+        "FastAGI, paused": (Placed(extension="agi"), pauses),
+        "FastAGI, withdrawn": (Placed(extension="agi"), withdraws(Way.INFO)),
     }
     acts = {name: ("friends", act) for name, (_, act) in calls.items()}
     return scene.play(acts, {name: placed for name, (placed, _) in calls.items()})
 
 
-@pytest.mark.parametrize("name", ["keys by RFC 4733", "keys by INFO", "keys in band"])
+@pytest.mark.parametrize("name", ["keys by RFC 4733", "keys by INFO", "keys in band", "FastAGI, withdrawn"])
 def test_con_08_by_each_kind_of_key_a_caller_agrees_and_withdraws(talks: dict[str, Talk], name: str) -> None:
     talk = talks[name]
     (row,) = [r for r in talk.scene.installation.json("recordings", "list") if r["id"] == talk.recording]
@@ -150,10 +169,19 @@ def test_both_voices_are_recorded_whole_in_each_codec(talks: dict[str, Talk], na
     assert all(len(only[voice]) == 1 or seconds(only[voice]) > 2 * TALK_S for voice in (CALLER, AGENT)), only
 
 
-def test_what_goes_past_asterisk_is_recorded_all_the_same_before_and_after_a_pause(talks: dict[str, Talk]) -> None:
-    first, second = talks["direct media"].segments()
+@pytest.mark.parametrize("name", ["direct media", "FastAGI, paused"])
+def test_a_pause_lies_between_two_segments_also_where_sound_goes_past_asterisk(
+    talks: dict[str, Talk], name: str
+) -> None:
+    first, second = talks[name].segments()
     assert alone(first, CALLER, AGENT), first
     assert alone(second, CALLER, AGENT), second
+
+
+def test_pty_03_who_joins_a_call_that_was_asked_by_fastagi_is_asked_too(talks: dict[str, Talk]) -> None:
+    first, second = talks["FastAGI, handed on"].segments()
+    assert alone(first, CALLER, AGENT), first
+    assert alone(second, CALLER, THIRD), second
 
 
 def test_pty_04_a_telephone_that_takes_the_agents_place_is_not_recorded(talks: dict[str, Talk]) -> None:

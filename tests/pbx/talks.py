@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tests.pbx import tones
 from tests.pbx.asterisk import Asterisk
-from tests.pbx.installation import Installation
 from tests.pbx.g711 import Codec
+from tests.pbx.installation import Installation
 from tests.pbx.phone import Call, Phone, Way
 from tests.pbx.tones import AGENT, CALLER, MUSIC, OUTSIDE, THIRD
 
@@ -93,7 +93,9 @@ class Scene:
     def call(self, number: str, line: str, placed: Placed | None = None) -> Iterator["Talk"]:
         """Yield a call that is recorded; it ends with the block."""
         how = placed or Placed()
-        with Phone(self.asterisk, how.name or number, CALLER, codecs=how.codecs, events=how.way is not Way.TONES) as caller:
+        with Phone(
+            self.asterisk, how.name or number, CALLER, codecs=how.codecs, events=how.way is not Way.TONES
+        ) as caller:
             outer = caller.call(how.extension or f"desk-{line}").wait_answered()
             if line != "complaints":
                 time.sleep(self.seconds[line] + 0.3)
@@ -201,7 +203,7 @@ def opened(
     tones.write_wav(asterisk.folder / "data" / "moh" / "music.wav", tones.tone(MUSIC, 60))
     with ExitStack() as stack:
         stack.enter_context(asterisk)
-        installation = Installation(folder / "app", asterisk, lines=lines)
+        installation = Installation(folder / "app", asterisk, lines=lines, fronts=("ari", "agi"))
         installation.prepare()
         questions: dict[str, float] = {}
         for row in installation.json("prompts", "list"):
