@@ -12,7 +12,6 @@ from gdprcall.asterisk.ami_status import LiveChannel
 from gdprcall.consent.dialogue import Ended, PartyJoined, Paused, Resumed, Withdrawn
 from gdprcall.errors import PeerError
 from gdprcall.livecall import LOCAL, WORDS, Ends, LiveCall, Stopper
-from gdprcall.log import get_logger
 from gdprcall.presence import Presence
 
 MIXMONITOR_WAIT_S = 1.0
@@ -42,7 +41,6 @@ class Calls:
         self._on: dict[str, set[str]] = {}  # channel: the recordings on it
         self._presence = Presence()
         self._catching_up = False
-        self._log = get_logger()
 
     def __len__(self) -> int:
         return len(self._live)
@@ -129,8 +127,10 @@ class Calls:
         except TimeoutError as error:
             raise PeerError("Asterisk did not say which recording it started") from error
         # By its uniqueid: a channel may be renamed while it lives.
-        await self._stopper.stop_recording(call.uniqueid, call.mixmonitor)
+        ran = await self._stopper.stop_recording(call.uniqueid, call.mixmonitor)
         call.silent.set()
+        if ran and call.unwatched:
+            self._overheard(call.recording, call.segment)
 
     async def set_lamp(self, call: LiveCall, state: str) -> None:
         """Set the lamp of the agent whose recording we ended; a call that is over put it out itself."""
@@ -143,6 +143,7 @@ class Calls:
 
     async def resume(self, call: LiveCall) -> None:
         """Let the next segment of ``call`` begin; raises PeerError when Asterisk could not be told."""
+        call.unwatched = False
         for known in (call.told, call.seen, call.silent):
             known.clear()
         await self._stopper.begin_segment(call.uniqueid, call.recording)
@@ -273,10 +274,8 @@ class Calls:
                 self._ask(call, uniqueid)
 
     def _came(self, call: LiveCall, why: str) -> None:
-        """Tell that somebody came; where that is learnt late, and a segment was running, he can be heard in it."""
-        running = call.told.is_set() and not call.silent.is_set()
-        if running and (self._catching_up or self._behind()):
-            self._overheard(call.recording, call.segment)
+        """Tell that somebody came; where that is learnt late, and no dialplan ended the segment, he can be heard in it."""
+        call.unwatched = call.unwatched or self._catching_up or self._behind()
         call.strangers = True
         call.deliver(PartyJoined(why))
 

@@ -92,7 +92,7 @@ class Daemon:
     def _begin(self, tasks: asyncio.TaskGroup) -> None:
         """Start every part; each lives until the daemon stops."""
         self._tasks = tasks
-        attendant = Attendant(self._vault, self._intake, self._policy)
+        attendant = Attendant(self._vault, self._intake, self._policy, self._spool.files)
         self._orphans = Orphans(self._calls, tasks, self._unattended_withdrawal, attendant)
         self._guard = Guard(partial(foreign.end, self._ami), self._vault.submit, tasks.create_task)
         served = (self._spool.folder, self._unfit, self._guard.watch, self._settings.reserve_bytes)

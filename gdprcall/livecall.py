@@ -74,6 +74,7 @@ class LiveCall:
     ``expects`` is the name of the channel that it was dialled to, where that is all that is known of whom it talked with.
     ``met`` is told the name of the channel that the caller first talks with. ``ask`` puts the question to somebody who joined, where the line wants that; ``asked`` are those it was put to,
     ``cleared`` those who may be recorded. While ``strangers`` are there, or one side is ``on_hold``, nothing may be.
+    ``unwatched`` says that who came was learnt of too late.
     ``silent`` is set while it is certain that no MixMonitor of it runs any more.
     """
 
@@ -93,6 +94,7 @@ class LiveCall:
     asked: set[str] = field(default_factory=set)
     cleared: set[str] = field(default_factory=set)
     strangers: bool = False
+    unwatched: bool = False
     on_hold: bool = False
     told: asyncio.Event = field(default_factory=asyncio.Event)
     seen: asyncio.Event = field(default_factory=asyncio.Event)

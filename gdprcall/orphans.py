@@ -4,7 +4,7 @@ It lets none go on: what this daemon did not hear of, such as who was asked, it 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gdprcall import agents
@@ -18,6 +18,7 @@ from gdprcall.livecall import LiveCall
 from gdprcall.log import get_logger
 from gdprcall.policy.model import Policy
 from gdprcall.vault.archive import Vault
+from gdprcall.work import Found
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Attendant:
     vault: Vault
     intake: Intake
     policy: Callable[[], Policy | None]
+    files: Callable[[], Sequence[Found]]
 
     async def look_at(self, live: LiveCall, channel: str) -> str:
         """Note the agent behind ``channel``; return why he may not be recorded, or nothing; raises GdprcallError."""
@@ -64,6 +66,10 @@ class Orphans:
             live.told.set()
         else:
             live.silent.set()
+            # What was closed while nobody looked no event tells of, and the sweep leaves it while the call is up.
+            for file in self._attendant.files():
+                if file.recording == live.recording:
+                    self._attendant.intake.closed(file)
         live.seen.set()
         self._calls.add(live)
 

@@ -18,6 +18,7 @@ class Monitors:
     def __init__(self) -> None:
         self.stopped: list[tuple[str, str]] = []
         self.fails = False
+        self.over = False
         self.tried = 0
         self.let: list[tuple[str, str]] = []
         self.went_on: list[tuple[str, str]] = []
@@ -49,7 +50,7 @@ class Monitors:
         if self.fails:
             raise PeerError("AMI did not answer in time")
         self.stopped.append((channel, mixmonitor))
-        return True
+        return not self.over
 
 
 class Exchange:

@@ -273,32 +273,33 @@ def test_pty_04_what_the_dialplan_heard_of_who_is_on_the_line_ends_the_recording
     assert exchange.events == [PartyJoined("connected_line")]
 
 
-def test_pty_04_who_came_while_ami_was_away_can_be_heard_and_what_ran_is_not_kept(exchange: Exchange) -> None:
-    exchange.recorded()
+async def test_pty_04_who_came_while_ami_was_away_can_be_heard_and_what_ran_is_not_kept(exchange: Exchange) -> None:
+    call = exchange.recorded()
     exchange.joins(CALLER, AGENT)
     running = channel(CALLER, recording=REC, mixmonitor="0x1", bridge="c")
     exchange.back(running, channel(THIRD, bridge="c"))
+    await exchange.calls.stop(call)
     assert exchange.overheard == [(REC, 1)]
 
 
-def test_pty_04_who_is_told_of_too_late_can_be_heard_too(exchange: Exchange) -> None:
-    exchange.recorded()
+async def test_pty_04_who_is_told_of_too_late_can_be_heard_too(exchange: Exchange) -> None:
+    call = exchange.recorded()
     exchange.joins(CALLER, AGENT)
     exchange.behind = True
     exchange.calls.handle(ami.PartyChanged(CALLER, "transfer"))
     exchange.joins(THIRD)
-    assert set(exchange.overheard) == {(REC, 1)}
-
-
-async def test_pty_04_who_comes_in_time_or_where_nothing_runs_is_not_heard(exchange: Exchange) -> None:
-    call = exchange.recorded()
-    exchange.joins(CALLER, AGENT)
-    exchange.joins(THIRD)
     await exchange.calls.stop(call)
-    exchange.behind = True
+    assert exchange.overheard == [(REC, 1)]
+
+
+async def test_pty_04_who_comes_in_time_or_after_the_dialplan_ended_it_is_not_heard(exchange: Exchange) -> None:
+    call = exchange.recorded()
+    exchange.joins(CALLER, AGENT, THIRD)
+    await exchange.calls.stop(call)
+    exchange.behind, exchange.monitors.over = True, True
     exchange.leaves(THIRD)
     exchange.joins("1.4")
-    exchange.back(channel(CALLER, recording=REC, bridge="c"), channel("1.4", bridge="c"))
+    await exchange.calls.stop(call)
     assert exchange.overheard == []
 
 

@@ -124,9 +124,12 @@ def test_pty_03_whoever_has_the_caller_in_turn_is_heard_in_a_segment_of_his_own_
 
         def act(talk: Talk) -> None:
             relay = relays[name] = Relay(talk, lock)
+            way = "refer"
             for _ in range(CHANGES):
-                to = dice.choice([tone for tone in EXTENSIONS if tone != relay.has])
-                relay.hand_on(to, dice.choice(FROM_OUTSIDE if relay.has == OUTSIDE else WAYS))
+                # Asterisk forgets that a telephone may transfer by keys once it was consulted.
+                ways = [one for one in WAYS if "keys" not in one] if "consulted" in way else list(WAYS)
+                way = dice.choice([one for one in ways if relay.has != OUTSIDE or one in FROM_OUTSIDE])
+                relay.hand_on(dice.choice([tone for tone in EXTENSIONS if tone != relay.has]), way)
 
         return "friends", act
 

@@ -1,8 +1,8 @@
 """The daemon dies, or hangs, while callers are handed over, parked, paused and asked: the calls live, and nobody is recorded unasked.
 
 Two waves of calls for each way to fail, and for each way to come back: while the calls still go on, or when they are over.
-In each the fault is there before the change. What Asterisk alone can end ends at once; what only a daemon could have ended is
-destroyed, since somebody can be heard in it.
+In each the fault is there before the change, and Asterisk alone ends what must end. On hold, or while a transfer is dialled, nobody
+stops the recorder then: music is no party.
 """
 
 import signal
@@ -13,7 +13,7 @@ from threading import Barrier
 
 import pytest
 
-from tests.pbx.talks import TALK_S, Scene, Talk, alone, opened
+from tests.pbx.talks import TALK_S, Scene, Talk, opened
 from tests.pbx.tones import AGENT, CALLER, MUSIC, OUTSIDE, THIRD, seconds
 
 pytestmark = pytest.mark.pbx
@@ -174,7 +174,7 @@ def talks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             acts = {f"{place} {name}": ("friends", fault.around(*both)) for name, both in wave.items()}
             with ThreadPoolExecutor(1) as beside:
                 running = beside.submit(fault.run)
-                done = scene.play(acts)
+                done = scene.play(acts, first=10 * place)
                 running.result()
             if not back:
                 fault.end()
@@ -195,18 +195,11 @@ def test_pty_04_whoever_comes_while_the_daemon_is_away_is_in_no_recording(talks:
     assert all(segment[THIRD] <= 0.04 and segment[OUTSIDE] <= 0.04 for segment in found), (name, found)
 
 
-@pytest.mark.parametrize("name", ["blind", "by keys", "parked", "conference", "paused", "resumed", "in the question"])
+@pytest.mark.parametrize("name", [name for wave in WAVES for name in wave])
 def test_what_the_dialplan_ended_by_itself_is_kept(talks: dict[str, Talk], name: str) -> None:
-    first, *others = talks[name].segments()
-    assert alone(first, CALLER, AGENT), first
-    assert not others or name == "resumed", others  # a daemon that hung hears of the agent's key when it goes on
-
-
-@pytest.mark.parametrize("name", ["consulted", "consulted by keys"])
-def test_pty_04_what_only_a_daemon_could_have_ended_is_destroyed_and_told(talks: dict[str, Talk], name: str) -> None:
-    talk = talks[name]
-    assert talk.segments() == []
-    assert "overheard" in talk.told()
+    first, *_ = voices(talks[name])
+    assert min(first[CALLER], first[AGENT]) > 0.6, first
+    assert "overheard" not in talks[name].told()
 
 
 def test_prf_pci_a_pause_that_no_daemon_saw_is_absent(talks: dict[str, Talk]) -> None:

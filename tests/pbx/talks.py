@@ -109,11 +109,14 @@ class Scene:
             talk.seconds = time.monotonic() - talk.began
 
     def play(
-        self, scenarios: Mapping[str, tuple[str, Callable[["Talk"], None]]], placed: Mapping[str, Placed] | None = None
+        self,
+        scenarios: Mapping[str, tuple[str, Callable[["Talk"], None]]],
+        placed: Mapping[str, Placed] | None = None,
+        first: int = 0,
     ) -> dict[str, "Talk"]:
         """Play the scenarios, some side by side, each a line and what is done in its call, and return the calls by name.
 
-        Those that are not placed like any other are in ``placed``.
+        Those that are not placed like any other are in ``placed``; ``first`` keeps the numbers of several plays apart.
         """
 
         def one(place: int, name: str) -> "Talk":
@@ -123,7 +126,7 @@ class Scene:
             return talk
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            futures = {name: pool.submit(one, place, name) for place, name in enumerate(scenarios)}
+            futures = {name: pool.submit(one, place, name) for place, name in enumerate(scenarios, first)}
             talks = {name: future.result() for name, future in futures.items()}
         deadline = time.monotonic() + 20
         while self.asterisk.channels():
