@@ -20,11 +20,7 @@ INSIST_SECONDS = 1.0
 
 
 class Calls:
-    """All live recordings, found by recording id and by channel.
-
-    ``overheard`` is told of a segment in which somebody can be heard who was not asked, for he was seen too late: events
-    were missed, or the one that tells of him is ``behind`` the clock.
-    """
+    """All live recordings; ``overheard`` is told of segments in which somebody can be heard who was seen too late."""
 
     def __init__(
         self,
@@ -125,7 +121,10 @@ class Calls:
             async with asyncio.timeout(MIXMONITOR_WAIT_S):
                 await call.told.wait()
         except TimeoutError as error:
-            raise PeerError("Asterisk did not say which recording it started") from error
+            if not call.further:
+                raise PeerError("Asterisk did not say which recording it started") from error
+            # The code that begins a segment is lost where the caller leaves the bridge in that moment.
+            call.mixmonitor = await self._stopper.call_off(call.uniqueid)
         # By its uniqueid: a channel may be renamed while it lives.
         ran = await self._stopper.stop_recording(call.uniqueid, call.mixmonitor)
         call.silent.set()
@@ -143,7 +142,7 @@ class Calls:
 
     async def resume(self, call: LiveCall) -> None:
         """Let the next segment of ``call`` begin; raises PeerError when Asterisk could not be told."""
-        call.unwatched = False
+        call.unwatched, call.further = False, True
         for known in (call.told, call.seen, call.silent):
             known.clear()
         await self._stopper.begin_segment(call.uniqueid, call.recording)

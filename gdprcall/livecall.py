@@ -49,6 +49,9 @@ class Stopper(Protocol):
     async def begin_segment(self, channel: str, recording: str) -> None:
         """Have the dialplan begin the next segment of this recording in the running call; raises PeerError."""
 
+    async def call_off(self, channel: str) -> str:
+        """Let no further segment begin; return the id of the MixMonitor that began last; raises PeerError."""
+
     async def ask_other(self, channel: str, other: str, question: str) -> None:
         """Have the dialplan ask ``other``, who talks with ``channel``; raises PeerError."""
 
@@ -74,6 +77,7 @@ class LiveCall:
     ``expects`` is the name of the channel that it was dialled to, where that is all that is known of whom it talked with.
     ``met`` is told the name of the channel that the caller first talks with. ``ask`` puts the question to somebody who joined, where the line wants that; ``asked`` are those it was put to,
     ``cleared`` those who may be recorded. While ``strangers`` are there, or one side is ``on_hold``, nothing may be.
+    ``further`` says that its running segment is not the first, so that it can be called off.
     ``unwatched`` says that who came was learnt of too late.
     ``silent`` is set while it is certain that no MixMonitor of it runs any more.
     """
@@ -95,6 +99,7 @@ class LiveCall:
     cleared: set[str] = field(default_factory=set)
     strangers: bool = False
     unwatched: bool = False
+    further: bool = False
     on_hold: bool = False
     told: asyncio.Event = field(default_factory=asyncio.Event)
     seen: asyncio.Event = field(default_factory=asyncio.Event)

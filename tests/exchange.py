@@ -19,6 +19,7 @@ class Monitors:
         self.stopped: list[tuple[str, str]] = []
         self.fails = False
         self.over = False
+        self.called_off: list[str] = []
         self.tried = 0
         self.let: list[tuple[str, str]] = []
         self.went_on: list[tuple[str, str]] = []
@@ -39,6 +40,12 @@ class Monitors:
         if self.fails:
             raise PeerError("AMI did not answer in time")
         self.went_on.append((channel, recording))
+
+    async def call_off(self, channel: str) -> str:
+        if self.fails:
+            raise PeerError("AMI did not answer in time")
+        self.called_off.append(channel)
+        return "0xlast"
 
     async def ask_other(self, channel: str, other: str, question: str) -> None:
         if self.fails:

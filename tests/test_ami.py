@@ -349,3 +349,12 @@ async def test_an_event_is_as_late_as_asterisk_says_and_in_time_where_it_says_no
             await asyncio.wait_for(seen.events.get(), 5)
             late.append(client.is_behind())
         assert late == [False, True, False]
+
+
+async def test_what_is_called_off_may_not_begin_before_the_last_one_is_asked_for() -> None:
+    async with linked() as (fake, client, seen):
+        await up(seen)
+        fake.answers["Getvar"] = b"Response: Success\r\nVariable: GDPRCALL_MMID\r\nValue: 0x7\r\n%TAG%\r\n"
+        assert await client.call_off("1.1") == "0x7"
+        (told,) = fake.sent("Setvar")
+        assert (told["Channel"], told["Variable"], told.get("Value", "")) == ("1.1", "GDPRCALL_GO", "")

@@ -174,6 +174,12 @@ class Ami:
         await self.let_begin(channel, recording)
         await self._press(channel, NEXT)
 
+    async def call_off(self, channel: str) -> str:
+        """Let no further segment begin; return the id of the MixMonitor that began last; raises PeerError."""
+        await self.let_begin(channel, "")
+        answers = await self.action("Getvar", Channel=channel, Variable="GDPRCALL_MMID")
+        return _text(answers[0].get("Value", ""))
+
     async def ask_other(self, channel: str, other: str, question: str) -> None:
         """Have ``other``, who is in one bridge with ``channel``, asked this question; raises PeerError."""
         await self.action("Setvar", Channel=other, Variable="GDPRCALL_ASK", Value=question)
