@@ -14,12 +14,13 @@ from tests.pbx.bench.world import OBSERVER, World
 class Observer:
     """Reads events until it is left; then ``latencies_ms`` holds one value for each key that started a recording.
 
-    ``stops_ms`` holds one for each recording that ended after a key: from the last digit.
+    ``stops_ms`` holds one for each recording that ended after a key: from the end of the last digit.
     """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._pressed: dict[str, float] = {}
+        self._lasted: dict[str, float] = {}
         self.latencies_ms: list[float] = []
         self.stops_ms: list[float] = []
         self._stop = threading.Event()
@@ -61,7 +62,9 @@ class Observer:
         at, channel = float(fields["Timestamp"]), fields["Uniqueid"]
         if fields["Event"] == "DTMFEnd" and fields["Direction"] == "Received":
             self._pressed[channel] = at
+            # A digit by INFO is told when it comes, and lasts as long as it says: only then is it handed on.
+            self._lasted[channel] = float(fields.get("DurationMs", "0"))
         elif fields["Event"] == "MixMonitorStart" and channel in self._pressed:
             self.latencies_ms.append((at - self._pressed.pop(channel)) * 1000)
         elif fields["Event"] == "MixMonitorStop" and channel in self._pressed:
-            self.stops_ms.append((at - self._pressed.pop(channel)) * 1000)
+            self.stops_ms.append((at - self._pressed.pop(channel)) * 1000 - self._lasted.pop(channel, 0))

@@ -91,9 +91,9 @@ def withdrawals(world: World, traffic: Traffic) -> list[float]:
         with Callers(world, traffic) as callers:
             check(callers.wait(traffic.calls / traffic.rate + DRAIN_SECONDS), callers)
         settle(world, traffic)
-    agreed = traffic.calls - traffic.calls // REFUSING
-    if len(observer.stops_ms) != agreed:
-        raise RuntimeError(f"{len(observer.stops_ms)} of {agreed} recordings ended at the key")
+    began = len(observer.latencies_ms)
+    if not began or len(observer.stops_ms) != began:
+        raise RuntimeError(f"{len(observer.stops_ms)} of {began} recordings ended at the key")
     return observer.stops_ms
 
 
@@ -131,11 +131,13 @@ def bears(world: World, traffic: Traffic) -> bool:
     return in_time and counted.good == counted.placed == traffic.calls and len(seconds) == whole == agreed
 
 
-def highest(world: World, extension: str, start: float, talk_seconds: float) -> float:
-    """Return the highest rate that is borne, in steps of 8 %, from one near ``start``; a rate fails when it fails twice."""
+def highest(
+    world: World, extension: str, start: float, talk_seconds: float, step_seconds: float = STEP_SECONDS
+) -> float:
+    """Return the highest rate that is borne for a step, in steps of 8 %, from one near ``start``; a rate fails when it fails twice."""
 
     def holds(rate: float) -> bool:
-        traffic = Traffic(extension, rate, round(rate * STEP_SECONDS), talk_seconds)
+        traffic = Traffic(extension, rate, round(rate * step_seconds), talk_seconds)
         return bears(world, traffic) or bears(world, traffic)
 
     rate = start

@@ -23,7 +23,7 @@ class Row:
 KEY_P50 = Row("key to MixMonitorStart, p50", "ms", "<=", 5)
 KEY_P99 = Row("key to MixMonitorStart, p99, less one fdatasync's p99", "ms", "<=", 15)
 SOUND_P99 = Row("answer to first sound of the prompt, p99", "ms", "<=", 60)
-WITHDRAWN = Row("last digit of a withdrawal to MixMonitorStop, p99, at 20 calls/s", "ms", "<=", 50)
+WITHDRAWN = Row("end of a withdrawal's last digit to MixMonitorStop, p99, at 20 calls/s", "ms", "<=", 50)
 CPU = Row("CPU a call, Asterisk and daemon, against the baseline", "x", "<=", 1.5)
 DAEMON_CPU = Row("CPU a call, daemon alone", "ms", "<=", 5)
 RATE = Row("highest rate, against the baseline", "x", ">=", 0.65)
