@@ -19,7 +19,7 @@ def settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> config.Confi
     return config.load(shell.config)
 
 
-def test_rgt_02_one_number_is_one_person_however_it_is_written(settings: config.Config) -> None:
+def test_sec_03_one_number_is_one_person_however_it_is_written(settings: config.Config) -> None:
     written = ["+46 8 123 456 78", "08-12345678", "0046 (8) 12345678"]
     assert len({persons.subject_of(settings, "acme", number) for number in written}) == 1
     assert persons.subject_of(settings, "acme", "+46812345679") != persons.subject_of(settings, "acme", written[0])
