@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from gdprcall import consents, persons
+from gdprcall import consents, persons, scope
 from gdprcall.config import Config
 from gdprcall.errors import ConfigError, GdprcallError, NotFound
 from gdprcall.parameters import Params, text, texts
@@ -70,12 +70,8 @@ def papers(asking: Asking, params: Params) -> object:
     ids = texts(params, "ids") if params.get("ids") != [] else []
     if len(ids) > PAGE:
         raise ConfigError(f"these are more than {PAGE} recordings", "ask for fewer at once")
-    vault, rows = asking.vault, []
-    for id_ in ids:
-        row = vault.recording(id_)
-        if row.controller != known.controller:
-            raise NotFound(f"there is no recording {id_}", "see: gdprcall recordings list")
-        rows.append(row)
+    vault = asking.vault
+    rows = [vault.recording(scope.recording(vault, known.controller, id_)) for id_ in ids]
     entries = [entry for row in rows for entry in vault.ledger.entries(recording=row.id)]
     evidence = [receipts.gather(vault, row.decision) for row in rows]
     return {

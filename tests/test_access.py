@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import pytest
 from gdprcall import age, config, letters, opus, packing
 from gdprcall.cli import sealing
 from gdprcall.cli.backend import Backend
-from gdprcall.cli.staging import folder_of
+from gdprcall.cli.staging import folder_of, staged
 from gdprcall.rights import access
 from gdprcall.vault import subjects
 from gdprcall.vault.archive import Vault
@@ -30,6 +31,7 @@ from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.vault.sound import Legs
 from tests import vaults
 from tests.consents import agreed
+from tests.pbx.prepare import ROOT
 from tests.test_api import served
 from tests.test_cli_exits import RECORDING, Shell
 from tests.test_controllers import AGE, BETA, KEYS, SECOND, B
@@ -250,10 +252,9 @@ def test_rgt_04_the_letter_is_in_the_persons_language_and_stands_for_itself(
     assert [names.count(one) for one in ("title", "main", "h1")] == [1, 1, 1]
     assert not {"script", "link", "img", "iframe"} & set(names)
     assert "http" not in re.sub(r"http-equiv", "", (folder / "letter.html").read_text()).split("</head>")[0]
-    plain = set((folder / "letter.txt").read_text().split())
-    assert (
-        set(page.text.split()) - plain - {"h1"} <= {line for line in page.text.split() if not line[0].isalnum()} | plain
-    )
+    body = Shown()
+    body.feed((folder / "letter.html").read_text().split("<main>")[1])
+    assert re.findall(r"\w+", body.text) == re.findall(r"\w+", (folder / "letter.txt").read_text())
     for name in ("letter", "glossary"):
         assert (folder / f"{name}.html").exists()
         assert (folder / f"{name}.txt").exists()
@@ -305,7 +306,8 @@ def test_rgt_04_what_opus_gives_sounds_like_what_was_recorded(tmp_path: Path) ->
     assert (rate, len(found)) == (8000, 80_000)
     heard = numpy.abs(numpy.fft.rfft(found)).argmax() * rate / len(found)
     assert abs(heard - 440) < 2
-    assert abs(numpy.abs(found).max() - 8000 / 32768) < 0.05
+    loud = numpy.sqrt(numpy.mean(found[8000:72_000] ** 2)) / (8000 / 32768 / numpy.sqrt(2))
+    assert 0.7 < loud < 1.4
 
 
 def test_rgt_04_parts_of_a_call_are_there_each_and_joined(house: House) -> None:
@@ -465,6 +467,28 @@ def test_rgt_04_the_public_age_opens_the_package_and_each_recording_in_it(house:
         sealed = inside.read(f"sealed/{recording}.{segment}.age")
         opened = subprocess.run([AGE, "-d", "-i", house.shell.identity], input=sealed, capture_output=True, check=True)
         assert opened.stdout == sound
+
+
+def test_what_was_finished_is_told_to_programs(house: House) -> None:
+    assert house.access()[0] == 0
+    status, out, _ = house.finish("--plain", "-o", str(house.folder / "person"), "--json", "--language", "sv")
+    assert status == 0
+    told = {"file": str(house.folder / "person"), "recordings": len(OWN), "withheld": 1, "language": "sv"}
+    assert json.loads(out) == told
+
+
+def test_the_commands_of_the_readme_run(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    section = (ROOT / "README.md").read_text().split("### Giving a person their recordings")[1].split("\n## ")[0]
+    lines = re.findall(r"^(?:pbx|officer) +(gdprcall .*)$", section, re.MULTILINE)
+    assert len(lines) == 3
+    monkeypatch.chdir(house.folder)
+    (house.folder / "words").write_text("five words drawn by dice\n")
+    for line in lines:
+        assert house.shell(*shlex.split(line)[1:])[0] == 0, line
+    assert (house.folder / "look" / "letter.html").exists()
+    assert (house.folder / "for-the-person.zip.age").exists()
+    shown = house.shell("subject", "access", "--help")[1] + house.shell("subject", "finish", "--help")[1]
+    assert all(name in shown for name in re.findall(r"`(--[a-z-]+)", section))
 
 
 def test_nobody_finishes_it_without_saying_for_whom_it_is_sealed(house: House) -> None:
@@ -685,7 +709,8 @@ def killed(command: list[str], source: random.Random, done: Path, most: int = 60
             process.send_signal(signal.SIGKILL)
             process.communicate()
             continue
-        assert process.returncode == 0, err
+        # Killed when all was done: what is there is whole, and is not made again.
+        assert process.returncode == 0 or b"is there already" in err, err
         assert done.exists()
         return kills
     raise AssertionError("it never ended")
@@ -723,8 +748,6 @@ def test_rgt_04_finishing_killed_at_random_moments_leaves_a_whole_package_or_non
 
 
 def test_an_interrupted_package_is_not_gone_on_with_by_two_at_once(house: House) -> None:
-    from gdprcall.cli.staging import staged
-
     with staged(house.package, resumable=True):
         status, _, err = house.access()
         assert (status, "by another process" in err) == (1, True)

@@ -61,7 +61,7 @@ LAYERS: dict[str, set[str]] = {
     "rights": {"errors", "times", "vault"},
     "scope": {"errors", "vault"},
     "persons": {"config", "errors", "vault"},
-    "accessing": {"config", "consents", "errors", "parameters", "persons", "rights", "times", "vault"},
+    "accessing": {"config", "consents", "errors", "parameters", "persons", "rights", "scope", "times", "vault"},
     "packing": {"age", "errors", "vault"},
     "letters": {"errors"},
     "opus": {"errors", "vault"},

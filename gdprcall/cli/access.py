@@ -95,6 +95,7 @@ def access(
 @click.option("--reason", default="", help="With --mute: the decision's reason; the person reads it. No names.")
 @click.option("--portability", is_flag=True, help="Add what Art. 20 gives where the basis is consent or a contract.")
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@options.as_json
 def finish(
     package: Path,
     identity: Path,
@@ -108,6 +109,7 @@ def finish(
     reason: str,
     portability: bool,
     force: bool,
+    json_: bool,
 ) -> None:
     """Make the package for the person: a letter, the sound, and everything that is known, sealed for the journey.
 
@@ -120,9 +122,9 @@ def finish(
         raise click.UsageError("say for whom it is sealed: --recipient or --passphrase-file; or say --plain")
     target = output or package.with_name(package.stem if plain else f"{package.stem}.zip.age")
     way = Way(_recipients(recipients, words), templates, language, Voice(mute) if mute else None, reason, portability)
-    with progress("finishing") as tell:
-        Finishing(package, read_identities(identity), target, way).run(tell, force=force)
-    click.echo(target)
+    with progress("finishing", wanted=not json_) as tell:
+        done = Finishing(package, read_identities(identity), target, way).run(tell, force=force)
+    print_json({"file": str(target), **done}) if json_ else click.echo(target)
 
 
 def _recipients(given: tuple[str, ...], words: Path | None) -> tuple[age.Recipient, ...]:

@@ -50,10 +50,13 @@ class Finishing:
         self._package, self._identities, self._target, self._way = package, identities, target, way
         self._at = rfc3339(now_ms())
         self._joined = False
+        self._told: dict[str, object] = {}
 
-    def run(self, tell: Progress, *, force: bool) -> None:
-        """Make it; what an interrupted run left of it is removed first. Raises GdprcallError."""
+    def run(self, tell: Progress, *, force: bool) -> dict[str, object]:
+        """Make it, and return what it holds; what an interrupted run left of it is removed first. Raises GdprcallError."""
         if self._target.exists() and (self._target.is_dir() or not force):
+            with staged(self._target, resumable=False):  # a run that died when all was done left it
+                pass
             raise Refused(f"{self._target} is there already", "choose another name, or add --force for a file")
         if not opus.available():
             click.echo(f"warning: the sound is given as WAV alone\nhint: {opus.HINT}", err=True)
@@ -64,6 +67,7 @@ class Finishing:
             with self._packing(staging) as pack:
                 self._fill(pack, packed, staging, tell)
             staging.put_in_place(staging.folder / MADE, force=force)
+        return self._told
 
     def _open(self, plain: BinaryIO) -> None:
         try:
@@ -181,6 +185,7 @@ class Finishing:
             _add(pack, "muted.json", muted)
         if portability is not None:
             _add(pack, "portable.json", _portable(facts, portability["applicable"]))
+        self._told = {"recordings": len(given), "withheld": len(withheld), "language": language}
         values |= {"disclosed_to": _all(values["processings"], facts, "disclosed_to")}
         values |= {"transfers": _all(values["processings"], facts, "transfers"), "opus": opus.available()}
         values |= {"recordings": given, "withheld": withheld, "muted": muted, "portability": portability}
