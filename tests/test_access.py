@@ -11,6 +11,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tracemalloc
 import wave
 import zipfile
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from gdprcall import age, config, letters, opus, packing
 from gdprcall.cli import sealing
 from gdprcall.cli.backend import Backend
 from gdprcall.cli.staging import folder_of, staged
+from gdprcall.errors import Refused
 from gdprcall.rights import access
 from gdprcall.vault import subjects
 from gdprcall.vault.archive import Vault
@@ -665,6 +667,59 @@ def test_rgt_04_what_is_erased_meanwhile_is_withheld_and_the_rest_is_given(house
     assert f"sealed/{ASKED}.1.age" not in house.inside().namelist()
     text = " ".join((house.finished() / "letter.txt").read_text().split())
     assert "it was withdrawn or erased" in text
+
+
+class Forbidding(Backend):
+    """The way of somebody who may not release anything."""
+
+    def export(self, *_: Any) -> None:
+        raise Refused("as auditor you may not ask this")
+
+
+def test_rgt_04_who_may_not_release_makes_no_package_that_says_all_is_withheld(house: House) -> None:
+    asked = sealing.Asked({"number": NUMBER, "controller": "acme"}, house.package, force=False)
+    with pytest.raises(Refused, match="as auditor"):
+        sealing.make(Forbidding(config.load(house.shell.config)), asked, lambda _done, _all: None)
+    assert not house.package.exists()
+    assert house.access()[0] == 0
+    assert [one["reason"] for one in json.loads(house.inside().read("withheld.json"))] == ["unfinished"]
+
+
+def test_rgt_04_a_damaged_recording_is_told_and_makes_no_package(house: House) -> None:
+    payload = house.folder / "vault" / "objects" / ASKED[:2] / f"{ASKED}.1"
+    payload.chmod(0o600)
+    payload.write_bytes(payload.read_bytes()[:-1] + b"x")
+    status, _, err = house.access()
+    assert (status, "audit verify" in err) == (4, True)
+    assert not house.package.exists()
+
+
+def peaks(house: House) -> list[int]:
+    """Return how many bytes were in memory at most when a package was made, and when it was finished."""
+    target, found = str(house.folder / "person.zip"), []
+    for run in (
+        lambda: house.access("-o", str(house.package), "--force"),
+        lambda: house.finish("--plain", "-o", target, "--force"),
+    ):
+        tracemalloc.start()
+        assert run()[0] == 0
+        found.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    return found
+
+
+def test_rgt_04_however_long_a_recording_is_little_of_it_is_in_memory(house: House) -> None:
+    before, long = peaks(house), vaults.wav(900, 9)
+    with house.vault() as vault:
+        recording = recording_id(20)
+        vault.submit(vaults.decision(recording), vaults.caller(recording, subject=house.subject)).result()
+        vault.seal(vaults.spooled(house.folder / "spool", recording, 1, long), vaults.facts(recording))
+    assert all(after < first + 2_000_000 for first, after in zip(before, peaks(house), strict=True)), (
+        "of 14 million bytes"
+    )
+    with zipfile.ZipFile(house.folder / "person.zip") as inside:
+        name = next(one["files"][0] for one in json.loads(inside.read("metadata.json")) if one["id"] == recording)
+        assert inside.read(name) == long
 
 
 def test_rgt_04_what_is_restricted_is_withheld_and_what_is_held_is_given(house: House) -> None:

@@ -121,10 +121,25 @@ def _release(backend: Backend, staging: Staging, plan: Json, id_: str, part: Jso
     noted = {"reason": plan["reason"], "package": plan["id"]}
     try:
         write_whole(path, lambda sink: backend.export(id_, part["segment"], plan["purpose"], sink, noted), force=True)
-    except (Refused, NotFound) as error:
-        gone[id_] = next((reason for reason in ("erased", "restricted") if reason in error.message), "refused")
+    except (Refused, NotFound):
+        reason = _why(backend, id_)
+        if reason is None:  # nothing stands against this recording: it is we who may not, and that is no answer
+            raise
+        gone[id_] = reason
         for left in staging.folder.glob(f"{id_}.*.age"):
             left.unlink()
+
+
+def _why(backend: Backend, id_: str) -> str | None:
+    """Return why a recording that was to be given is not any more; None when it is as it was."""
+    try:
+        row = backend.call("recordings/show", {"id": id_})
+    except NotFound:
+        return "erased"
+    assert isinstance(row, dict)
+    if row["state"] == "erased" or row["erasing"] or row["withdrawn"]:
+        return "erased"
+    return "restricted" if row["restricted"] else None
 
 
 def _assemble(backend: Backend, staging: Staging, plan: Json, gone: Mapping[str, str]) -> str:
