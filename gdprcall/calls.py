@@ -9,23 +9,9 @@ from contextlib import suppress
 
 from gdprcall.asterisk import ami_events as ami
 from gdprcall.asterisk.ami_status import LiveChannel
-from gdprcall.consent.dialogue import (
-    Agreed,
-    ContractBegun,
-    ContractEnded,
-    Ended,
-    Event,
-    MinorSuspected,
-    PartyJoined,
-    Paused,
-    PrivateCall,
-    Resumed,
-    SpokenYes,
-    Withdrawn,
-)
+from gdprcall.consent.dialogue import Ended, PartyJoined, Paused, Resumed, Withdrawn
 from gdprcall.errors import PeerError
-from gdprcall.livecall import Ends, LiveCall, Stopper
-from gdprcall.log import get_logger
+from gdprcall.livecall import LOCAL, WORDS, Ends, LiveCall, Stopper
 from gdprcall.presence import Presence
 
 MIXMONITOR_WAIT_S = 1.0
@@ -33,31 +19,24 @@ INSIST_SECONDS = 1.0
 """How long after a stop that failed it is tried again."""
 
 
-WORDS: dict[str, Event] = {
-    "contract": ContractBegun(),
-    "done": ContractEnded(),
-    "yes": SpokenYes(),
-    "agreed": Agreed(),
-    "no": Withdrawn("spoken"),
-    "minor": MinorSuspected(),
-    "pause": Paused("card"),
-    "resume": Resumed("card"),
-    "private": PrivateCall(),
-}
-"""What an agent may say of a call by key, as the dialplan names it."""
-
-
 class Calls:
-    """All live recordings, found by recording id and by channel."""
+    """All live recordings; ``overheard`` is told of segments in which somebody can be heard who was seen too late."""
 
-    def __init__(self, stopper: Stopper, unattended_withdrawal: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        stopper: Stopper,
+        unattended_withdrawal: Callable[[str], None],
+        overheard: Callable[[str, int], None],
+        behind: Callable[[], bool] = bool,
+    ) -> None:
         self._stopper = stopper
         self._unattended_withdrawal = unattended_withdrawal
+        self._overheard, self._behind = overheard, behind
         self.ends: Ends | None = None
         self._live: dict[str, LiveCall] = {}
         self._on: dict[str, set[str]] = {}  # channel: the recordings on it
         self._presence = Presence()
-        self._log = get_logger()
+        self._catching_up = False
 
     def __len__(self) -> int:
         return len(self._live)
@@ -115,8 +94,10 @@ class Calls:
                 self._started(channel.recording, channel.segment, channel.mixmonitor, channel.name)
             if channel.bridge:
                 self._presence.entered(channel.uniqueid, channel.bridge, name=channel.name)
+        self._catching_up = True
         for bridge in self._presence.bridges():
             self._look_into(bridge)
+        self._catching_up = False
         if self.ends is not None:
             self.ends.still_up(frozenset(there))
 
@@ -140,10 +121,15 @@ class Calls:
             async with asyncio.timeout(MIXMONITOR_WAIT_S):
                 await call.told.wait()
         except TimeoutError as error:
-            raise PeerError("Asterisk did not say which recording it started") from error
+            if not call.further:
+                raise PeerError("Asterisk did not say which recording it started") from error
+            # The code that begins a segment is lost where the caller leaves the bridge in that moment.
+            call.mixmonitor = await self._stopper.call_off(call.uniqueid)
         # By its uniqueid: a channel may be renamed while it lives.
-        await self._stopper.stop_recording(call.uniqueid, call.mixmonitor)
+        ran = await self._stopper.stop_recording(call.uniqueid, call.mixmonitor)
         call.silent.set()
+        if ran and call.unwatched:
+            self._overheard(call.recording, call.segment)
 
     async def set_lamp(self, call: LiveCall, state: str) -> None:
         """Set the lamp of the agent whose recording we ended; a call that is over put it out itself."""
@@ -156,6 +142,7 @@ class Calls:
 
     async def resume(self, call: LiveCall) -> None:
         """Let the next segment of ``call`` begin; raises PeerError when Asterisk could not be told."""
+        call.unwatched, call.further = False, True
         for known in (call.told, call.seen, call.silent):
             known.clear()
         await self._stopper.begin_segment(call.uniqueid, call.recording)
@@ -185,8 +172,9 @@ class Calls:
                 self._agent_said(uniqueid, word)
             case ami.PartyChanged(uniqueid=uniqueid, why=why):
                 self._party_changed(uniqueid, why)
-            case ami.BridgeEntered(uniqueid, bridge, channel, crowd):
-                self._presence.entered(uniqueid, bridge, name=channel, crowd=crowd)
+            case ami.BridgeEntered(uniqueid, bridge, channel, crowd, swap):
+                self._presence.entered(uniqueid, bridge, name=channel, crowd=crowd, swap=swap)
+                self._take_out(self._presence.name(swap), uniqueid, bridge)
                 self._look_into(bridge)
             case ami.BridgeLeft(uniqueid=uniqueid, bridge=bridge):
                 self._presence.left(uniqueid, bridge)
@@ -234,8 +222,15 @@ class Calls:
     def _party_changed(self, uniqueid: str, why: str) -> None:
         for call in list(self._live.values()):
             if uniqueid in {call.uniqueid, call.peer} | self._presence.company(call.uniqueid):
-                call.strangers = True
-                call.deliver(PartyJoined(why))
+                self._came(call, why)
+
+    def _take_out(self, swapped: str, uniqueid: str, bridge: str) -> None:
+        """Where Asterisk takes a Local channel out of the way to the caller's party, who comes instead is that party."""
+        for call in [call for member in self._presence.members(bridge) for call in self._of(member)]:
+            behind = self._presence.company(call.uniqueid) if uniqueid == call.uniqueid else {uniqueid}
+            if len(behind) == 1 and swapped[:-2] == call.through != "":
+                (one,) = behind
+                call.meets(one, self._presence.name(one))
 
     def _look_into(self, bridge: str | None) -> None:
         members = self._presence.members(bridge) if bridge is not None else ()
@@ -250,11 +245,11 @@ class Calls:
         if not call.peer and len(others) == 1:
             # The first one to talk with the caller is the one the caller was asked about.
             (first,) = others
-            if not call.expects or self._presence.name(first) in {call.expects, ""}:
-                call.peer = first
-                call.cleared.add(first)
+            name = self._presence.name(first)
+            if call.may_be(name):
+                call.meets(first, name)
                 if call.met is not None:
-                    call.met(self._presence.name(first))
+                    call.met(name)
         on_hold = self._presence.any_holds(others | {call.uniqueid})
         if on_hold and not call.on_hold:
             call.on_hold = True
@@ -272,15 +267,20 @@ class Calls:
 
     def _meet(self, call: LiveCall, strange: frozenset[str]) -> None:
         if not call.strangers or call.ask is None:
-            call.strangers = True
-            call.deliver(PartyJoined("party_joined"))
+            self._came(call, "party_joined")
         if call.ask is not None:
             for uniqueid in strange:
                 self._ask(call, uniqueid)
 
+    def _came(self, call: LiveCall, why: str) -> None:
+        """Tell that somebody came; where that is learnt late, and no dialplan ended the segment, he can be heard in it."""
+        call.unwatched = call.unwatched or self._catching_up or self._behind()
+        call.strangers = True
+        call.deliver(PartyJoined(why))
+
     def _ask(self, call: LiveCall, uniqueid: str) -> None:
         # A Local channel is a place in between: who comes through it is seen when Asterisk has taken it out.
-        if uniqueid not in call.asked and not self._presence.name(uniqueid).startswith("Local/"):
+        if uniqueid not in call.asked and not self._presence.name(uniqueid).startswith(LOCAL):
             assert call.ask is not None
             call.asked.add(uniqueid)
             call.ask(uniqueid)

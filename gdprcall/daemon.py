@@ -59,7 +59,7 @@ class Daemon:
         self._ami = Ami(
             places.ami_host, places.ami_port, places.ami_user, secret, on_event=self._ami_event, on_up=self._ami_up
         )
-        self._calls = Calls(self._ami, self._unattended_withdrawal)
+        self._calls = Calls(self._ami, self._unattended_withdrawal, self._overheard, self._ami.is_behind)
         self._follower = Follower(vault, Ground(places.spool, settings.memory, settings.progressive), self._recipients)
         known = (self._spool.files, self._recipients, self, self._live_recordings, self._sole_controller)
         days, following = settings.quarantine_days, self._follower
@@ -92,7 +92,7 @@ class Daemon:
     def _begin(self, tasks: asyncio.TaskGroup) -> None:
         """Start every part; each lives until the daemon stops."""
         self._tasks = tasks
-        attendant = Attendant(self._vault, self._intake, self._policy)
+        attendant = Attendant(self._vault, self._intake, self._policy, self._spool.files)
         self._orphans = Orphans(self._calls, tasks, self._unattended_withdrawal, attendant)
         self._guard = Guard(partial(foreign.end, self._ami), self._vault.submit, tasks.create_task)
         served = (self._spool.folder, self._unfit, self._guard.watch, self._settings.reserve_bytes)
@@ -209,6 +209,9 @@ class Daemon:
 
     def _unattended_withdrawal(self, recording: str) -> None:
         self._tasks.create_task(self._withdraw(recording))
+
+    def _overheard(self, recording: str, segment: int) -> None:
+        self._tasks.create_task(self._intake.overheard(recording, segment))
 
     async def _withdraw(self, recording: str) -> None:
         try:

@@ -22,6 +22,7 @@ from gdprcall.work import UNSEALED, Found, Work, source
 AT_ONCE = 4
 """How many files are sealed side by side: each waits for the disk several times, and their notes share one fsync."""
 UNACKNOWLEDGED = "unacknowledged"
+SEE = "see the spool and the vault with: gdprcall doctor"
 SWEEP_SECONDS = 60
 """How often the spool is looked through for files that no event told of."""
 
@@ -38,6 +39,7 @@ class Intake:
         self._created: dict[str, int] = {}
         self._backlog = Backlog()
         self._failing: dict[str, str] = {}
+        self._heard: set[tuple[str, int]] = set()
         self.ledger_damaged = False
         self.last_seal_ms: int | None = None
         self.last_sweep_ms: int | None = None
@@ -87,11 +89,7 @@ class Intake:
                 await self._dispose(file)
             except Exception as error:  # noqa: BLE001 # whatever it was: one file must not take the others down
                 self._failing[file.path.name] = type(error).__name__
-                hint = (
-                    error.hint
-                    if isinstance(error, GdprcallError)
-                    else "see the spool and the vault with: gdprcall doctor"
-                )
+                hint = error.hint if isinstance(error, GdprcallError) else SEE
                 self._log.error(
                     "seal_failed", recording=file.recording, segment=file.segment, error=type(error).__name__, hint=hint
                 )
@@ -140,6 +138,16 @@ class Intake:
         async with self._lock(recording):
             await self._erase(recording)
 
+    async def overheard(self, recording: str, segment: int) -> None:
+        """Destroy a segment in which somebody can be heard who was not asked: as it comes, or, sealed, with its recording."""
+        self._heard.add((recording, segment))  # holds even if it cannot be noted
+        self._log.error("overheard", recording=recording, segment=segment)
+        try:
+            async with self._lock(recording):
+                await asyncio.to_thread(leftovers.keep_from_sealing, self._work, recording, segment)
+        except GdprcallError as error:
+            self._log.error("overheard_failed", recording=recording, segment=segment, hint=error.hint)
+
     async def _close_books(self, recording: str) -> None:
         # Looked at again under its lock: since it was listed, its call may have ended and its file been sealed.
         live = self._work.live()
@@ -187,6 +195,9 @@ class Intake:
                 return row, "empty"
             if self._work.unattended(row):
                 return row, "unattended"
+            segment = (file.recording, file.segment)
+            if segment in self._heard or self._work.vault.overheard(*segment):
+                return row, "overheard"
             return row, self._work.vault.seal(source(file), self._facts(file, row.controller, row.retention_days))
         except tuple(UNSEALED) as error:
             return row, UNSEALED[type(error)]

@@ -1,12 +1,13 @@
 """What a lost spool or a lost key left in the vault of calls that were being sealed: it is put away, and told.
 
-It destroys nothing that was sealed under a decision that stands.
+It destroys nothing that was sealed under a decision that stands, but what it learns that somebody is heard in unasked.
 """
 
 import asyncio
 
 from gdprcall import told
 from gdprcall.errors import NotFound
+from gdprcall.vault.entry import Fact, Kind
 from gdprcall.vault.rows import SegmentFacts
 from gdprcall.work import Work
 
@@ -38,3 +39,14 @@ async def put_away(work: Work, recording: str, segment: int) -> None:
     )
     if await asyncio.to_thread(work.vault.put_away, facts) is not None:
         told.incomplete(recording, segment)
+
+
+def keep_from_sealing(work: Work, recording: str, segment: int) -> None:
+    """Note that a segment must not be sealed; what is sealed of it goes with the whole recording, for it cannot go alone.
+
+    Whoever calls holds its lock. Raises GdprcallError.
+    """
+    row = work.vault.recording(recording)
+    work.vault.note(Fact(Kind.OVERHEARD, recording, row.controller, {"segment": segment}))
+    if any(part.segment == segment for part in work.vault.segments(recording)):
+        work.vault.erase(recording, reason="overheard", actor="daemon")

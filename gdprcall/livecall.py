@@ -8,7 +8,33 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gdprcall.consent.dialogue import Event
+from gdprcall.consent.dialogue import (
+    Agreed,
+    ContractBegun,
+    ContractEnded,
+    Event,
+    MinorSuspected,
+    Paused,
+    PrivateCall,
+    Resumed,
+    SpokenYes,
+    Withdrawn,
+)
+
+WORDS: dict[str, Event] = {
+    "contract": ContractBegun(),
+    "done": ContractEnded(),
+    "yes": SpokenYes(),
+    "agreed": Agreed(),
+    "no": Withdrawn("spoken"),
+    "minor": MinorSuspected(),
+    "pause": Paused("card"),
+    "resume": Resumed("card"),
+    "private": PrivateCall(),
+}
+"""What an agent may say of a call by key, as the dialplan names it."""
+
+LOCAL = "Local/"
 
 
 class Stopper(Protocol):
@@ -22,6 +48,9 @@ class Stopper(Protocol):
 
     async def begin_segment(self, channel: str, recording: str) -> None:
         """Have the dialplan begin the next segment of this recording in the running call; raises PeerError."""
+
+    async def call_off(self, channel: str) -> str:
+        """Let no further segment begin; return the id of the MixMonitor that began last; raises PeerError."""
 
     async def ask_other(self, channel: str, other: str, question: str) -> None:
         """Have the dialplan ask ``other``, who talks with ``channel``; raises PeerError."""
@@ -44,9 +73,12 @@ class Ends(Protocol):
 class LiveCall:
     """One call that is recorded, or about to be.
 
+    ``through`` is the Local channel that is between the caller and whom he was asked about, without its end, until Asterisk takes it out.
     ``expects`` is the name of the channel that it was dialled to, where that is all that is known of whom it talked with.
     ``met`` is told the name of the channel that the caller first talks with. ``ask`` puts the question to somebody who joined, where the line wants that; ``asked`` are those it was put to,
     ``cleared`` those who may be recorded. While ``strangers`` are there, or one side is ``on_hold``, nothing may be.
+    ``further`` says that its running segment is not the first, so that it can be called off.
+    ``unwatched`` says that who came was learnt of too late.
     ``silent`` is set while it is certain that no MixMonitor of it runs any more.
     """
 
@@ -58,6 +90,7 @@ class LiveCall:
     mixmonitor: str = ""
     peer: str = ""
     expects: str = ""
+    through: str = ""
     ending: bool = False
     met: Callable[[str], None] | None = None
     ask: Callable[[str], None] | None = None
@@ -65,7 +98,19 @@ class LiveCall:
     asked: set[str] = field(default_factory=set)
     cleared: set[str] = field(default_factory=set)
     strangers: bool = False
+    unwatched: bool = False
+    further: bool = False
     on_hold: bool = False
     told: asyncio.Event = field(default_factory=asyncio.Event)
     seen: asyncio.Event = field(default_factory=asyncio.Event)
     silent: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def may_be(self, name: str) -> bool:
+        """Whether a channel of this name can be whom the caller was asked about; a Local channel may be out of the way by now."""
+        return not self.expects or name in {self.expects, ""} or self.expects.startswith(LOCAL)
+
+    def meets(self, uniqueid: str, name: str) -> None:
+        """Know whom the caller was asked about."""
+        self.peer = uniqueid
+        self.cleared.add(uniqueid)
+        self.through = name[:-2] if name.startswith(LOCAL) else ""

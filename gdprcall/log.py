@@ -63,6 +63,17 @@ EVENTS: Mapping[str, Event] = {
         "gdprcall doctor; give the notice, and write version and day under [agents]",
     ),
     "unattended": Event("info", "what was recorded of an agent without a valid acknowledgement is destroyed", NOTHING),
+    "overheard": Event(
+        "error",
+        "somebody who was not asked came into a recorded call while nobody watched it, and can be heard: what was recorded by "
+        "then is destroyed",
+        "see what stopped or held up the daemon: journalctl -u gdprcall",
+    ),
+    "overheard_failed": Event(
+        "error",
+        "that somebody can be heard could not be noted, or what is sealed of it not destroyed",
+        "erase it by hand",
+    ),
     "call_finished": Event("info", "one line per asked call: outcome and, if recorded, its recording", NOTHING),
     "verdict_lost": Event(
         "error", "a verdict could not be delivered; Asterisk's watchdog frees the call", "is Asterisk up?"

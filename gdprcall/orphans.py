@@ -4,7 +4,7 @@ It lets none go on: what this daemon did not hear of, such as who was asked, it 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gdprcall import agents
@@ -18,6 +18,7 @@ from gdprcall.livecall import LiveCall
 from gdprcall.log import get_logger
 from gdprcall.policy.model import Policy
 from gdprcall.vault.archive import Vault
+from gdprcall.work import Found
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Attendant:
     vault: Vault
     intake: Intake
     policy: Callable[[], Policy | None]
+    files: Callable[[], Sequence[Found]]
 
     async def look_at(self, live: LiveCall, channel: str) -> str:
         """Note the agent behind ``channel``; return why he may not be recorded, or nothing; raises GdprcallError."""
@@ -62,6 +64,12 @@ class Orphans:
         live.mixmonitor = channel.mixmonitor
         if channel.mixmonitor:
             live.told.set()
+        else:
+            live.silent.set()
+            # What was closed while nobody looked no event tells of, and the sweep leaves it while the call is up.
+            for file in self._attendant.files():
+                if file.recording == live.recording:
+                    self._attendant.intake.closed(file)
         live.seen.set()
         self._calls.add(live)
 
@@ -102,7 +110,8 @@ class Orphans:
 
     async def _stop(self, live: LiveCall, why: str) -> None:
         try:
-            await self._calls.stop(live)
+            if not live.silent.is_set():
+                await self._calls.stop(live)
         except PeerError as error:
             self._log.error("stop_failed", recording=live.recording, reason=why, hint=error.hint)
             if not await self._calls.insist(live):

@@ -21,8 +21,9 @@ class Presence:
         for known in (self._bridges, self._place, self._names, self._crowds, self._holding):
             known.clear()
 
-    def entered(self, uniqueid: str, bridge: str, *, name: str = "", crowd: bool = False) -> None:
-        """A channel came into a bridge; ``crowd`` is one whose members nobody can know for sure."""
+    def entered(self, uniqueid: str, bridge: str, *, name: str = "", crowd: bool = False, swap: str = "") -> None:
+        """A channel came into a bridge, in place of ``swap``; ``crowd`` is one whose members nobody can know for sure."""
+        self.left(swap, bridge)
         self._bridges.setdefault(bridge, set()).add(uniqueid)
         self._place[uniqueid] = bridge
         if name:

@@ -37,6 +37,7 @@ class CallRecorder:
         self._tasks = tasks
         self._further = False  # whether segments follow others
         self._overdue: asyncio.TimerHandle | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._log = get_logger()
 
     def follow(self, recording: str) -> None:
@@ -49,7 +50,7 @@ class CallRecorder:
 
     def expect_file(self) -> None:
         """See to it that the granted recording shows a file, or is noted as not started."""
-        self._tasks.create_task(self._look_for_file())
+        self._looking = self._tasks.create_task(self._look_for_file())
 
     async def begin(self) -> None:
         """Let the dialplan begin the recording in the running call; raises PeerError when that is not certain."""
@@ -72,12 +73,14 @@ class CallRecorder:
             if reason not in TAKEN_BACK:
                 raise
         else:
+            self._look_no_further()
             await self._stopped(reason)
 
     async def pause(self, why: str) -> None:
         """End the running segment; raises PeerError when that is not certain."""
         assert self.live is not None
         await self._calls.stop(self.live)
+        self._look_no_further()
         self._log.info("recording_paused", recording=self._facts.recording, segment=self.live.segment, reason=why)
         self._tasks.create_task(self._calls.set_lamp(self.live, PAUSED))
         # Nobody waits for this one: that nothing is recorded needs no evidence before it.
@@ -89,6 +92,11 @@ class CallRecorder:
     def _tell_overdue(self, seconds: int) -> None:
         if self.live is not None and self._calls.follows(self.live):
             self._log.error("pause_overdue", recording=self._facts.recording, line=self._facts.line.id, seconds=seconds)
+
+    def _look_no_further(self) -> None:
+        # A segment that was ended before it began shows no file. That the first one did not begin is noted all the same.
+        if self._further and self._looking is not None:
+            self._looking.cancel()
 
     def _no_longer_overdue(self) -> None:
         if self._overdue is not None:

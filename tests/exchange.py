@@ -18,6 +18,8 @@ class Monitors:
     def __init__(self) -> None:
         self.stopped: list[tuple[str, str]] = []
         self.fails = False
+        self.over = False
+        self.called_off: list[str] = []
         self.tried = 0
         self.let: list[tuple[str, str]] = []
         self.went_on: list[tuple[str, str]] = []
@@ -39,6 +41,12 @@ class Monitors:
             raise PeerError("AMI did not answer in time")
         self.went_on.append((channel, recording))
 
+    async def call_off(self, channel: str) -> str:
+        if self.fails:
+            raise PeerError("AMI did not answer in time")
+        self.called_off.append(channel)
+        return "0xlast"
+
     async def ask_other(self, channel: str, other: str, question: str) -> None:
         if self.fails:
             raise PeerError("AMI did not answer in time")
@@ -49,7 +57,7 @@ class Monitors:
         if self.fails:
             raise PeerError("AMI did not answer in time")
         self.stopped.append((channel, mixmonitor))
-        return True
+        return not self.over
 
 
 class Exchange:
@@ -60,7 +68,10 @@ class Exchange:
         self.unattended: list[str] = []
         self.told: dict[str, list[Event]] = {}
         self.put: list[str] = []
-        self.calls = Calls(self.monitors, self.unattended.append)
+        self.overheard: list[tuple[str, int]] = []
+        self.behind = False
+        overheard = lambda *segment: self.overheard.append(segment)  # noqa: E731 # one line of wiring
+        self.calls = Calls(self.monitors, self.unattended.append, overheard, lambda: self.behind)
 
     def follow(self, recording: str = REC, uniqueid: str = CALLER) -> LiveCall:
         """Follow a call whose verdict is about to be given."""

@@ -101,7 +101,7 @@ class Switchboard:
         self.clock = Clock()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
-        self.calls = Calls(self.monitors, lambda _recording: None)
+        self.calls = Calls(self.monitors, lambda _recording: None, lambda _recording, _segment: None)
         self.view = self.run(lambda: View(self.calls, self.clock))
 
     def run(self, do: Callable[[], T]) -> T:

@@ -1,6 +1,7 @@
 """AMI behind its guard: each measured trap of the library is closed, against a fake that springs it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -337,3 +338,23 @@ async def test_sec_04_a_mark_that_is_not_an_id_is_passed_over() -> None:
             + b"Event: DBGetTreeComplete\r\nEventList: Complete\r\n%TAG%\r\n"
         )
         assert await client.withdrawn_marks() == []
+
+
+async def test_an_event_is_as_late_as_asterisk_says_and_in_time_where_it_says_nothing() -> None:
+    async with linked() as (fake, client, seen):
+        await up(seen)
+        late = []
+        for stamp in (f"Timestamp: {time.time():.6f}\r\n", f"Timestamp: {time.time() - 1:.6f}\r\n", ""):
+            await fake.event(f"Event: Hangup\r\nUniqueid: 1.1\r\n{stamp}\r\n".encode())
+            await asyncio.wait_for(seen.events.get(), 5)
+            late.append(client.is_behind())
+        assert late == [False, True, False]
+
+
+async def test_what_is_called_off_may_not_begin_before_the_last_one_is_asked_for() -> None:
+    async with linked() as (fake, client, seen):
+        await up(seen)
+        fake.answers["Getvar"] = b"Response: Success\r\nVariable: GDPRCALL_MMID\r\nValue: 0x7\r\n%TAG%\r\n"
+        assert await client.call_off("1.1") == "0x7"
+        (told,) = fake.sent("Setvar")
+        assert (told["Channel"], told["Variable"], told.get("Value", "")) == ("1.1", "GDPRCALL_GO", "")

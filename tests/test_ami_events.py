@@ -38,6 +38,11 @@ OURS = {"Event": "UserEvent", "UserEvent": "GdprCall", "Rec": REC, "Uniqueid": "
         (SPY | {"Event": "ChanSpyStop"}, ami.RecorderStopped(ami.Recorder.SNOOP, "1.1")),
         ({"Event": "Hangup", "Uniqueid": "1.1"}, ami.HungUp("1.1")),
         ({"Event": "BridgeEnter", "Uniqueid": "1.1", "BridgeUniqueid": "b"}, ami.BridgeEntered("1.1", "b")),
+        (
+            {"Event": "BridgeEnter", "Uniqueid": "1.1", "BridgeUniqueid": "b", "SwapUniqueid": "1.2"},
+            ami.BridgeEntered("1.1", "b", swap="1.2"),
+        ),
+        (OURS | {"Kind": "changed", "Uniqueid": "1.1"}, ami.PartyChanged("1.1", "connected_line")),
         ({"Event": "BridgeLeave", "Uniqueid": "1.1", "BridgeUniqueid": "b"}, ami.BridgeLeft("1.1", "b")),
         ({"Event": "BlindTransfer", "TransfereeUniqueid": "1.1"}, ami.PartyChanged("1.1", "blind_transfer")),
         ({"Event": "AttendedTransfer", "TransfereeUniqueid": "1.1"}, ami.PartyChanged("1.1", "attended_transfer")),
@@ -92,3 +97,10 @@ def test_a_channel_that_is_up_is_known_by_its_recording_if_one_of_ours_is_on_it(
     assert live_channel(fields, agent) == replace(other, dialled="PJSIP/b-1")
     assert live_channel(fields, ["GDPRCALL_REC=(null)"]) == live_channel(fields, []) == other
     assert live_channel({"Event": "StatusComplete"}, []) is None
+
+
+def test_what_a_daemon_ended_over_ami_runs_no_more_though_the_dialplan_has_its_id() -> None:
+    fields = {"Channel": "PJSIP/a-1", "Uniqueid": "1.1"}
+    lines = [f"GDPRCALL_REC={REC}", "GDPRCALL_SEG=2", "GDPRCALL_MMID=0x2"]
+    seen = {over: live_channel(fields, [*lines, f"GDPRCALL_OVER={over}"]) for over in ("0x1", "0x2", "(null)")}
+    assert {over: one.mixmonitor for over, one in seen.items() if one} == {"0x1": "0x2", "0x2": "", "(null)": "0x2"}

@@ -230,6 +230,86 @@ def test_pty_04_a_party_that_came_while_ami_was_away_ends_the_recording(exchange
     assert exchange.events == [PartyJoined("party_joined")]
 
 
+LOCAL = ami.BridgeEntered("1.8", "b", "Local/201@floor-0001;1")
+
+
+def test_whoever_is_behind_a_local_channel_is_the_one_the_caller_was_asked_about(exchange: Exchange) -> None:
+    exchange.recorded()
+    exchange.joins(CALLER)
+    exchange.calls.handle(LOCAL)
+    exchange.calls.handle(ami.BridgeEntered(AGENT, "b", "PJSIP/201-0001", swap="1.8"))
+    exchange.leaves("1.8")
+    assert exchange.events == []
+    exchange.joins(THIRD)
+    assert exchange.events == [PartyJoined("party_joined")]
+
+
+def test_a_caller_who_is_moved_to_the_far_end_of_a_local_channel_meets_the_same_party(exchange: Exchange) -> None:
+    call = exchange.recorded()
+    exchange.joins(CALLER)
+    exchange.calls.handle(LOCAL)
+    exchange.calls.handle(ami.BridgeEntered("1.9", "c", "Local/201@floor-0001;2"))
+    exchange.calls.handle(ami.BridgeEntered(AGENT, "c", "PJSIP/201-0001"))
+    exchange.calls.handle(ami.BridgeEntered(CALLER, "c", call.channel, swap="1.9"))
+    exchange.leaves(CALLER, "1.8")
+    assert exchange.events == []
+
+
+def test_pty_04_who_takes_the_place_of_a_telephone_or_of_another_local_channel_is_a_stranger(
+    exchange: Exchange,
+) -> None:
+    exchange.recorded()
+    exchange.joins(CALLER)
+    exchange.calls.handle(LOCAL)
+    exchange.calls.handle(ami.BridgeEntered(AGENT, "b", "PJSIP/201-0001", swap="1.8"))
+    exchange.calls.handle(ami.BridgeEntered(THIRD, "b", "PJSIP/301-0001", swap=AGENT))
+    assert exchange.events == [PartyJoined("party_joined")]
+
+
+def test_pty_04_what_the_dialplan_heard_of_who_is_on_the_line_ends_the_recording(exchange: Exchange) -> None:
+    exchange.recorded()
+    exchange.joins(CALLER, AGENT)
+    exchange.calls.handle(ami.PartyChanged(CALLER, "connected_line"))
+    assert exchange.events == [PartyJoined("connected_line")]
+
+
+async def test_pty_04_who_came_while_ami_was_away_can_be_heard_and_what_ran_is_not_kept(exchange: Exchange) -> None:
+    call = exchange.recorded()
+    exchange.joins(CALLER, AGENT)
+    running = channel(CALLER, recording=REC, mixmonitor="0x1", bridge="c")
+    exchange.back(running, channel(THIRD, bridge="c"))
+    await exchange.calls.stop(call)
+    assert exchange.overheard == [(REC, 1)]
+
+
+async def test_pty_04_who_is_told_of_too_late_can_be_heard_too(exchange: Exchange) -> None:
+    call = exchange.recorded()
+    exchange.joins(CALLER, AGENT)
+    exchange.behind = True
+    exchange.calls.handle(ami.PartyChanged(CALLER, "transfer"))
+    exchange.joins(THIRD)
+    await exchange.calls.stop(call)
+    assert exchange.overheard == [(REC, 1)]
+
+
+async def test_pty_04_who_comes_in_time_or_after_the_dialplan_ended_it_is_not_heard(exchange: Exchange) -> None:
+    call = exchange.recorded()
+    exchange.joins(CALLER, AGENT, THIRD)
+    await exchange.calls.stop(call)
+    exchange.behind, exchange.monitors.over = True, True
+    exchange.leaves(THIRD)
+    exchange.joins("1.4")
+    await exchange.calls.stop(call)
+    assert exchange.overheard == []
+
+
+def test_who_was_asked_about_is_no_stranger_however_late_he_is_told_of(exchange: Exchange) -> None:
+    exchange.recorded()
+    exchange.behind = True
+    exchange.joins(CALLER, AGENT)
+    assert exchange.overheard == []
+
+
 def test_pty_04_after_ami_was_away_the_caller_is_still_known_to_be_in_his_bridge(exchange: Exchange) -> None:
     exchange.recorded()
     exchange.joins(CALLER, AGENT)

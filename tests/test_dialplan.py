@@ -51,7 +51,7 @@ def test_every_context_is_ours_by_name() -> None:
     assert set(PLAN) == {
         "gdprcall", "gdprcall-agi", "gdprcall-ask", "gdprcall-verdict", "gdprcall-segment", "gdprcall-stop", "gdprcall-end",
         "gdprcall-withdraw", "gdprcall-desk", "gdprcall-agent", "gdprcall-forget", "gdprcall-next", "gdprcall-pause",
-        "gdprcall-join", "gdprcall-xfer", "gdprcall-lamp",
+        "gdprcall-join", "gdprcall-xfer", "gdprcall-lamp", "gdprcall-connected",
     }  # fmt: skip
 
 
@@ -315,7 +315,7 @@ def test_all_variables_are_ours_by_name_and_only_whose_call_it_is_is_inherited()
     # The telephone that is called knows by it where the recording is: Asterisk's own id of the caller's channel.
     assert "__GDPRCALL_HOME=${UNIQUEID}" in code("gdprcall.conf")
     features = {"DYNAMIC_FEATURES", "__DYNAMIC_FEATURES"}
-    assert foreign - ours_for_a_while == functions | features | {"__GDPRCALL_HOME"}
+    assert foreign - ours_for_a_while == functions | features | {"__GDPRCALL_HOME", "CONNECTED_LINE_SEND_SUB"}
     assert all(f"LOCAL({name})=" in code("gdprcall.conf") for name in ours_for_a_while)
     (step,) = (step for step in PLAN["gdprcall-verdict"]["_rec."] if "__DYNAMIC" in step)
     assert step.startswith('ExecIf($["${GDPRCALL_INHERIT}"="yes"]?')

@@ -521,6 +521,48 @@ async def test_a_file_that_fails_while_the_spool_is_swept_still_blocks(room: Roo
     assert room.intake.waiting == 1
 
 
+async def test_pty_04_a_segment_in_which_somebody_is_overheard_is_destroyed_and_the_others_are_kept(room: Room) -> None:
+    room.grant()
+    await room.intake.take(room.file())
+    second = room.file(segment=2)
+    await room.intake.overheard(REC, 2)
+    await room.intake.take(second)
+    assert not second.path.exists()
+    assert [part.segment for part in room.vault.segments(REC)] == [1]
+    assert (room.state(), room.intake.waiting) == ("sealed", 0)
+
+
+async def test_pty_04_the_next_daemon_knows_it_too(room: Room) -> None:
+    room.grant()
+    file = room.file()
+    await room.intake.overheard(REC, 1)
+    room.intake._heard.clear()  # what a daemon forgets that dies
+    await room.intake.take(file)
+    assert (file.path.exists(), room.vault.segments(REC)) == (False, [])
+    assert Kind.OVERHEARD in room.kinds()
+
+
+async def test_pty_04_what_was_sealed_before_it_was_known_is_destroyed_whole(
+    room: Room, logged: list[EventDict]
+) -> None:
+    room.grant()
+    await room.intake.take(room.file())
+    await room.intake.overheard(REC, 1)
+    assert room.state() == "erased"
+    assert [line["event"] for line in logged].count("overheard") == 1
+
+
+async def test_pty_04_a_ledger_that_cannot_be_written_keeps_nothing_that_was_overheard(
+    room: Room, logged: list[EventDict]
+) -> None:
+    file = room.file()  # nobody granted it, so nothing can be noted of it
+    await room.intake.overheard(REC, 1)
+    assert "overheard_failed" in [line["event"] for line in logged]
+    room.grant()
+    await room.intake.take(file)
+    assert not file.path.exists()
+
+
 async def test_what_is_remembered_of_files_is_forgotten_with_them(room: Room) -> None:
     for number in range(200):
         room.intake.created(SpoolFile(room.spool.folder / f"{recording_id(number)}.1.wav", recording_id(number), 1))

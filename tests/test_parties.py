@@ -4,6 +4,7 @@ import pytest
 
 from gdprcall.asterisk import ami_events as ami
 from gdprcall.consent.dialogue import PartyJoined, Paused, Resumed
+from gdprcall.errors import PeerError
 from gdprcall.livecall import LiveCall
 from tests.exchange import AGENT, CALLER, REC, THIRD, Exchange, channel
 
@@ -104,6 +105,20 @@ def test_the_agents_words_pause_and_resume(exchange: Exchange) -> None:
     for word in ("pause", "resume"):
         exchange.calls.handle(ami.AgentSaid(CALLER, word))
     assert exchange.events == [Paused("card"), Resumed("card")]
+
+
+async def test_a_segment_whose_beginning_was_lost_is_called_off_and_is_no_failure(exchange: Exchange) -> None:
+    call = exchange.recorded()
+    await exchange.calls.resume(call)
+    await exchange.calls.stop(call)
+    assert exchange.monitors.called_off == [CALLER]
+    assert exchange.monitors.stopped == [(CALLER, "0xlast")], "the last that began is ended, if it runs"
+
+
+async def test_a_first_segment_of_which_nothing_is_known_cannot_be_called_off(exchange: Exchange) -> None:
+    call = exchange.follow()
+    with pytest.raises(PeerError):
+        await exchange.calls.stop(call)
 
 
 async def test_a_recording_that_goes_on_waits_for_its_next_file_and_monitor(exchange: Exchange) -> None:

@@ -66,7 +66,7 @@ class Desk:
         self.sounds = folder / "sounds"
         catalogue.build(POLICY, self.sounds, folder / "prompts", Clicks())
         self.monitors = Monitors()
-        self.calls = Calls(self.monitors, self.unattended.append)
+        self.calls = Calls(self.monitors, self.unattended.append, lambda _recording, _segment: None)
         live = lambda: self.calls.recordings  # noqa: E731 # one line of wiring
         work = Work(self.vault, self.spool.files, lambda _id: ACME.recipients, Marks(), live)
         self.intake = Intake(work)

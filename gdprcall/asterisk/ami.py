@@ -5,6 +5,7 @@ panoramisk's own reconnection, pinging and logging are not used (they replay, mi
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
@@ -18,6 +19,8 @@ from gdprcall.errors import PeerError
 from gdprcall.log import get_logger
 
 PING_SECONDS = 5.0
+BEHIND_SECONDS = 0.2
+"""What is told later than this after it happened was not watched."""
 MARKS = "gdprcall/withdrawn"
 NEXT, JOIN = "D", "B"
 """The codes of features.conf by which the dialplan is called in a bridged call. Pressed by a person they do nothing."""
@@ -41,6 +44,8 @@ class Ami:
         on_up: Callable[[], Awaitable[None]],
     ) -> None:
         self.linked = False
+        self.behind_seconds = 0.0
+        """How long ago the event that is being handled happened, as far as Asterisk says (timestampevents)."""
         self._where = (host, port)
         self._login = (_wire(user), _wire(secret))
         self._on_event = on_event
@@ -122,10 +127,15 @@ class Ami:
     def _take(self, fields: Fields) -> None:
         try:
             event = parse(fields)
+            self.behind_seconds = time.time() - float(fields.get("Timestamp", "inf"))
             if event is not None:
                 self._on_event(event)
         except Exception:  # noqa: BLE001 # one event must not take the link down for every other call
             self._log.error("ami_event_failed", exc_info=True)
+
+    def is_behind(self) -> bool:
+        """Whether the event that is being handled comes too late for us to have watched what it tells of."""
+        return self.behind_seconds > BEHIND_SECONDS
 
     async def action(self, name: str, **fields: str) -> list[Mapping[str, Any]]:
         """Return the answer to one action, followed by the list that belongs to it; raises PeerError.
@@ -163,6 +173,12 @@ class Ami:
         """Have a bridged channel begin the next segment of this recording; raises PeerError when it was not told."""
         await self.let_begin(channel, recording)
         await self._press(channel, NEXT)
+
+    async def call_off(self, channel: str) -> str:
+        """Let no further segment begin; return the id of the MixMonitor that began last; raises PeerError."""
+        await self.let_begin(channel, "")
+        answers = await self.action("Getvar", Channel=channel, Variable="GDPRCALL_MMID")
+        return _text(answers[0].get("Value", ""))
 
     async def ask_other(self, channel: str, other: str, question: str) -> None:
         """Have ``other``, who is in one bridge with ``channel``, asked this question; raises PeerError."""

@@ -120,12 +120,13 @@ class HungUp:
 
 @dataclass(frozen=True, slots=True)
 class BridgeEntered:
-    """A channel came into a bridge; a ``crowd`` is a conference or a parking lot."""
+    """A channel came into a bridge, in place of ``swap`` if that is given; a ``crowd`` is a conference or a parking lot."""
 
     uniqueid: str
     bridge: str
     channel: str = ""
     crowd: bool = False
+    swap: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,8 @@ def parse(fields: Mapping[str, str]) -> AmiEvent | None:
             return HungUp(uniqueid)
         case "BridgeEnter":
             crowd = fields.get("BridgeType") == "parking" or fields.get("BridgeTechnology") == "softmix"
-            return BridgeEntered(uniqueid, fields.get("BridgeUniqueid", ""), fields.get("Channel", ""), crowd)
+            bridge, channel = fields.get("BridgeUniqueid", ""), fields.get("Channel", "")
+            return BridgeEntered(uniqueid, bridge, channel, crowd, fields.get("SwapUniqueid", ""))
         case "BridgeLeave":
             return BridgeLeft(uniqueid, fields.get("BridgeUniqueid", ""))
         case "Hold" | "Unhold":
@@ -254,6 +256,8 @@ def _ours(fields: Mapping[str, str]) -> AmiEvent | None:
         return PrivateCalled(fields.get("Uniqueid", ""), fields.get("Line", ""), fields.get("Demand") == "must")
     if kind == "agent":
         return AgentSaid(fields.get("Uniqueid", ""), fields.get("Word", ""))
+    if kind == "changed":
+        return PartyChanged(fields.get("Uniqueid", ""), "connected_line")
     if kind == "party":
         return PartyAnswered(fields.get("Uniqueid", ""), fields.get("Word", ""))
     if not RECORDING.fullmatch(recording):

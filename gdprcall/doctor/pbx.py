@@ -29,7 +29,8 @@ MODULES = (
 """What calls need that come by ARI; which ones run is told by ARI alone."""
 CONTEXTS = (
     *("gdprcall", "gdprcall-agi", "gdprcall-ask", "gdprcall-verdict", "gdprcall-segment", "gdprcall-stop"),
-    *("gdprcall-end", "gdprcall-withdraw", "gdprcall-desk", "gdprcall-lamp", "gdprcall-agent", "gdprcall-forget"),
+    *("gdprcall-end", "gdprcall-connected", "gdprcall-withdraw", "gdprcall-desk", "gdprcall-lamp", "gdprcall-agent"),
+    "gdprcall-forget",
     *("gdprcall-next", "gdprcall-pause", "gdprcall-join", "gdprcall-xfer"),
 )
 OUTBOUND = ("gdprcall-out", "gdprcall-left")

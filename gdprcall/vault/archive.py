@@ -269,6 +269,11 @@ class Vault:
         self.catch_up()
         return self.index.segments(recording)
 
+    def overheard(self, recording: str, segment: int) -> bool:
+        """Whether it is noted that somebody who was not asked can be heard in a segment."""
+        told = self.ledger.entries(recording=recording, kinds={Kind.OVERHEARD})
+        return any((entry.body or {}).get("segment") == segment for entry in told)
+
     def due(self, now: int) -> list[RecordingRow]:
         """Return what has expired by ``now`` (milliseconds), the longest overdue first, a thousand at most."""
         self.catch_up()

@@ -48,6 +48,7 @@ class Kind(StrEnum):
     FOREIGN_RECORDING = "foreign_recording"
     ACCESS_BEGUN = "access_begun"
     ACCESS_PACKAGED = "access_packaged"
+    OVERHEARD = "overheard"
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,10 @@ class FakeAmi:
         with suppress(OSError, asyncio.IncompleteReadError):
             while True:
                 data = (await reader.readuntil(b"\r\n\r\n")).decode()
-                action = dict(line.split(": ", 1) for line in data.strip().split("\r\n"))
+                action = {
+                    name: value.strip()
+                    for name, _, value in (line.partition(":") for line in data.strip().split("\r\n"))
+                }
                 self.actions.append(action)
                 async with self._news:
                     self._news.notify_all()

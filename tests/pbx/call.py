@@ -10,6 +10,7 @@ from tests.pbx.g711 import Codec
 from tests.pbx.rtp import Stream
 from tests.pbx.sdp import Direction
 from tests.pbx.sip import Dialog, Message
+from tests.pbx.speech import Samples
 from tests.pbx.wire import PATIENCE_S, Wire
 
 SURE_PACKETS = 5
@@ -65,9 +66,9 @@ class Call:
 
     # What the owner does.
 
-    def place(self) -> None:
-        """Send the INVITE."""
-        self._invite = self.dialog.invite(self.stream.offer())
+    def place(self, replaced: "Call | None" = None) -> None:
+        """Send the INVITE, to take the place of another telephone in its call if that is given."""
+        self._invite = self.dialog.invite(self.stream.offer(), replaced and replaced.dialog)
         self._wire.send(self._invite)
 
     def ring(self) -> None:
@@ -138,6 +139,11 @@ class Call:
             with self._wire.changed:
                 self.stream.press(key, as_tones=way is Way.TONES)
             self._wire.wait_for(self._pressed, PATIENCE_S, "the end of a key")
+
+    def say(self, sound: Samples) -> None:
+        """Say something else from now on, again and again."""
+        with self._wire.changed:
+            self.stream.say(sound)
 
     def hold(self, *, talking: bool = False, direction: Direction = Direction.SENDONLY) -> None:
         """Put the other side on hold; whoever is ``talking`` sends on, as a telephone may."""

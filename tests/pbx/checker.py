@@ -56,7 +56,8 @@ class Checker:
     def _state(self, recording: str, controller: str, number: str) -> str:
         payloads = [path.name for path in (self._vault / "objects").glob(f"*/{recording}.*")]
         slots = [slot for of, _, slot in self._slots if of == recording]
-        if self._numbers.get(recording) == (controller, number) and payloads == [f"{recording}.1"]:
+        parts = [f"{recording}.{part + 1}" for part in range(len(payloads))]
+        if self._numbers.get(recording) == (controller, number) and parts and sorted(payloads) == parts:
             return "sealed"
         # Its slots are there, and hold zeros.
         return "destroyed" if slots and not any(map(any, slots)) and not payloads else "neither whole nor gone"

@@ -34,7 +34,7 @@ class Exchange(Protocol):
 class Phone:
     """A telephone named ``name`` as the PBX knows it, or with a number; a context manager with a thread of its own.
 
-    It ``says`` a tone of so many Hz, or a WAV; with None it is silent. Calls that come are answered after ``rings`` seconds (None:
+    It ``says`` a tone of so many Hz, a WAV, or samples; with None it is silent. Calls that come are answered after ``rings`` seconds (None:
     when ``answer`` is told to), or refused with ``refuses``, which is 302 with a URI in ``diverts``. ``sequence`` and ``ssrc`` are
     those with which the sound of each call begins; by themselves they are random. Without ``events`` SDP names no telephone-event.
     """
@@ -43,7 +43,7 @@ class Phone:
         self,
         pbx: Exchange,
         name: str,
-        says: int | Path | None,
+        says: int | Path | Samples | None,
         *,
         port: int = 0,
         rings: float | None = 0,
@@ -87,13 +87,13 @@ class Phone:
         """Where it is called."""
         return f"sip:{self.name}@{sip.HOST}:{self._wire.port}"
 
-    def call(self, extension: str, *, sequence: int | None = None) -> Call:
-        """Place a call; a telephone may have several at once."""
+    def call(self, extension: str, *, sequence: int | None = None, replaced: Call | None = None) -> Call:
+        """Place a call, or take over another telephone's; it may have several at once."""
         with self._wire.changed:
             dialog = Dialog.placing(self.name, extension, self._wire.port, self._wire.pbx_port)
             call = Call(self._wire, dialog, self._stream(sequence))
             self.calls.append(call)
-            call.place()
+            call.place(replaced)
         return call
 
     def wait_for_call(self, within: float = PATIENCE_S) -> Call:
@@ -173,7 +173,7 @@ class Phone:
         call.answers_at = None if self.rings is None else time.monotonic() + self.rings
 
 
-def _sound(says: int | Path | None) -> Samples:
+def _sound(says: int | Path | Samples | None) -> Samples:
     match says:
         case int():
             return tones.tone(says)
@@ -181,3 +181,5 @@ def _sound(says: int | Path | None) -> Samples:
             return read_wav(says)
         case None:
             return rtp.silence()
+        case _:
+            return says

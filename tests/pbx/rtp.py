@@ -98,6 +98,10 @@ class Stream:
         answer = Media.parse(text)
         self._agree(answer, answer.direction.answer(self.wanted))
 
+    def say(self, sound: Samples) -> None:
+        """Say something else from now on, from its beginning."""
+        self.says, self._place = sound, 0
+
     def press(self, key: str, *, as_tones: bool) -> None:
         """Let the next packets tell a key, by telephone-event (RFC 4733) or as the two tones that it has."""
         if as_tones:

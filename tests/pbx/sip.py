@@ -170,11 +170,16 @@ class Dialog:
         fixed += [("From", self.local), ("To", self.remote), ("Call-ID", self.call_id), ("CSeq", f"{counted} {method}")]
         return Message(f"{method} {self.target} SIP/2.0", (*fixed, self.contact, ALLOW, *headers), body)
 
-    def invite(self, body: str) -> Message:
-        """Return an INVITE that offers what ``body`` describes."""
-        return self.request("INVITE", [("Supported", "replaces"), ("Content-Type", "application/sdp")], body)
+    def invite(self, body: str, replaced: "Dialog | None" = None) -> Message:
+        """Return an INVITE that offers what ``body`` describes, to take the place of another dialog if one is ``replaced``."""
+        taking = [("Require", "replaces"), ("Replaces", replaced.named)] if replaced else [("Supported", "replaces")]
+        return self.request("INVITE", [*taking, ("Content-Type", "application/sdp")], body)
+
+    @property
+    def named(self) -> str:
+        """How the other side is told which of its dialogs this is (RFC 3891 3)."""
+        return f"{self.call_id};to-tag={tag(self.remote)};from-tag={tag(self.local)}"
 
     def replacing(self) -> str:
         """Return the URI that names this dialog as the one to be replaced, as a Refer-To wants it (RFC 3891)."""
-        replaced = f"{self.call_id};to-tag={tag(self.remote)};from-tag={tag(self.local)}"
-        return f"{self.target}?Replaces={quote(replaced, safe='')}"
+        return f"{self.target}?Replaces={quote(self.named, safe='')}"

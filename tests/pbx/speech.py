@@ -62,6 +62,11 @@ VOICES = {
         25,
         "Good morning, you are speaking with the agent. Let me look into that for you, one moment please.",
     ),
+    "card": Voice(
+        "en-gb",
+        70,
+        "Four nine two nine, one one seven six, zero three two eight, five five four one. It expires in May.",
+    ),
     "hello": Voice("en-gb", 60, "Hello?", rest=600),
     "third": Voice(
         "en-gb-scotland",

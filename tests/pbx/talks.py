@@ -12,8 +12,9 @@ from pathlib import Path
 
 from tests.pbx import tones
 from tests.pbx.asterisk import Asterisk
+from tests.pbx.g711 import Codec
 from tests.pbx.installation import Installation
-from tests.pbx.phone import Call, Phone
+from tests.pbx.phone import Call, Phone, Way
 from tests.pbx.tones import AGENT, CALLER, MUSIC, OUTSIDE, THIRD
 
 LINES = """
@@ -65,6 +66,18 @@ TALK_S = 1.2
 """How long each talks before and after what a scenario is about."""
 
 
+@dataclass(frozen=True)
+class Placed:
+    """How a call is placed, where that is what a test is about: by which telephone, to what, and who answers it."""
+
+    name: str = ""
+    extension: str = ""
+    codecs: tuple[Codec, ...] = (Codec.ULAW, Codec.ALAW)
+    way: Way = Way.INFO
+    answers: Phone | None = None
+    hears: int = AGENT
+
+
 @dataclass
 class Scene:
     """A PBX with gdprcall, an agent's, a third and an outside telephone, and how long the question of each line takes."""
@@ -77,32 +90,43 @@ class Scene:
     seconds: Mapping[str, float]
 
     @contextmanager
-    def call(self, number: str, line: str) -> Iterator["Talk"]:
+    def call(self, number: str, line: str, placed: Placed | None = None) -> Iterator["Talk"]:
         """Yield a call that is recorded; it ends with the block."""
-        with Phone(self.asterisk, number, CALLER) as caller:
-            outer = caller.call(f"desk-{line}").wait_answered()
+        how = placed or Placed()
+        with Phone(
+            self.asterisk, how.name or number, CALLER, codecs=how.codecs, events=how.way is not Way.TONES
+        ) as caller:
+            outer = caller.call(how.extension or f"desk-{line}").wait_answered()
             if line != "complaints":
                 time.sleep(self.seconds[line] + 0.3)
-                outer.press("1")
-            outer.wait_to_hear(AGENT, within=30)
-            talk = Talk(self, number, line, outer, of(self.agent, number))
+                outer.press("1", how.way)
+            phone = how.answers or self.agent
+            outer.wait_to_hear(how.hears, within=30)
+            talk = Talk(self, how.name or number, line, outer, of(phone, how.name or number))
             time.sleep(TALK_S)
             yield talk
             outer.hang_up()
             talk.seconds = time.monotonic() - talk.began
 
-    def play(self, scenarios: Mapping[str, tuple[str, Callable[["Talk"], None]]]) -> dict[str, "Talk"]:
-        """Play the scenarios, some side by side, each a line and what is done in its call, and return the calls by name."""
+    def play(
+        self,
+        scenarios: Mapping[str, tuple[str, Callable[["Talk"], None]]],
+        placed: Mapping[str, Placed] | None = None,
+        first: int = 0,
+    ) -> dict[str, "Talk"]:
+        """Play the scenarios, some side by side, each a line and what is done in its call, and return the calls by name.
 
-        def one(place: int, line: str, act: Callable[["Talk"], None]) -> "Talk":
-            with self.call(f"{CALLERS}{place:02d}", line) as talk:
+        Those that are not placed like any other are in ``placed``; ``first`` keeps the numbers of several plays apart.
+        """
+
+        def one(place: int, name: str) -> "Talk":
+            line, act = scenarios[name]
+            with self.call(f"{CALLERS}{place:02d}", line, (placed or {}).get(name)) as talk:
                 act(talk)
             return talk
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            futures = {
-                name: pool.submit(one, place, line, act) for place, (name, (line, act)) in enumerate(scenarios.items())
-            }
+            futures = {name: pool.submit(one, place, name) for place, name in enumerate(scenarios, first)}
             talks = {name: future.result() for name, future in futures.items()}
         deadline = time.monotonic() + 20
         while self.asterisk.channels():
@@ -171,13 +195,18 @@ def of(phone: Phone, number: str, within: float = 30) -> Call:
 
 
 @contextmanager
-def opened(folder: Path, lines: str = LINES) -> Iterator[Scene]:
-    """Yield a PBX and a daemon of their own, with music on hold that is a tone."""
-    asterisk = Asterisk(folder / "pbx", dialplan=DIALPLAN)
+def opened(
+    folder: Path, lines: str = LINES, dialplan: str = DIALPLAN, telephones: Callable[[Asterisk], str] | None = None
+) -> Iterator[Scene]:
+    """Yield a PBX and a daemon of their own, with music on hold that is a tone; ``telephones`` are more of pjsip.conf."""
+    asterisk = Asterisk(folder / "pbx", dialplan=dialplan)
+    if telephones is not None:
+        pjsip = asterisk.folder / "etc" / "pjsip.conf"
+        pjsip.write_text(pjsip.read_text() + telephones(asterisk))
     tones.write_wav(asterisk.folder / "data" / "moh" / "music.wav", tones.tone(MUSIC, 60))
     with ExitStack() as stack:
         stack.enter_context(asterisk)
-        installation = Installation(folder / "app", asterisk, lines=lines)
+        installation = Installation(folder / "app", asterisk, lines=lines, fronts=("ari", "agi"))
         installation.prepare()
         questions: dict[str, float] = {}
         for row in installation.json("prompts", "list"):

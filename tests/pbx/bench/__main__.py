@@ -23,6 +23,8 @@ from tests.recorders import in_memory
 
 FOLDER = ROOT / ".bench"
 ROUND_SECONDS = 10
+WITHDRAWALS = 20.0
+"""At how many calls a second callers withdraw."""
 TALK_SECONDS = 2.0
 """How long the callers talk where the length of a call is not what is measured: short, so that asking shows."""
 LONG_FILES = 3
@@ -81,6 +83,15 @@ class Bench:
         disk = self._asked_times(self._front, lambda row: row)
         self._add(rows.SHOWN_DISK, disk)
         self._add(rows.SHOWN_KEY, [quantile(one.key, 0.5) for one in plain])
+        self._withdrawals()
+
+    def _withdrawals(self) -> None:
+        traffic = Traffic(self._front, WITHDRAWALS, round(WITHDRAWALS * ROUND_SECONDS), TALK_SECONDS, withdraws=True)
+        stops = []
+        for _ in range(self._rounds):
+            with self._world.installation:
+                stops.append(quantile(rounds.withdrawals(self._world, traffic), 0.99))
+        self._add(rows.WITHDRAWN, stops)
 
     def _asked_times(self, front: str, called: Callable[[rows.Row], rows.Row]) -> list[float]:
         ours = []

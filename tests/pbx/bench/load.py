@@ -38,6 +38,8 @@ class Traffic:
     heard_seconds: float = 1.0
     voice: str = "caller"
     """Whose speech the callers send."""
+    withdraws: bool = False
+    """Whether they withdraw at the end of the talk, and then stay another second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ class Callers:
         self.traffic = traffic
         folder = world.asterisk.folder / "load"
         steps: list[scenario.Step] = [Wait(traffic.heard_seconds), scenario.Press("[field1]", together=True)]
-        text = _pressing(traffic, [*steps, Wait(traffic.talk_seconds), Hangup()])
+        later = [scenario.Press("*9"), Wait(1.0)] if traffic.withdraws else []
+        text = _pressing(traffic, [*steps, Wait(traffic.talk_seconds), *later, Hangup()])
         folder.mkdir(exist_ok=True)
         numbers = folder / f"{os.getpid()}-callers-{next(_names)}.csv"
         rows = (f"+4670{place:07d};{2 if place % REFUSING == REFUSING - 1 else 1}" for place in range(10_000))
@@ -194,8 +197,9 @@ def wait_until(done: Callable[[], bool], seconds: float) -> bool:
 
 
 def _pressing(traffic: Traffic, steps: list[scenario.Step]) -> str:
-    # Press() writes one INFO per character; here the key is a field of the caller's row.
-    marked = [scenario.Press("1", together=True) if isinstance(step, scenario.Press) else step for step in steps]
+    # Press() writes one INFO per character; here the first key is a field of the caller's row.
+    first = next(step for step in steps if isinstance(step, scenario.Press))
+    marked = [scenario.Press("1", together=True) if step is first else step for step in steps]
     text = scenario.caller("[field0]", traffic.extension, marked, traffic.voice)
     return text.replace("Signal=1\n", "Signal=[field1]\n")
 

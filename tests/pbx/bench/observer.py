@@ -1,4 +1,4 @@
-"""An AMI connection of the bench's own: when Asterisk saw the key, and when it started MixMonitor.
+"""An AMI connection of the bench's own: when Asterisk saw the key, and when it started, or stopped, MixMonitor.
 
 Both times are Asterisk's own (``timestampevents``), so that a slow reader here changes nothing. Only the uniqueid of
 a channel is kept, never which key it was.
@@ -12,12 +12,17 @@ from tests.pbx.bench.world import OBSERVER, World
 
 
 class Observer:
-    """Reads events until it is left; then ``latencies_ms`` holds one value for each key that started a recording."""
+    """Reads events until it is left; then ``latencies_ms`` holds one value for each key that started a recording.
+
+    ``stops_ms`` holds one for each recording that ended after a key: from the end of the last digit.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._pressed: dict[str, float] = {}
+        self._lasted: dict[str, float] = {}
         self.latencies_ms: list[float] = []
+        self.stops_ms: list[float] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read, name="observer")
 
@@ -57,5 +62,9 @@ class Observer:
         at, channel = float(fields["Timestamp"]), fields["Uniqueid"]
         if fields["Event"] == "DTMFEnd" and fields["Direction"] == "Received":
             self._pressed[channel] = at
+            # A digit by INFO is told when it comes, and lasts as long as it says: only then is it handed on.
+            self._lasted[channel] = float(fields.get("DurationMs", "0"))
         elif fields["Event"] == "MixMonitorStart" and channel in self._pressed:
             self.latencies_ms.append((at - self._pressed.pop(channel)) * 1000)
+        elif fields["Event"] == "MixMonitorStop" and channel in self._pressed:
+            self.stops_ms.append((at - self._pressed.pop(channel)) * 1000 - self._lasted.pop(channel, 0))

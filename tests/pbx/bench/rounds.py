@@ -85,6 +85,18 @@ def times(world: World, traffic: Traffic) -> Times:
     return Times(observer.latencies_ms, probes.sound_ms, disk.took_ms)
 
 
+def withdrawals(world: World, traffic: Traffic) -> list[float]:
+    """Place a load of callers who withdraw; return the milliseconds from each last digit to the end of its MixMonitor."""
+    with Observer(world) as observer:
+        with Callers(world, traffic) as callers:
+            check(callers.wait(traffic.calls / traffic.rate + DRAIN_SECONDS), callers)
+        settle(world, traffic)
+    began = len(observer.latencies_ms)
+    if not began or len(observer.stops_ms) != began:
+        raise RuntimeError(f"{len(observer.stops_ms)} of {began} recordings ended at the key")
+    return observer.stops_ms
+
+
 def check(counted: Counted, callers: Callers) -> None:
     """Raise RuntimeError when not every call went as planned."""
     if counted.good != counted.placed:
@@ -119,11 +131,13 @@ def bears(world: World, traffic: Traffic) -> bool:
     return in_time and counted.good == counted.placed == traffic.calls and len(seconds) == whole == agreed
 
 
-def highest(world: World, extension: str, start: float, talk_seconds: float) -> float:
-    """Return the highest rate that is borne, in steps of 8 %, from one near ``start``; a rate fails when it fails twice."""
+def highest(
+    world: World, extension: str, start: float, talk_seconds: float, step_seconds: float = STEP_SECONDS
+) -> float:
+    """Return the highest rate that is borne for a step, in steps of 8 %, from one near ``start``; a rate fails when it fails twice."""
 
     def holds(rate: float) -> bool:
-        traffic = Traffic(extension, rate, round(rate * STEP_SECONDS), talk_seconds)
+        traffic = Traffic(extension, rate, round(rate * step_seconds), talk_seconds)
         return bears(world, traffic) or bears(world, traffic)
 
     rate = start

@@ -23,6 +23,7 @@ class Row:
 KEY_P50 = Row("key to MixMonitorStart, p50", "ms", "<=", 5)
 KEY_P99 = Row("key to MixMonitorStart, p99, less one fdatasync's p99", "ms", "<=", 15)
 SOUND_P99 = Row("answer to first sound of the prompt, p99", "ms", "<=", 60)
+WITHDRAWN = Row("end of a withdrawal's last digit to MixMonitorStop, p99, at 20 calls/s", "ms", "<=", 50)
 CPU = Row("CPU a call, Asterisk and daemon, against the baseline", "x", "<=", 1.5)
 DAEMON_CPU = Row("CPU a call, daemon alone", "ms", "<=", 5)
 RATE = Row("highest rate, against the baseline", "x", ">=", 0.65)
@@ -60,7 +61,7 @@ SHOWN = (
 AGI = {row: Row(f"FastAGI: {row.name}", row.unit) for row in (KEY_P50, KEY_P99, SOUND_P99, CPU, DAEMON_CPU)}
 """The same figures of the other front end: shown, and held to no reach."""
 ROWS = (
-    KEY_P50, KEY_P99, SOUND_P99, CPU, DAEMON_CPU, RATE, LIFE_P50, LIFE_P99, LIFE_LONG, SEAL, *GROWING, MEMORY, GROWTH, *VAULT, *SHOWN, *AGI.values(),
+    KEY_P50, KEY_P99, SOUND_P99, WITHDRAWN, CPU, DAEMON_CPU, RATE, LIFE_P50, LIFE_P99, LIFE_LONG, SEAL, *GROWING, MEMORY, GROWTH, *VAULT, *SHOWN, *AGI.values(),
 )  # fmt: skip
 SHOWN_DISK, SHOWN_KEY, SHOWN_CPU, SHOWN_RATE = SHOWN
 _COMPARE = {"<=": operator.le, ">=": operator.ge}

@@ -47,6 +47,7 @@ write = reporting
 writetimeout = 5000
 eventfilter(action(include),name(DTMFEnd)) =
 eventfilter(action(include),name(MixMonitorStart)) =
+eventfilter(action(include),name(MixMonitorStop)) =
 """
 
 

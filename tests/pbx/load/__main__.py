@@ -16,6 +16,8 @@ TALK_SECONDS = 8.0
 """Some hundred calls at once at the rates that two cores bear."""
 HEARD_SECONDS = 2.5
 """The whole prompt and a moment more: on a full machine a prompt may begin late, and an early key does not count."""
+STEP_SECONDS = 40.0
+"""How long a rate must be borne: a few times as long as a call, so that as many are up at once as there will be."""
 SHARE = 0.8
 FIRST_RATE = 30.0
 SAMPLES = 120
@@ -41,7 +43,7 @@ def play(folder: Path, seconds: float, rate: float | None) -> int:
     if rate is None:
         world = build(folder / "ramp")
         with world.asterisk, Agents(world), world.installation:
-            most = highest(world, "ari", FIRST_RATE, TALK_SECONDS)
+            most = highest(world, "ari", FIRST_RATE, TALK_SECONDS, STEP_SECONDS)
         rate = SHARE * most
         say(f"highest rate with every call asked and recorded: {most:.0f} calls/s")
     traffic = Traffic("ari", rate, round(rate * seconds), TALK_SECONDS, HEARD_SECONDS)
