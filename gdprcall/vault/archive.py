@@ -206,9 +206,9 @@ class Vault:
     def export(
         self, recording: str, segment: int, *, actor: str, purpose: str, noted: Mapping[str, str] | None = None
     ) -> Export:
-        """Release the header of a segment: the logged access; header and payload are those that were sealed.
+        """Release the header of a segment: the logged access, told with ``noted``; header and payload are those sealed.
 
-        ``noted`` is what the ledger is told of it besides. Raises NotFound, Refused for what is withdrawn or erased, and CheckFailed for what is not as it was sealed.
+        Raises NotFound, Refused for what is withdrawn or erased, and CheckFailed for what is not as it was sealed.
         """
         with self.stores.holding(recording):
             row = self.recording(recording)
@@ -219,9 +219,8 @@ class Vault:
                 raise NotFound(f"recording {recording} has no sealed segment {segment}", f"its state is {row.state}")
             header = self._as_sealed(entry, recording, segment)
             body = {**(noted or {}), "segment": segment, "actor": actor, "purpose": purpose}
-            self.note(
-                Fact(Kind.RELEASED, recording, row.controller, body | {"header_sha256": entry.body["header_sha256"]})
-            )
+            body["header_sha256"] = entry.body["header_sha256"]
+            self.note(Fact(Kind.RELEASED, recording, row.controller, body))
             return Export(recording, segment, header, self.objects.path(recording, segment))
 
     def verify(self, progress: checks.Progress = lambda _done, _all: None) -> Iterator[Finding]:

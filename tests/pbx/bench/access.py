@@ -1,6 +1,6 @@
 """What a person's package costs: his recordings found among a million, packed sealed, and finished where the identity is.
 
-The vault is a real one, and each of his recordings is a real one of a minute; the others are decisions in its ledger.
+The vault is a real one, and so is each of his recordings; the others are rows of the index: to seal them would take a day.
 """
 
 import sys
@@ -11,14 +11,15 @@ from gdprcall import config
 from gdprcall.cli import sealing
 from gdprcall.cli.backend import Backend
 from gdprcall.cli.finishing import Finishing, Way
+from gdprcall.times import DAY_MS
 from gdprcall.vault import subjects
 from gdprcall.vault.archive import Vault
 from tests import vaults
 from tests.test_cli_exits import CONFIG
-from tests.vaults import ACME, NUMBER, recording_id
+from tests.vaults import ACME, DAY_ONE, NUMBER, recording_id
 
-OTHERS, OWN, SECONDS = 999_500, 500, 60
-AT_ONCE = 20_000
+OTHERS, OWN, SECONDS = 999_500, 500, 10
+CALLERS = 20_000
 
 
 def giving(folder: Path, others: int = OTHERS, own: int = OWN) -> tuple[float, float, float]:
@@ -57,15 +58,21 @@ def _fill(settings: config.Config, folder: Path, others: int, own: int) -> None:
     subject = subjects.pseudonym(settings.pseudonym_key("acme"), NUMBER)
     sound = vaults.wav(SECONDS)
     with Vault.open(settings.vault, clock=vaults.Clock()) as vault:
-        for first in range(0, others, AT_ONCE):
-            ids = [recording_id(number) for number in range(first, min(first + AT_ONCE, others))]
-            for future in [vault.submit(vaults.decision(id_), urgent=False) for id_ in ids]:
-                future.result()
-        for number in range(others, others + own):
+        for number in range(own):
             id_ = recording_id(number)
             vault.submit(vaults.decision(id_), vaults.caller(id_, subject=subject)).result()
             vault.seal(vaults.spooled(folder / "spool", id_, 1, sound), vaults.facts(id_))
         vault.catch_up()
+        rows = (
+            (
+                f"{number:032x}", "call", "acme" if number % 4 else "other", "support", "quality", "consent", "decision",
+                "sealed", DAY_ONE + number * 3_000, 30, DAY_ONE + number * 3_000 + 30 * DAY_MS,
+                f"{number * 7919 % CALLERS:032x}", 0,
+            )
+            for number in range(others)
+        )  # fmt: skip
+        with vault.index._store.transaction() as db:
+            db.executemany(f"INSERT INTO recording VALUES ({', '.join('?' * 13)})", rows)
 
 
 if __name__ == "__main__":
