@@ -28,6 +28,8 @@ UPLOAD_SECONDS = 10.0
 STALL_SECONDS = 60.0
 """How long a peer may not read any of what it asked for."""
 DRAIN_SECONDS = 5.0
+NOTED = ("reason", "package")
+"""What else the ledger is told of a release, when whoever asks says it."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 STATUS = {1: 409, 2: 400, 3: 404, 4: 422}
 """HTTP status by the exit status that an error has on the command line."""
@@ -126,7 +128,8 @@ async def _export(request: web.Request) -> web.StreamResponse:
     recording, segment = request.match_info["recording"], request.match_info["segment"]
     purpose = request.query.get("purpose", "")
     number = int(segment) if segment.isdecimal() else 0
-    export = await asyncio.to_thread(operations.export, context, recording, number, purpose)
+    noted = {name: request.query[name] for name in NOTED if request.query.get(name)}
+    export = await asyncio.to_thread(operations.export, context, recording, number, purpose, noted)
     get_logger().info("api_request", operation="export", recording=recording, segment=number)
     answer = web.StreamResponse(headers={"Content-Type": "application/octet-stream", "X-Name": export.name})
     with _opened(export.payload) as file:

@@ -4,7 +4,7 @@ What the record says is made in ``rights``; nothing here prints, and nothing is 
 """
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from gdprcall import auditing
 from gdprcall.config import Config
@@ -27,11 +27,11 @@ def receipt(vault: Vault, config: Config, id_: str, alarm: Callable[[GdprcallErr
     Without a signing key there is no proof, and the receipt says so. Raises NotFound, CheckFailed, VaultError.
     """
     evidence = receipts.gather(vault, id_)
-    proof, problem = _proof(vault, config, evidence, alarm)
+    proof, problem = proof_of(vault, config, evidence.proving, alarm)
     return {
         "format": FORMAT,
         "record": receipts.record(evidence, config.location),
-        "prompt": _prompt(evidence.prompt),
+        "prompt": shown(evidence.prompt),
         "proof": proof,
         "proof_problem": problem,
     }
@@ -50,20 +50,31 @@ def history(vault: Vault, row: DecisionRow) -> list[Entry]:
     return list(receipts.entries_of(vault, row).values())
 
 
-def _proof(
-    vault: Vault, config: Config, evidence: receipts.Evidence, alarm: Callable[[GdprcallError], None]
+def proof_of(
+    vault: Vault, config: Config, entries: Sequence[Entry], alarm: Callable[[GdprcallError], None]
 ) -> tuple[Mapping[str, object] | None, str]:
+    """Return the proof that entries, in order, are in the log, or None and why there is none."""
     try:
         try:
-            return auditing.prove_entries(vault, config, evidence.proving, bodies=True), ""
+            return auditing.prove_entries(vault, config, entries, bodies=True), ""
         except NotHandedOut as error:
             alarm(error)  # the checkpoint that the proof stands on was kept all the same
-            return auditing.prove_entries(vault, config, evidence.proving, bodies=True), ""
+            return auditing.prove_entries(vault, config, entries, bodies=True), ""
     except (ConfigError, VaultError) as error:
         return None, f"{error.message}; {error.hint}"
 
 
-def _prompt(prompt: KeptPrompt | None) -> Json | None:
+def part_of(proof: Mapping[str, object] | None, entries: Collection[int]) -> Mapping[str, object] | None:
+    """Return a proof of some of the entries that ``proof`` is of, by their numbers: it stands for itself."""
+    if proof is None:
+        return None
+    proven = proof["entries"]
+    assert isinstance(proven, list)
+    return {**proof, "entries": [one for one in proven if one["index"] + 1 in entries]}
+
+
+def shown(prompt: KeptPrompt | None) -> Json | None:
+    """Return a prompt as a receipt has it."""
     if prompt is None:
         return None
     sound = base64.b64encode(prompt.sound).decode() if prompt.sound else None

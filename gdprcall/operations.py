@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gdprcall import auditing, consents, incall, promptkeeping, safekeeping, scope, standing
+from gdprcall import accessing, auditing, consents, incall, promptkeeping, safekeeping, scope, standing
 from gdprcall.config import Config
 from gdprcall.custody import asked as custody
 from gdprcall.errors import ConfigError, GdprcallError, NotFound, VaultError
@@ -238,20 +238,30 @@ OPERATIONS: Mapping[str, Operation] = (
         name: lambda context, params, asked=asked: asked(_asker(context), params)
         for name, asked in incall.OPERATIONS.items()
     }
+    | {
+        name: lambda context, params, asked=asked: asked(_asking(context), params)
+        for name, asked in accessing.OPERATIONS.items()
+    }
 )
 CHANGING = frozenset({"recordings/erase", "retention/sweep", "prompts/purge", "vault/backup"})
-CHANGING |= custody.CHANGING | incall.CHANGING
+CHANGING |= custody.CHANGING | incall.CHANGING | accessing.CHANGING
 
 
-def export(context: Context, recording: str, segment: int, purpose: str) -> Export:
+def export(
+    context: Context, recording: str, segment: int, purpose: str, noted: Mapping[str, str] | None = None
+) -> Export:
     """Release a sealed segment; see ``Vault.export``. Raises ConfigError without a purpose (Art. 5(1)(b))."""
     purpose = text({"purpose": purpose}, "purpose")
     scope.recording(context.vault, context.controller, recording)
-    return context.vault.export(recording, segment, actor=context.actor, purpose=purpose)
+    return context.vault.export(recording, segment, actor=context.actor, purpose=purpose, noted=noted)
 
 
 def _asker(context: Context) -> incall.Asker:
     return incall.Asker(context.vault, context.calls, context.controller, context.actor, context.role, context.clock)
+
+
+def _asking(context: Context) -> accessing.Asking:
+    return accessing.Asking(context.vault, context.config, context.controller, context.actor, context.alarm)
 
 
 def _ours(context: Context, answer: Mapping[str, object]) -> Json:

@@ -53,7 +53,8 @@ MAY: Mapping[Role, frozenset[str]] = {
     | _KEYS
     # A running recording ends by who answers for it, and he alone may have to know who is calling.
     | {"calls/stop", "calls/pause", "calls/resume", "calls/number"}
-    | {"retention/due", "retention/sweep", "recordings/erase", "vault/verify", EXPORT},
+    | {"retention/due", "retention/sweep", "recordings/erase", "vault/verify", EXPORT}
+    | {"subject/access", "subject/papers", "subject/packaged"},
     Role.REVIEWER: _LOOK | _LIVE | {EXPORT},
     Role.AUDITOR: _LOOK | _LIVE | _CHECK | {"retention/due", "vault/verify", "keys/list"},
     Role.NOBODY: frozenset(),

@@ -145,12 +145,17 @@ KEYS: dict[str, dict[str, object]] = {
     "keys/headers": {"bundle": "ab" * 16},
     "keys/take": {"lines": [], "dry_run": True},
 }
+PERSON: dict[str, dict[str, object]] = {
+    "subject/access": {"number": "+46 8 123 456 78"},
+    "subject/papers": {"ids": []},
+    "subject/packaged": {"sha256": "ab" * 32},
+}
 WHOLE = sorted(name for name in OPERATIONS if name in MAY[Role.OFFICER] | MAY[Role.AUDITOR])
 
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_sec_09_an_answer_about_everything_is_about_the_own_controller_alone(house: House, name: str) -> None:
-    if name not in {*BY_ID, *KEYS} - {"decisions/verify"}:
+    if name not in {*BY_ID, *KEYS, *PERSON} - {"decisions/verify"}:
         answer = operations.run(house.context(), name, QUESTIONS.get(name, {}))
         assert foreign(house, answer) == set()
         whole = operations.run(house.context(None), name, QUESTIONS.get(name, {}))
@@ -196,6 +201,29 @@ def test_sec_09_whose_a_key_is_that_the_asker_does_not_hold_is_not_said(house: H
         operations.run(house.context(), "keys/rotate", {"recipients": [recipient], "dry_run": True})
     with pytest.raises(NotFound, match="acme has no such recipient"):
         operations.run(house.context(), "keys/challenge", {"recipient": recipient, "purpose": "canary"})
+
+
+def test_sec_09_a_person_and_his_package_at_another_controller_are_not_found_like_one_that_never_was(
+    house: House,
+) -> None:
+    theirs, ours, never = "b1" * 16, "a1" * 16, "ab" * 16
+    for package, controller in ((theirs, "beta"), (ours, "acme")):
+        house.vault.note(Fact(Kind.ACCESS_BEGUN, None, controller, {"package": package}))
+    size = house.vault.ledger.size()
+    kind, message, hint = unknown(house, "subject/access", PERSON["subject/access"] | {"controller": "nobody"})
+    asked = PERSON["subject/access"] | {"controller": "beta"}
+    assert unknown(house, "subject/access", asked) == (kind, message.replace("nobody", "beta"), hint)
+    assert kind is NotFound
+    for name in ("subject/papers", "subject/packaged"):
+        kind, message, hint = unknown(house, name, PERSON[name] | {"package": never})
+        assert kind is NotFound
+        asked = PERSON[name] | {"package": theirs}
+        assert unknown(house, name, asked) == (kind, message.replace(never, theirs), hint)
+    kind, message, hint = unknown(house, "subject/papers", {"package": ours, "ids": [never]})
+    for id_ in house.theirs:
+        found = unknown(house, "subject/papers", {"package": ours, "ids": [id_]})
+        assert found == (kind, message.replace(never, id_), hint)
+    assert house.vault.ledger.size() == size
 
 
 @pytest.mark.parametrize("wanted", ["beta", "nobody"])
@@ -291,7 +319,7 @@ POOL: list[object] = [
     "*",
 ]
 NAMES = "id ids recording controller line state outcome since by limit kind reason begin sample key folder".split()
-NAMES += "recipient recipients purpose answer bundle after head lines all".split()
+NAMES += "recipient recipients purpose answer bundle after head lines all package number sha256".split()
 
 
 @tuned(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

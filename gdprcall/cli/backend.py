@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import click
 
@@ -20,6 +20,7 @@ from gdprcall.errors import GdprcallError, VaultError
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.checks import Progress
 from gdprcall.vault.lock import InUse
+from gdprcall.vault.rows import Export
 
 SECONDS = 3600.0
 """A sweep or a verification of a large vault takes its time; the daemon ends the connection when it stops."""
@@ -89,11 +90,20 @@ class Backend:
             raise Away("no daemon answers, and it alone knows the calls", "systemctl status gdprcall")
         return _answer(connection, name, params)
 
-    def export(self, recording: str, segment: int, purpose: str, sink: BinaryIO) -> None:
-        """Write a sealed segment as an age file to ``sink``; raises GdprcallError."""
+    def export(
+        self, recording: str, segment: int, purpose: str, sink: BinaryIO, noted: Mapping[str, str] | None = None
+    ) -> None:
+        """Write a sealed segment as an age file to ``sink``; ``noted`` goes into the ledger with it.
+
+        Raises GdprcallError.
+        """
+        if self._opened is not None:
+            _copy(operations.export(self._opened, recording, segment, purpose, noted), sink)
+            return
         connection = self._daemon()
         if connection is not None:
-            path = f"/v1/export/{quote(recording, safe='')}/{segment}?purpose={quote(purpose)}"
+            query = urlencode({**(noted or {}), "purpose": purpose}, quote_via=quote)
+            path = f"/v1/export/{quote(recording, safe='')}/{segment}?{query}"
             with closing(connection):
                 with _lost_is_told():
                     connection.request("GET", path)
@@ -101,10 +111,7 @@ class Backend:
                 _copy_whole(answer, sink)
             return
         with self._context() as context:
-            export = operations.export(context, recording, segment, purpose)
-            sink.write(export.header)
-            with export.payload.open("rb") as file:
-                shutil.copyfileobj(file, sink, COPY_BYTES)
+            _copy(operations.export(context, recording, segment, purpose, noted), sink)
 
     def _daemon(self, seconds: float = SECONDS) -> _Connection | None:
         connection = _Connection(self._config.socket, seconds)
@@ -159,6 +166,12 @@ def _lost_is_told() -> Iterator[None]:
         yield
     except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
         raise Away("the daemon ended the connection", "see its log; then try again") from error
+
+
+def _copy(export: Export, sink: BinaryIO) -> None:
+    sink.write(export.header)
+    with export.payload.open("rb") as file:
+        shutil.copyfileobj(file, sink, COPY_BYTES)
 
 
 def _copy_whole(answer: http.client.HTTPResponse, sink: BinaryIO) -> None:

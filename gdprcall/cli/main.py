@@ -14,7 +14,7 @@ from gdprcall.errors import GdprcallError
 
 PLACES = {
     **dict.fromkeys(("completion", "doctor", "manual", "serve", "simulate", "status"), "daemon"),
-    **{name: name for name in ("audit", "calls", "decisions", "keys", "recordings", "retention", "vault")},
+    **{name: name for name in ("audit", "calls", "decisions", "keys", "recordings", "retention", "subject", "vault")},
     "check": "checking",
     "prompts": "voices",
 }

@@ -4,7 +4,7 @@ It cannot open what it seals. In which order a recording is sealed and destroyed
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from io import BytesIO
@@ -203,8 +203,10 @@ class Vault:
             raise VaultError(f"{len(failed)} erasures could not be finished: {failed[0].message}", failed[0].hint)
         return [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
 
-    def export(self, recording: str, segment: int, *, actor: str, purpose: str) -> Export:
-        """Release the header of a segment: the logged access; header and payload are those that were sealed.
+    def export(
+        self, recording: str, segment: int, *, actor: str, purpose: str, noted: Mapping[str, str] | None = None
+    ) -> Export:
+        """Release the header of a segment: the logged access, told with ``noted``; header and payload are those sealed.
 
         Raises NotFound, Refused for what is withdrawn or erased, and CheckFailed for what is not as it was sealed.
         """
@@ -216,10 +218,9 @@ class Vault:
             if entry is None or entry.body is None:
                 raise NotFound(f"recording {recording} has no sealed segment {segment}", f"its state is {row.state}")
             header = self._as_sealed(entry, recording, segment)
-            body = {"segment": segment, "actor": actor, "purpose": purpose}
-            self.note(
-                Fact(Kind.RELEASED, recording, row.controller, body | {"header_sha256": entry.body["header_sha256"]})
-            )
+            body = {**(noted or {}), "segment": segment, "actor": actor, "purpose": purpose}
+            body["header_sha256"] = entry.body["header_sha256"]
+            self.note(Fact(Kind.RELEASED, recording, row.controller, body))
             return Export(recording, segment, header, self.objects.path(recording, segment))
 
     def verify(self, progress: checks.Progress = lambda _done, _all: None) -> Iterator[Finding]:

@@ -46,6 +46,8 @@ class Kind(StrEnum):
     REWRAPPED = "rewrapped"
     FORGOTTEN = "forgotten"
     FOREIGN_RECORDING = "foreign_recording"
+    ACCESS_BEGUN = "access_begun"
+    ACCESS_PACKAGED = "access_packaged"
     OVERHEARD = "overheard"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gdprcall.errors import VaultError
-from gdprcall.vault import holders, proofs
+from gdprcall.vault import holders, packages, proofs
 from gdprcall.vault.database import Store
 from gdprcall.vault.holders import Known
 from gdprcall.vault.index_schema import EXPIRING, migrations
@@ -43,6 +43,7 @@ _KEYS = {
     "key_backup": ("controller", "expires_at"),
     "recipient": ("controller", "recipient"),
     "challenge": ("answer_sha256",),
+    "access_package": ("id",),
 }
 TABLES = tuple(_KEYS)
 """Everything that the ledger makes."""
@@ -186,6 +187,11 @@ class Index:
         """Return what is known of every recipient that was ever used or enrolled."""
         rows = self._store.rows(f"SELECT {holders.COLUMNS} FROM recipient ORDER BY controller, place, recipient")  # noqa: S608 # a constant
         return [holders.known(row) for row in rows]
+
+    def package(self, id_: str) -> packages.Package | None:
+        """Return what is known of a package that a person was given."""
+        rows = self._store.rows(f"SELECT {packages.COLUMNS} FROM access_package WHERE id = ?", (id_,))  # noqa: S608 # a constant
+        return packages.package(rows[0]) if rows else None
 
     def page(self, table: str, after: Key, limit: int, until: Key | None = None) -> dict[Key, dict[str, object]]:
         """Return rows of one of ``TABLES`` in the order of their keys, each by its key, without who called."""

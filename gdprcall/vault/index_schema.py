@@ -5,7 +5,7 @@ It opens no file, and knows no row.
 
 from sqlite_utils import Database, Migrations
 
-from gdprcall.vault import holders, proofs
+from gdprcall.vault import holders, packages, proofs
 
 migrations = Migrations("gdprcall.index")
 
@@ -90,3 +90,10 @@ def bases(db: Database) -> None:
             f"""CREATE TRIGGER {table}_basis BEFORE UPDATE OF basis ON {table} WHEN NEW.basis IS NOT OLD.basis
                 BEGIN SELECT RAISE(ABORT, 'the basis of a recording never changes'); END"""
         )
+
+
+@migrations()
+def access_packages(db: Database) -> None:
+    """Create what is known of the packages that persons were given who asked for what is recorded of them."""
+    for sql in packages.TABLES:
+        db.conn.execute(sql)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.pbx.bench import custody, rounds, rows, vault
+from tests.pbx.bench import access, custody, rounds, rows, vault
 from tests.pbx.bench.growing import growing
 from tests.pbx.bench.lives import lives, ratios, sealing
 from tests.pbx.bench.load import Agents, Traffic
@@ -166,6 +166,10 @@ class Bench:
         self._add(rows.REWRAP, [wrapped + taken], f"{wrapped:.0f} s and {taken:.0f} s; exported in {exported:.0f} s")
         self._add(rows.APPEND, [vault.noting(folders["ledger"])])
         for row, value in zip((rows.CALLER, rows.DUE, rows.DAY), vault.asking(folders["index"]), strict=True):
+            self._add(row, [value])
+        folders["index"].joinpath("index.db").unlink()
+        (place / "access").mkdir()
+        for row, value in zip(rows.ACCESS, access.giving(place / "access"), strict=True):
             self._add(row, [value])
         shutil.rmtree(place)
 

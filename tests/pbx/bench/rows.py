@@ -47,7 +47,11 @@ DAY = Row("of 1,000,000 recordings a controller's day, p99", "ms", "<=", 3)
 GO_SHORT = Row("age: 9.6 MB encrypted, speed against Go's age", "x", ">=", 1)
 GO_LONG = Row("age: 1 GB encrypted, speed against Go's age", "x", ">=", 0.9)
 GO_MEMORY = Row("age: 1 GB encrypted, largest memory", "MB", "<=", 40)
-VAULT = (ERASE, OVERWRITE, REWRAP, APPEND, CALLER, DUE, DAY, GO_SHORT, GO_LONG, GO_MEMORY)
+FOUND = Row("of 1,000,000 recordings the 500 of a person found, with their segments", "s", "<=", 1)
+PACKED = Row("500 recordings of a person packed for him, speed against their sound, one core", "x", ">=", 20)
+FINISHED = Row("the same finished where the identity is, with Opus, one core", "x", ">=", 20)
+ACCESS = (FOUND, PACKED, FINISHED)
+VAULT = (ERASE, OVERWRITE, REWRAP, APPEND, CALLER, DUE, DAY, GO_SHORT, GO_LONG, GO_MEMORY, *ACCESS)
 SHOWN = (
     Row("fdatasync in the key's rounds, p99", "ms"),
     Row("baseline: key to MixMonitorStart, p50", "ms"),

@@ -1,0 +1,16 @@
+"""``gdprcall subject``: what a person may ask for by law."""
+
+import click
+
+from gdprcall.cli import access
+
+
+@click.group()
+def subject() -> None:
+    """Answer a person who asks for his rights."""
+
+
+for command in access.COMMANDS:
+    subject.add_command(command)
+
+COMMANDS = (subject,)
