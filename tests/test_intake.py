@@ -539,7 +539,7 @@ async def test_pty_04_the_next_daemon_knows_it_too(room: Room) -> None:
     room.intake._heard.clear()  # what a daemon forgets that dies
     await room.intake.take(file)
     assert (file.path.exists(), room.vault.segments(REC)) == (False, [])
-    assert Kind.OVERHEARD in room.kinds()
+    assert (Kind.OVERHEARD in room.kinds(), room.state()) == (True, "not_started")
 
 
 async def test_pty_04_what_was_sealed_before_it_was_known_is_destroyed_whole(

@@ -71,7 +71,7 @@ def _not_started(db: sqlite3.Connection, entry: Entry, _body: Body) -> None:
 
 
 def _discarded(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
-    if body.get("reason") == "empty":
+    if body.get("reason") in {"empty", "overheard"}:
         _settle(db, entry.recording, "'not_started'")
 
 
