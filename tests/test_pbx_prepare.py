@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pbx import prepare
+from tests.pbx import prepare, speech
 
 PREPARE = Path(prepare.__file__)
 
@@ -48,7 +48,8 @@ def test_a_second_run_changes_nothing_and_takes_less_than_a_second() -> None:
     # Else this test would be the first run, and pull the copy from under the others.
     ordinary = [name for name, world in prepare.WORLDS.items() if world.wanted]
     assert all(prepare.is_ready(name) for name in ordinary), "a world has changed: run make pbx"
-    before = {path: path.stat().st_mtime_ns for path in prepare.PBX.glob("*")}
+    # The speech beside them is made by whichever test needs it first, perhaps now.
+    before = {path: path.stat().st_mtime_ns for path in prepare.PBX.glob("*") if path.name != speech.FOLDER.name}
     begun = time.monotonic()
     done = run(Path("/"), sys.executable, PREPARE)
     assert time.monotonic() - begun < 1

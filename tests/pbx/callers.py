@@ -9,20 +9,25 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from tests.pbx import scenario
-from tests.pbx.asterisk import Asterisk, free_port
+from tests.pbx.asterisk import WORKERS, Asterisk, free_port, worker
 from tests.pbx.prepare import PBX
 from tests.pbx.scenario import Hangup, Press, Stay, Step, Wait
 
 __all__ = ["Agent", "Caller", "Hangup", "Outcome", "Press", "Stay", "Step", "Wait"]
 
+# Ports for sound: a part for each process, below those that the system gives out by itself and below Asterisk's.
 # Thousands of calls may follow each other in one process: ports that were used long ago are used again.
-_ports = itertools.cycle(range(30_000 + (os.getpid() % 50) * 400, 60_000, 10))
+FIRST_PORT, PORTS = 2_000, 2_000
+_first = FIRST_PORT + PORTS * (worker() % WORKERS)
+_ports = itertools.cycle(range(_first, _first + PORTS, 10))
+_taking = threading.Lock()  # the calls of a test start from threads of their own
 _names = itertools.count(1)
 
 
@@ -231,8 +236,16 @@ class Telephone:
 
 
 def take_ports(count: int) -> int:
-    """Return the first of ``count`` neighbouring ports for sound that no other telephone of this process has."""
-    while True:
-        taken = [next(_ports) for _ in range(count // 10 + 1)]
-        if taken == sorted(taken):
-            return taken[0]
+    """Return the first of ``count`` neighbouring ports for sound (and one more) that nobody has now."""
+    with _taking:
+        while True:
+            taken = [next(_ports) for _ in range(count // 10 + 1)]
+            if taken == sorted(taken) and all(_is_free(taken[0] + port) for port in range(count + 1)):
+                return taken[0]
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False

@@ -3,8 +3,8 @@
 The witness knows the sounds that were spoken and nothing of gdprcall: it compares samples.
 """
 
-import os
 import subprocess
+import tempfile
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,10 +87,8 @@ def spoken(who: str) -> Path:
         shape = ["-t", "raw", "-r", str(RATE), "-c", "1", "-e", "mu-law", "-b", "8", "-", "norm", "-6"]
         sox = [str(PBX / "bin" / "sox"), "-R", "-q", "--ignore-length", "-t", "wav", "-", *shape]
         data = subprocess.run(sox, input=wav, capture_output=True, check=True, timeout=60).stdout
-        partial = raw.with_suffix(f".{os.getpid()}.partial")
         data += b"\xff" * round(voice.rest * RATE)
-        partial.write_bytes(data[: len(data) // PACKET * PACKET])  # whole packets, so that a loop has no seam
-        partial.rename(raw)
+        _place(raw, data[: len(data) // PACKET * PACKET])  # whole packets, so that a loop has no seam
     return raw
 
 
@@ -103,10 +101,17 @@ def key(digit: str) -> Path:
     packet = bytes([KEYS.index(digit), 0x80 | 10]) + (RATE // 10).to_bytes(2) + bytes(46)
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        partial.write_bytes(packet)
-        partial.rename(path)
+        _place(path, packet)
     return path
+
+
+def _place(path: Path, data: bytes) -> None:
+    # Several processes, and several threads of each, may make the same file at once: whoever is last replaces it.
+    handle, partial = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".partial", dir=path.parent)
+    with open(handle, "wb") as file:
+        file.write(data)
+    Path(partial).chmod(0o644)
+    Path(partial).rename(path)
 
 
 def reference(who: str) -> Samples:
