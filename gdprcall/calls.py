@@ -71,6 +71,7 @@ class Calls:
         """Follow a call, and who talks in it, under another recording; the one before has ended."""
         self.drop(call.recording)
         call.recording, call.segment, call.mixmonitor = recording, 1, ""
+        call.further = call.unwatched = False
         call.told, call.seen = asyncio.Event(), asyncio.Event()
         self.add(call)
 

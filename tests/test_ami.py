@@ -358,3 +358,10 @@ async def test_what_is_called_off_may_not_begin_before_the_last_one_is_asked_for
         assert await client.call_off("1.1") == "0x7"
         (told,) = fake.sent("Setvar")
         assert (told["Channel"], told["Variable"], told.get("Value", "")) == ("1.1", "GDPRCALL_GO", "")
+
+
+async def test_a_recorder_without_an_id_is_not_ended_for_that_would_end_those_of_others() -> None:
+    async with linked() as (fake, client, seen):
+        await up(seen)
+        assert not await client.stop_recording("1.1", "")
+        assert fake.sent("StopMixMonitor") == []

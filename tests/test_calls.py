@@ -303,6 +303,30 @@ async def test_pty_04_who_comes_in_time_or_after_the_dialplan_ended_it_is_not_he
     assert exchange.overheard == []
 
 
+async def test_bas_04_what_was_heard_in_one_contract_is_not_in_the_recording_of_the_next(exchange: Exchange) -> None:
+    call = exchange.recorded()
+    exchange.joins(CALLER, AGENT)
+    exchange.behind = True
+    exchange.joins(THIRD)
+    await exchange.calls.stop(call)
+    exchange.calls.renew(call, OTHER)
+    exchange.calls.handle(ami.RecordingStarted(OTHER, 1, "0x2", call.channel, CALLER))
+    await exchange.calls.stop(call)
+    assert exchange.overheard == [(REC, 1)]
+
+
+async def test_bas_04_the_next_recording_begins_with_its_first_segment(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MIXMONITOR_WAIT_S", 0.01)
+    call = exchange.recorded()
+    await exchange.calls.resume(call)
+    exchange.calls.renew(call, OTHER)
+    with pytest.raises(PeerError):
+        await exchange.calls.stop(call)
+    assert exchange.monitors.called_off == []
+
+
 def test_who_was_asked_about_is_no_stranger_however_late_he_is_told_of(exchange: Exchange) -> None:
     exchange.recorded()
     exchange.behind = True

@@ -156,6 +156,8 @@ class Ami:
 
     async def stop_recording(self, channel: str, mixmonitor: str) -> bool:
         """End one MixMonitor; False when it had ended already; raises PeerError when that is not known."""
+        if not mixmonitor:
+            return False  # none began; told without an id, Asterisk would end those of others
         try:
             await self.action("StopMixMonitor", Channel=channel, MixMonitorID=mixmonitor)
         except PeerError as error:
