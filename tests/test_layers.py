@@ -72,7 +72,7 @@ LAYERS: dict[str, set[str]] = {
     "recorder": {"asterisk", "calls", "errors", "evidence", "intake", "livecall", "log", "vault"},
     "joining": {"calls", "consent", "errors", "evidence", "livecall", "log", "times", "vault"},
     "sounding": {"calls", "errors", "livecall"},
-    "rights": {"errors", "times", "vault"},
+    "rights": {"errors", "roles", "times", "vault"},
     "scope": {"errors", "vault"},
     "persons": {"config", "errors", "vault"},
     "accessing": {"config", "consents", "errors", "parameters", "persons", "rights", "scope", "times", "vault"},
