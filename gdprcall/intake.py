@@ -21,7 +21,7 @@ from gdprcall.work import UNSEALED, Found, Work, source
 
 AT_ONCE = 4
 """How many files are sealed side by side: each waits for the disk several times, and their notes share one fsync."""
-UNACKNOWLEDGED = "unacknowledged"
+UNACKNOWLEDGED = leftovers.UNACKNOWLEDGED
 SEE = "see the spool and the vault with: gdprcall doctor"
 SWEEP_SECONDS = 60
 """How often the spool is looked through for files that no event told of."""
@@ -262,10 +262,7 @@ class Intake:
         finally:
             # What is sealed goes at once, even when the spool cannot be looked through; the mark then stays.
             if row.state != "erased":
-                ours = row.outcome == UNACKNOWLEDGED
-                why = {"reason": row.outcome, "actor": "daemon"} if ours else {"reason": "withdrawn", "actor": "caller"}
-                await asyncio.to_thread(self._work.vault.erase, recording, **why)
-                self._log.info("unattended" if ours else "withdrawn", recording=recording)
+                await asyncio.to_thread(leftovers.destroy, self._work, row)
         await self._forget(recording)
 
     async def _forget(self, recording: str) -> None:

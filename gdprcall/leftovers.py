@@ -7,9 +7,14 @@ import asyncio
 
 from gdprcall import told
 from gdprcall.errors import NotFound
+from gdprcall.log import get_logger
 from gdprcall.vault.entry import Fact, Kind
-from gdprcall.vault.rows import SegmentFacts
+from gdprcall.vault.keeps import StillKept
+from gdprcall.vault.rows import RecordingRow, SegmentFacts
 from gdprcall.work import Work
+
+UNACKNOWLEDGED = "unacknowledged"
+"""The outcome of a call whose agent had acknowledged nothing: it is ours to destroy, and no wish of the caller's."""
 
 
 async def put_away(work: Work, recording: str, segment: int) -> None:
@@ -50,3 +55,14 @@ def keep_from_sealing(work: Work, recording: str, segment: int) -> None:
     work.vault.note(Fact(Kind.OVERHEARD, recording, row.controller, {"segment": segment}))
     if any(part.segment == segment for part in work.vault.segments(recording)):
         work.vault.erase(recording, reason="overheard", actor="daemon")
+
+
+def destroy(work: Work, row: RecordingRow) -> None:
+    """Destroy what is sealed of a recording that was taken back, unless a hold or a restriction keeps it; raises GdprcallError."""
+    ours = row.outcome == UNACKNOWLEDGED
+    try:
+        work.vault.erase(row.id, reason=row.outcome if ours else "withdrawn", actor="daemon" if ours else "caller")
+    except StillKept as error:  # that it was taken back is noted: nothing else is done with it
+        get_logger().error("withdrawal_kept", recording=row.id, hint=error.hint)
+    else:
+        get_logger().info("unattended" if ours else "withdrawn", recording=row.id)

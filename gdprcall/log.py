@@ -161,6 +161,11 @@ EVENTS: Mapping[str, Event] = {
     ),
     "spool_lost": Event("error", "the spool cannot be watched", "check that it is mounted, its owner and modes"),
     "withdrawn": Event("info", "a caller withdrew or objected, and what was recorded is destroyed", NOTHING),
+    "withdrawal_kept": Event(
+        "error",
+        "a caller withdrew what a hold or a restriction keeps: it is used for nothing else",
+        "gdprcall recordings kept",
+    ),
     "withdrawal_failed": Event("error", "a withdrawal could not be carried out; it is tried again", "gdprcall doctor"),
     "erasure_finished": Event("warning", "an erasure that was interrupted was finished", NOTHING),
     "erasure_unfinished": Event(

@@ -6,15 +6,18 @@ They take and give JSON values, and print nothing.
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from gdprcall import accessing, auditing, consents, incall, promptkeeping, safekeeping, scope, standing
+from gdprcall import accessing, auditing, claims, consents, incall, keeping, promptkeeping, safekeeping, scope, standing
 from gdprcall.config import Config
 from gdprcall.custody import asked as custody
-from gdprcall.errors import ConfigError, GdprcallError, NotFound, VaultError
+from gdprcall.errors import ConfigError, GdprcallError, NotFound
 from gdprcall.live import LiveCalls
-from gdprcall.parameters import Params, flag, limit, moment, text, texts, wanted
-from gdprcall.rights import erasure, retention
+from gdprcall.parameters import Params, flag, limit, moment, text, wanted
+from gdprcall.rights import keeping as rights
+from gdprcall.rights import retention
 from gdprcall.times import Clock, now_ms, rfc3339
 from gdprcall.vault import checks
 from gdprcall.vault.archive import Vault
@@ -23,6 +26,7 @@ from gdprcall.vault.ledger import Kind
 from gdprcall.vault.rows import Export, RecordingRow
 
 Json = object
+Less = TypeVar("Less")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,28 +87,6 @@ def recordings_show(context: Context, params: Params) -> Json:
     parts = [segment.as_json() for segment in context.vault.segments(id_)]
     history = [entry.as_json() for entry in context.vault.ledger.entries(recording=id_)]
     return row.as_json() | {"parts": parts, "history": history}
-
-
-def recordings_erase(context: Context, params: Params) -> Json:
-    """Erase recordings and return their receipts; with ``dry_run`` return what would go.
-
-    All are weighed first, so that one mistyped id destroys nothing. One that fails does not stop the others; what
-    was destroyed then stands in the ledger.
-    """
-    ids, reason = list(dict.fromkeys(texts(params, "ids"))), text(params, "reason")
-    rows = [erasure.weigh(context.vault, scope.recording(context.vault, context.controller, id_)) for id_ in ids]
-    if flag(params, "dry_run"):
-        return [row.as_json() for row in rows]
-    receipts, failed, progress = [], [], context.progress
-    for id_, outcome in erasure.erase_all(context.vault, ids, reason=reason, actor=context.actor, progress=progress):
-        if isinstance(outcome, GdprcallError):
-            failed.append(f"{id_}: {outcome.message}")
-        else:
-            receipts.append(outcome.as_json())
-    _checkpoint_after(context, bool(receipts))
-    if failed:
-        raise VaultError(f"{len(failed)} of {len(ids)} could not be erased: {'; '.join(failed)}", "try these again")
-    return receipts
 
 
 def retention_due(context: Context, params: Params) -> Json:
@@ -202,6 +184,37 @@ def decisions_verify(context: Context, params: Params) -> Json:
     return _ours(context, consents.verify(vault, context.config, one, controller, context.progress))
 
 
+def _asker(context: Context) -> incall.Asker:
+    return incall.Asker(context.vault, context.calls, context.controller, context.actor, context.role, context.clock)
+
+
+def _asking(context: Context) -> accessing.Asking:
+    return accessing.Asking(context.vault, context.config, context.controller, context.actor, context.alarm)
+
+
+def _keeper(context: Context) -> keeping.Keeper:
+    return keeping.Keeper(
+        context.vault, context.controller, context.actor, context.clock, context.progress, context.alarm
+    )
+
+
+def _claiming(context: Context) -> claims.Claiming:
+    vault, config, clock, progress = context.vault, context.config, context.clock, context.progress
+    erased = partial(_checkpoint_after, context, erased=True)
+    return claims.Claiming(vault, config, context.controller, context.actor, clock, progress, erased)
+
+
+def _through(
+    make: Callable[[Context], Less], asked: Mapping[str, Callable[[Less, Params], Json]]
+) -> dict[str, Operation]:
+    """Let operations that need less than a context be asked as all are."""
+
+    def of(one: Callable[[Less, Params], Json]) -> Operation:
+        return lambda context, params: one(make(context), params)
+
+    return {name: of(one) for name, one in asked.items()}
+
+
 OPERATIONS: Mapping[str, Operation] = (
     {
         "status": status,
@@ -211,7 +224,6 @@ OPERATIONS: Mapping[str, Operation] = (
         "decisions/verify": decisions_verify,
         "recordings/list": recordings_list,
         "recordings/show": recordings_show,
-        "recordings/erase": recordings_erase,
         "retention/due": retention_due,
         "retention/sweep": retention_sweep,
         "audit/log": audit_log,
@@ -234,17 +246,13 @@ OPERATIONS: Mapping[str, Operation] = (
         )
         for name, asked in custody.OPERATIONS.items()
     }
-    | {
-        name: lambda context, params, asked=asked: asked(_asker(context), params)
-        for name, asked in incall.OPERATIONS.items()
-    }
-    | {
-        name: lambda context, params, asked=asked: asked(_asking(context), params)
-        for name, asked in accessing.OPERATIONS.items()
-    }
+    | _through(_asker, incall.OPERATIONS)
+    | _through(_asking, accessing.OPERATIONS)
+    | _through(_keeper, keeping.OPERATIONS)
+    | _through(_claiming, claims.OPERATIONS)
 )
-CHANGING = frozenset({"recordings/erase", "retention/sweep", "prompts/purge", "vault/backup"})
-CHANGING |= custody.CHANGING | incall.CHANGING | accessing.CHANGING
+CHANGING = frozenset({"retention/sweep", "prompts/purge", "vault/backup"})
+CHANGING |= custody.CHANGING | incall.CHANGING | accessing.CHANGING | keeping.CHANGING | claims.CHANGING
 
 
 def export(
@@ -252,16 +260,9 @@ def export(
 ) -> Export:
     """Release a sealed segment; see ``Vault.export``. Raises ConfigError without a purpose (Art. 5(1)(b))."""
     purpose = text({"purpose": purpose}, "purpose")
-    scope.recording(context.vault, context.controller, recording)
+    row = context.vault.recording(scope.recording(context.vault, context.controller, recording))
+    rights.may_leave(context.vault, row, context.role, (noted or {}).get("exception", ""))
     return context.vault.export(recording, segment, actor=context.actor, purpose=purpose, noted=noted)
-
-
-def _asker(context: Context) -> incall.Asker:
-    return incall.Asker(context.vault, context.calls, context.controller, context.actor, context.role, context.clock)
-
-
-def _asking(context: Context) -> accessing.Asking:
-    return accessing.Asking(context.vault, context.config, context.controller, context.actor, context.alarm)
 
 
 def _ours(context: Context, answer: Mapping[str, object]) -> Json:

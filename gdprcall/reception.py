@@ -81,11 +81,23 @@ class Reception:
             return None
         assert self.terms is not None
         case = self.terms.case(arrival)
+        if self._is_never_recorded(case):
+            self._log.warning("call_unasked", line=arrival.line, uniqueid=arrival.channel, reason="never_record")
+            return None
         # The question begins milliseconds later: what holds is found once.
         self._claimed[arrival] = self.terms, case
         if len(self._claimed) > CLAIMED:
             del self._claimed[next(iter(self._claimed))]
         return question_seconds(case.prompt.total_ms if case.prompt else 0, case.line.timeout_ms)
+
+    def _is_never_recorded(self, case: Case) -> bool:
+        """Whether the caller wants never to be recorded and no law wants it; if that cannot be known, he does."""
+        if case.subject is None or case.line.basis in {Basis.LEGAL_OBLIGATION, Basis.VITAL_INTEREST}:
+            return False
+        try:
+            return bool(self._house.vault.index.never_record(case.controller.id, case.subject))
+        except VaultError:
+            return True
 
     def arrive(self, arrival: Arrival, front: CallFront) -> None:
         """Serve a claimed call in a task of its own."""

@@ -54,9 +54,11 @@ MAY: Mapping[Role, frozenset[str]] = {
     # A running recording ends by who answers for it, and he alone may have to know who is calling.
     | {"calls/stop", "calls/pause", "calls/resume", "calls/number"}
     | {"retention/due", "retention/sweep", "recordings/erase", "vault/verify", EXPORT}
-    | {"subject/access", "subject/papers", "subject/packaged"},
+    | {"subject/access", "subject/papers", "subject/packaged", "subject/object", "subject/erase", "subject/allow"}
+    | {"recordings/restrict", "recordings/unrestrict", "recordings/hold", "recordings/release", "recordings/decide"}
+    | {"recordings/kept"},
     Role.REVIEWER: _LOOK | _LIVE | {EXPORT},
-    Role.AUDITOR: _LOOK | _LIVE | _CHECK | {"retention/due", "vault/verify", "keys/list"},
+    Role.AUDITOR: _LOOK | _LIVE | _CHECK | {"retention/due", "vault/verify", "keys/list", "recordings/kept"},
     Role.NOBODY: frozenset(),
 }
 """What each role may ask; what stands nowhere here is for the admin alone."""

@@ -90,7 +90,7 @@ def line_of(settings: config.Config, line: str) -> tuple[Line, Controller]:
 
 
 def filled(folder: Path, vault: Vault, settings: config.Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Let both controllers have a sealed, an erased, a withdrawn and a damaged recording, and a refusal; return all ids."""
+    """Let both controllers have a sealed, an erased, a withdrawn and a damaged one that is held, and a refusal; return all ids."""
     ids: dict[str, list[str]] = {"support": [], "orders": []}
     for place, line in enumerate(ids):
         for number in range(4):
@@ -102,6 +102,8 @@ def filled(folder: Path, vault: Vault, settings: config.Config) -> tuple[tuple[s
             if number == 2:
                 vault.note(Fact(Kind.WITHDRAWN, recording, owner.name, {"method": "key", "reason": "withdrawn"}))
                 vault.erase(recording, reason="withdrawn", actor="test")
+            if number == 3:
+                vault.note(Fact(Kind.HELD, recording, owner.name, {"matter": line, "review_at": 1}))
         refused = decided(vault, settings.policy, 10 * place + 9, line=line, outcome="refused")
         ids[line].append(refused)
         damaged = vault.objects.path(recording_id(10 * place + 3), 1)
@@ -149,6 +151,9 @@ PERSON: dict[str, dict[str, object]] = {
     "subject/access": {"number": "+46 8 123 456 78"},
     "subject/papers": {"ids": []},
     "subject/packaged": {"sha256": "ab" * 32},
+    "subject/object": {"number": "+46 8 123 456 78"},
+    "subject/erase": {"number": "+46 8 123 456 78", "reason": "x", "never_record": True},
+    "subject/allow": {"number": "+46 8 123 456 78", "reason": "x"},
 }
 WHOLE = sorted(name for name in OPERATIONS if name in MAY[Role.OFFICER] | MAY[Role.AUDITOR])
 
@@ -210,10 +215,11 @@ def test_sec_09_a_person_and_his_package_at_another_controller_are_not_found_lik
     for package, controller in ((theirs, "beta"), (ours, "acme")):
         house.vault.note(Fact(Kind.ACCESS_BEGUN, None, controller, {"package": package}))
     size = house.vault.ledger.size()
-    kind, message, hint = unknown(house, "subject/access", PERSON["subject/access"] | {"controller": "nobody"})
-    asked = PERSON["subject/access"] | {"controller": "beta"}
-    assert unknown(house, "subject/access", asked) == (kind, message.replace("nobody", "beta"), hint)
-    assert kind is NotFound
+    for name in ("subject/access", "subject/object", "subject/erase", "subject/allow"):
+        kind, message, hint = unknown(house, name, PERSON[name] | {"controller": "nobody"})
+        asked = PERSON[name] | {"controller": "beta"}
+        assert unknown(house, name, asked) == (kind, message.replace("nobody", "beta"), hint)
+        assert kind is NotFound
     for name in ("subject/papers", "subject/packaged"):
         kind, message, hint = unknown(house, name, PERSON[name] | {"package": never})
         assert kind is NotFound
@@ -251,7 +257,14 @@ BY_ID = {
     "recordings/show": {},
     "audit/prove": {},
     "recordings/erase": {"reason": "x", "dry_run": True},
+    "recordings/restrict": {"reason": "x", "ground": "claims"},
+    "recordings/unrestrict": {"reason": "x", "ground": "claims", "told": "2026-01-01T00:00:00Z"},
+    "recordings/hold": {"reason": "x", "matter": "m", "owner": "o", "review": "2026-03-01T00:00:00Z"},
+    "recordings/release": {"reason": "x", "matter": "orders"},
+    "recordings/decide": {"reason": "x", "upheld": True},
 }
+SEVERAL = frozenset(name for name, params in BY_ID.items() if name.startswith("recordings/") and params)
+"""What takes several ids."""
 
 
 @pytest.mark.parametrize("name", BY_ID)
@@ -259,7 +272,7 @@ def test_sec_09_each_foreign_id_is_not_found_in_the_words_of_one_that_never_was(
     never = "ab" * 16
 
     def asked(id_: str) -> dict[str, object]:
-        return BY_ID[name] | ({"ids": [id_]} if name == "recordings/erase" else {"id": id_})
+        return BY_ID[name] | ({"ids": [id_]} if name in SEVERAL else {"id": id_})
 
     kind, message, hint = unknown(house, name, asked(never))
     assert kind is NotFound

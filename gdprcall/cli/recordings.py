@@ -9,7 +9,7 @@ from typing import BinaryIO
 import click
 
 from gdprcall import age
-from gdprcall.cli import options
+from gdprcall.cli import kept, options
 from gdprcall.cli.files import read_identities, write_whole
 from gdprcall.cli.joined import Joined
 from gdprcall.cli.muting import Read, Voice, decided, muting
@@ -71,24 +71,32 @@ def show(state: Shared, id_: str, json_: bool) -> None:
 @click.option("--segment", type=click.IntRange(1), help="This segment only; default: all.")
 @click.option("-o", "--output", default=".", show_default=True, metavar="FILE|DIR|-", help="Where to write.")
 @click.option("--purpose", default="access", show_default=True, help="Why; it is kept in the ledger.")
+@click.option(
+    "--exception",
+    type=click.Choice(["consent", "claims", "protection"]),
+    help="What a restricted recording may be released for (Art. 18(2)).",
+)
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 @shared
-def export(state: Shared, id_: str, segment: int | None, output: str, purpose: str, force: bool) -> None:
+def export(
+    state: Shared, id_: str, segment: int | None, output: str, purpose: str, exception: str | None, force: bool
+) -> None:
     """Write a recording as age files, sealed as it is; the release is noted in the ledger."""
     shown = state.backend.call("recordings/show", {"id": id_})
     assert isinstance(shown, dict)
     parts = [part["segment"] for part in shown["parts"] if segment in {None, part["segment"]}]
     if not parts:
         raise NotFound(f"recording {id_} has no such sealed segment", f"its state is {shown['state']}")
+    noted = {"exception": exception} if exception else None
     if output == "-":
-        _to_standard_output(state, id_, parts, purpose)
+        _to_standard_output(state, id_, parts, purpose, noted)
         return
     target = Path(output)
     if len(parts) > 1 and not target.is_dir():
         raise Refused(f"recording {id_} has {len(parts)} segments", "give a folder, or one with --segment")
     for part in parts:
         path = target / f"{id_}.{part}.age" if target.is_dir() else target
-        write_whole(path, lambda file, part=part: state.backend.export(id_, part, purpose, file), force=force)  # type: ignore[misc]  # mypy has no type for a default in a lambda
+        write_whole(path, lambda file, part=part: state.backend.export(id_, part, purpose, file, noted), force=force)  # type: ignore[misc]  # mypy has no type for a default in a lambda
         click.echo(path)
 
 
@@ -270,13 +278,18 @@ def _check_binding(header: age.Header, file: Path, wanted: str | None) -> tuple[
     return recording, part.removeprefix("part=")
 
 
-def _to_standard_output(state: Shared, id_: str, parts: list[int], purpose: str) -> None:
+def _to_standard_output(
+    state: Shared, id_: str, parts: list[int], purpose: str, noted: Mapping[str, str] | None
+) -> None:
     if sys.stdout.isatty():
         raise Refused("an encrypted recording is not for a terminal", "use -o FILE, or a pipe")
     if len(parts) > 1:
         raise Refused(f"recording {id_} has {len(parts)} segments", "give one with --segment")
-    state.backend.export(id_, parts[0], purpose, sys.stdout.buffer)
+    state.backend.export(id_, parts[0], purpose, sys.stdout.buffer, noted)
     sys.stdout.buffer.flush()
 
+
+for command in kept.COMMANDS:
+    recordings.add_command(command)
 
 COMMANDS = (recordings,)

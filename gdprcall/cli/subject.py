@@ -2,7 +2,7 @@
 
 import click
 
-from gdprcall.cli import access
+from gdprcall.cli import access, claimed
 
 
 @click.group()
@@ -10,7 +10,7 @@ def subject() -> None:
     """Answer a person who asks for his rights."""
 
 
-for command in access.COMMANDS:
+for command in (*access.COMMANDS, *claimed.COMMANDS):
     subject.add_command(command)
 
 COMMANDS = (subject,)

@@ -37,11 +37,12 @@ def find(vault: Vault, controller: str, subject: str) -> Found:
 
 
 def weigh(row: RecordingRow) -> str:
-    """Return why a recording is not given, as a code; empty if it is. One that is held for a claim is given."""
+    """Return why a recording is not given, as a code; empty if it is. One that is held or restricted is given.
+
+    It is the person who asks, and his consent lifts the restriction for it (Art. 18(2)).
+    """
     if row.state == "erased" or row.erasing or row.withdrawn:
         return "erased"
-    if row.restricted:
-        return "restricted"
     if row.state not in GIVEN:
         return "never_recorded" if row.state == "not_started" else "unfinished"
     return ""

@@ -6,6 +6,8 @@ How it is done, and in which order, is the vault's affair alone.
 from collections.abc import Callable, Iterator, Sequence
 
 from gdprcall.errors import Refused
+from gdprcall.rights import keeping, precedence
+from gdprcall.rights.precedence import Request
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.erasing import Outcome
 from gdprcall.vault.rows import RecordingRow
@@ -34,10 +36,17 @@ def erase_all(
         progress(begin + len(part), len(recordings))
 
 
-def weigh(vault: Vault, recording: str) -> RecordingRow:
-    """Return a recording that may be erased; raises NotFound, and Refused while the call is still being recorded."""
+def weigh(vault: Vault, recording: str, now: int) -> RecordingRow:
+    """Return a recording that may be erased at ``now`` (milliseconds).
+
+    Raises NotFound, and Refused while the call is still being recorded, or for what the law or a claim keeps (Art. 17(3), 18).
+    """
     row = vault.recording(recording)
     if row.state == RUNNING:
         hint = "it can be erased when its call has ended; the caller withdraws at once by key"
         raise Refused(f"recording {recording} is still being recorded", hint)
+    if row.state != "erased" and not row.erasing:
+        verdict = keeping.weigh(vault, row, Request.ERASURE, now)
+        if verdict.outcome is not precedence.Outcome.ERASE:
+            raise Refused(f"recording {recording} is kept: {verdict.why}", keeping.HINT)
     return row

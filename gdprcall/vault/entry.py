@@ -49,6 +49,13 @@ class Kind(StrEnum):
     ACCESS_BEGUN = "access_begun"
     ACCESS_PACKAGED = "access_packaged"
     OVERHEARD = "overheard"
+    RESTRICTED = "restricted"
+    RESTRICTION_LIFTED = "restriction_lifted"
+    HELD = "held"
+    HOLD_LIFTED = "hold_lifted"
+    NEVER_RECORD = "never_record"
+    MAY_RECORD = "may_record"
+    NOTICE_OWED = "notice_owed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from gdprcall.errors import GdprcallError, VaultError
 from gdprcall.times import rfc3339
 from gdprcall.vault.entry import names_caller
+from gdprcall.vault.keeps import StillKept
 from gdprcall.vault.keys import Shredded
 from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.vault.objects import Cleared
@@ -57,6 +58,11 @@ def _take(batch: _Batch, recording: str) -> None:
         row = batch.stores.recording(recording)
         if row.state == "erased":
             batch.outcomes[recording] = _receipt(batch.stores, recording)
+        elif (row.held or row.restricted) and not row.erasing:
+            why = "a legal hold, Art. 17(3)(e)" if row.held else "a restriction, Art. 18"
+            batch.outcomes[recording] = StillKept(
+                f"recording {recording} is kept by {why}", "see: gdprcall recordings kept"
+            )
         else:
             batch.rows[recording] = row
     except GdprcallError as error:

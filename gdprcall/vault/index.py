@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gdprcall.errors import VaultError
-from gdprcall.vault import holders, packages, proofs
+from gdprcall.vault import holders, keeps, packages, proofs
 from gdprcall.vault.database import Store
 from gdprcall.vault.holders import Known
 from gdprcall.vault.index_schema import EXPIRING, migrations
@@ -16,13 +16,14 @@ from gdprcall.vault.projection import project
 from gdprcall.vault.rows import DecisionRow, RecordingRow, SegmentRow, Wanted
 
 # What is counted of the segments is asked for each row that is wanted: grouping would read all rows before the first.
-RECORDING = """
+RECORDING = f"""
     SELECT r.id, r.call, r.controller, r.line, r.purpose, r.basis, r.decision, coalesce(d.outcome, ''), r.state,
         r.started_at, (SELECT coalesce(sum(seconds), 0.0) FROM segment WHERE recording = r.id),
         (SELECT count(*) FROM segment WHERE recording = r.id), r.retention_days, r.expires_at,
-        d.withdrawn_at IS NOT NULL, r.subject, r.intended AND r.state <> 'erased'
+        d.withdrawn_at IS NOT NULL, r.subject, r.intended AND r.state <> 'erased',
+        {keeps.HAS_RESTRICTION}, {keeps.HAS_HOLD}
     FROM recording r LEFT JOIN decision d ON d.id = r.decision
-"""
+"""  # noqa: S608 # constants
 DECISION = """
     SELECT id, call, uniqueid, controller, line, purpose, basis, outcome, reason, language, prompt_sha256, heard_ms,
         mandatory_ms, attempts, policy_sha256, decided_at, recording, withdrawn_at FROM decision
@@ -44,6 +45,8 @@ _KEYS = {
     "recipient": ("controller", "recipient"),
     "challenge": ("answer_sha256",),
     "access_package": ("id",),
+    "keep": ("recording", "flag", "name"),
+    "never_record": ("seq",),
 }
 TABLES = tuple(_KEYS)
 """Everything that the ledger makes."""
@@ -133,11 +136,11 @@ class Index:
         return next(((str(whose), bool(stays)) for whose, stays in self._store.rows(sql, (id_,))), None)
 
     def due(self, now: int, limit: int = 1000) -> list[RecordingRow]:
-        """Return what expired by ``now`` and is over, the longest overdue first.
+        """Return what expired by ``now`` and is over, the longest overdue first; what is held or restricted stays.
 
         That is also what was granted and never came to a file: the caller's sealed number lies there still.
         """
-        where = f"WHERE r.{EXPIRING} AND r.expires_at <= ?"
+        where = f"WHERE r.{EXPIRING} AND r.expires_at <= ? AND NOT {keeps.HAS}"
         return self._recordings(where, "r.expires_at, r.id", (now, limit))
 
     def unfinished(self) -> list[RecordingRow]:
@@ -146,8 +149,8 @@ class Index:
         return self._recordings(where, "r.started_at, r.id", (-1,))
 
     def unerased(self) -> list[RecordingRow]:
-        """Return the recordings that are to be destroyed and are not: by a withdrawal or by an intent."""
-        where = "WHERE r.state <> 'erased' AND (r.intended OR d.withdrawn_at IS NOT NULL)"
+        """Return the recordings that are to be destroyed and are not: by a withdrawal that nothing stands against, or an intent."""
+        where = f"WHERE r.state <> 'erased' AND (r.intended OR (d.withdrawn_at IS NOT NULL AND NOT {keeps.HAS}))"
         return self._recordings(where, "r.started_at, r.id", (-1,))
 
     def _recordings(self, where: str, order: str, values: tuple[object, ...]) -> list[RecordingRow]:
@@ -192,6 +195,21 @@ class Index:
         """Return what is known of a package that a person was given."""
         rows = self._store.rows(f"SELECT {packages.COLUMNS} FROM access_package WHERE id = ?", (id_,))  # noqa: S608 # a constant
         return packages.package(rows[0]) if rows else None
+
+    def keeps(self, recording: str | None = None, controller: str | None = None) -> list[keeps.Keep]:
+        """Return what stands against the end of one recording, or of all of a controller or of the house, by its review."""
+        where, values = _where({"recording = ?": recording, "controller = ?": controller})
+        columns = keeps.COLUMNS.replace("recording", "keep.recording")
+        sql = f"SELECT {columns} FROM keep JOIN recording ON recording.id = keep.recording"  # noqa: S608 # constants
+        rows = self._store.rows(
+            f"{sql} {where} ORDER BY review_at IS NULL, review_at, keep.recording, flag, name", values
+        )
+        return [keeps.keep(row) for row in rows]
+
+    def never_record(self, controller: str, subject: str) -> list[int]:
+        """Return by which entries of the ledger a person is never to be recorded; none if he may be."""
+        sql = "SELECT seq FROM never_record WHERE controller = ? AND subject = ? ORDER BY seq"
+        return [int(str(seq)) for (seq,) in self._store.rows(sql, (controller, subject))]
 
     def page(self, table: str, after: Key, limit: int, until: Key | None = None) -> dict[Key, dict[str, object]]:
         """Return rows of one of ``TABLES`` in the order of their keys, each by its key, without who called."""
@@ -239,5 +257,5 @@ def _decision(row: tuple[object, ...]) -> DecisionRow:
 
 
 def _recording(row: tuple[object, ...]) -> RecordingRow:
-    values = [bool(value) if place in {14, 16} else value for place, value in enumerate(row)]
+    values = [bool(value) if place in {14, 16, 17, 18} else value for place, value in enumerate(row)]
     return RecordingRow(*values)  # type: ignore[arg-type]  # the table is STRICT

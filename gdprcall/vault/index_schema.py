@@ -5,7 +5,7 @@ It opens no file, and knows no row.
 
 from sqlite_utils import Database, Migrations
 
-from gdprcall.vault import holders, packages, proofs
+from gdprcall.vault import holders, keeps, packages, proofs
 
 migrations = Migrations("gdprcall.index")
 
@@ -96,4 +96,11 @@ def bases(db: Database) -> None:
 def access_packages(db: Database) -> None:
     """Create what is known of the packages that persons were given who asked for what is recorded of them."""
     for sql in packages.TABLES:
+        db.conn.execute(sql)
+
+
+@migrations()
+def keeping(db: Database) -> None:
+    """Create what is known of holds and restrictions, and of who is never to be recorded."""
+    for sql in keeps.TABLES:
         db.conn.execute(sql)

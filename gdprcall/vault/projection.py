@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 
 from gdprcall.times import DAY_MS
-from gdprcall.vault import holders, packages
+from gdprcall.vault import holders, keeps, packages
 from gdprcall.vault.ledger import Entry, Kind
 
 Body = Mapping[str, object]
@@ -128,7 +128,8 @@ def _erasure_intended(db: sqlite3.Connection, entry: Entry, _body: Body) -> None
 
 
 def _erased(db: sqlite3.Connection, entry: Entry, _body: Body) -> None:
-    db.execute("DELETE FROM segment WHERE recording = ?", (entry.recording,))
+    for table in ("segment", "keep"):
+        db.execute(f"DELETE FROM {table} WHERE recording = ?", (entry.recording,))  # noqa: S608 # a constant
     db.execute(
         "UPDATE recording SET state = 'erased', subject = NULL, expires_at = NULL WHERE id = ?", (entry.recording,)
     )
@@ -169,10 +170,15 @@ def _numbers(body: Body, names: list[str]) -> dict[str, object]:
 
 
 _TAKEN_BACK = ("withdrawn", "objected", "minor", "unacknowledged")
-_WITHOUT_RECORDING = frozenset(
-    {Kind.DECISION, Kind.FORGOTTEN, Kind.KEYS_BACKED_UP, Kind.REWRAP_EXPORTED, *holders.CHANGES, *packages.CHANGES}
+_WITHOUT_RECORDING = (
+    frozenset(
+        {Kind.DECISION, Kind.FORGOTTEN, Kind.KEYS_BACKED_UP, Kind.REWRAP_EXPORTED, *holders.CHANGES, *packages.CHANGES}
+    )
+    | keeps.WITHOUT_RECORDING
 )
-_TOLD_BY_BODY = frozenset({Kind.DECISION, Kind.SUBJECT, Kind.SEALED, Kind.QUARANTINED, Kind.REWRAPPED})
+_TOLD_BY_BODY = (
+    frozenset({Kind.DECISION, Kind.SUBJECT, Kind.SEALED, Kind.QUARANTINED, Kind.REWRAPPED}) | keeps.TOLD_BY_BODY
+)
 
 _CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
     Kind.DECISION: _decided,
@@ -192,4 +198,5 @@ _CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
     Kind.REWRAP_EXPORTED: _keys_backed_up,
     **holders.CHANGES,
     **packages.CHANGES,
+    **keeps.CHANGES,
 }

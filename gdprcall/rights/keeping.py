@@ -1,0 +1,48 @@
+"""What stands against the end of a recording, or against its use, as values for the table that weighs them (RET-04).
+
+It destroys and releases nothing.
+"""
+
+from gdprcall.errors import ConfigError, Refused
+from gdprcall.rights import precedence
+from gdprcall.rights.precedence import Exception18, Ground, Request, Use, Verdict
+from gdprcall.roles import Role
+from gdprcall.vault.archive import Vault
+from gdprcall.vault.keeps import RESTRICTION
+from gdprcall.vault.rows import RecordingRow
+
+BY_LAW = "legal_obligation"
+"""The basis whose retention is the law's own minimum: until its end Art. 17(3)(b) stands against an erasure."""
+HINT = "see: gdprcall recordings kept"
+
+
+def state(vault: Vault, row: RecordingRow) -> precedence.State:
+    """Return what is true of a recording; of several restrictions an objection is the weakest."""
+    grounds = sorted(Ground(one.name) for one in vault.index.keeps(row.id) if one.flag == RESTRICTION)
+    return precedence.State(
+        row.basis,
+        row.expires_at or 0,
+        law_until=row.expires_at if row.basis == BY_LAW else None,
+        held=row.held,
+        restricted=grounds[0] if grounds else None,
+    )
+
+
+def weigh(vault: Vault, row: RecordingRow, request: Request, now: int) -> Verdict:
+    """Return what a request for a recording comes to at ``now`` (milliseconds)."""
+    return precedence.weigh(state(vault, row), request, now)
+
+
+def may_leave(vault: Vault, row: RecordingRow, role: str, exception: str) -> None:
+    """Let a recording be released; raises Refused for a restricted one without an exception of Art. 18(2)."""
+    try:
+        named = Exception18(_EXCEPTIONS[exception]) if exception else None
+    except KeyError as error:
+        raise ConfigError(f"there is no exception {exception!r}", f"exceptions: {', '.join(_EXCEPTIONS)}") from error
+    why = precedence.denied(state(vault, row), Use.EXPORT, Role(role), exception=named, told=False)
+    # Who may release at all is decided where the peer is known; here it is what stands against this recording.
+    if row.restricted and why is not None:
+        raise Refused(f"recording {row.id} is not released: {why}", f"--exception {'|'.join(_EXCEPTIONS)}, or: {HINT}")
+
+
+_EXCEPTIONS = {"consent": "consent of the person", "claims": "legal claims", "protection": "protection of others"}
