@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gdprcall.errors import VaultError
-from gdprcall.vault import holders, packages, proofs
+from gdprcall.vault import holders, packages, proofs, requests
 from gdprcall.vault.database import Store
 from gdprcall.vault.holders import Known
 from gdprcall.vault.index_schema import EXPIRING, migrations
@@ -44,6 +44,8 @@ _KEYS = {
     "recipient": ("controller", "recipient"),
     "challenge": ("answer_sha256",),
     "access_package": ("id",),
+    "request": ("id",),
+    "request_entry": ("request", "seq"),
 }
 TABLES = tuple(_KEYS)
 """Everything that the ledger makes."""
@@ -58,6 +60,7 @@ class Index:
         ((seq,),) = self._store.rows("SELECT seq FROM applied")
         self._applied = int(str(seq))
         self.proofs = proofs.Proofs(self._store)
+        self.requests = requests.Requests(self._store)
 
     def applied(self) -> int:
         """Return the number of the last ledger entry that is in the index."""

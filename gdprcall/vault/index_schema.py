@@ -5,7 +5,7 @@ It opens no file, and knows no row.
 
 from sqlite_utils import Database, Migrations
 
-from gdprcall.vault import holders, packages, proofs
+from gdprcall.vault import holders, packages, proofs, requests
 
 migrations = Migrations("gdprcall.index")
 
@@ -96,4 +96,11 @@ def bases(db: Database) -> None:
 def access_packages(db: Database) -> None:
     """Create what is known of the packages that persons were given who asked for what is recorded of them."""
     for sql in packages.TABLES:
+        db.conn.execute(sql)
+
+
+@migrations()
+def persons_requests(db: Database) -> None:
+    """Create the register of the requests of persons."""
+    for sql in requests.TABLES:
         db.conn.execute(sql)

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 
 from gdprcall.times import DAY_MS
-from gdprcall.vault import holders, packages
+from gdprcall.vault import holders, packages, requests
 from gdprcall.vault.ledger import Entry, Kind
 
 Body = Mapping[str, object]
@@ -171,6 +171,7 @@ def _numbers(body: Body, names: list[str]) -> dict[str, object]:
 _TAKEN_BACK = ("withdrawn", "objected", "minor", "unacknowledged")
 _WITHOUT_RECORDING = frozenset(
     {Kind.DECISION, Kind.FORGOTTEN, Kind.KEYS_BACKED_UP, Kind.REWRAP_EXPORTED, *holders.CHANGES, *packages.CHANGES}
+    | requests.CHANGES.keys()
 )
 _TOLD_BY_BODY = frozenset({Kind.DECISION, Kind.SUBJECT, Kind.SEALED, Kind.QUARANTINED, Kind.REWRAPPED})
 
@@ -192,4 +193,5 @@ _CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
     Kind.REWRAP_EXPORTED: _keys_backed_up,
     **holders.CHANGES,
     **packages.CHANGES,
+    **requests.CHANGES,
 }
