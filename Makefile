@@ -17,10 +17,10 @@ SHELL := /bin/bash
 VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
-# Files run side by side, the longest first. Real calls are mostly waited for, so three of their files fit two cores; more
-# than three would take each other's ports.
+# Files run side by side, the longest first. Real calls are mostly waited for, so four of their files fit two cores; more
+# than four would take each other's ports.
 SIDE_BY_SIDE := --dist loadfile --no-loadscope-reorder
-CALLS        := -n 3 $(SIDE_BY_SIDE)
+CALLS        := -n 4 $(SIDE_BY_SIDE)
 ALONE        := -n auto --maxprocesses 8 $(SIDE_BY_SIDE)
 TOOLS := python3.14 python3.13 python3.12 python3.11 python3
 

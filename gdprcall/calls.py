@@ -29,7 +29,7 @@ class Calls:
         overheard: Callable[[str, int], None],
         behind: Callable[[], bool] = bool,
     ) -> None:
-        self._stopper = stopper
+        self.stopper = stopper
         self._unattended_withdrawal = unattended_withdrawal
         self._overheard, self._behind = overheard, behind
         self.ends: Ends | None = None
@@ -125,42 +125,39 @@ class Calls:
             if not call.further:
                 raise PeerError("Asterisk did not say which recording it started") from error
             # The code that begins a segment is lost where the caller leaves the bridge in that moment.
-            call.mixmonitor = await self._stopper.call_off(call.uniqueid)
+            call.mixmonitor = await self.stopper.call_off(call.uniqueid)
         # By its uniqueid: a channel may be renamed while it lives.
-        ran = await self._stopper.stop_recording(call.uniqueid, call.mixmonitor)
+        ran = await self.stopper.stop_recording(call.uniqueid, call.mixmonitor)
         call.silent.set()
         if ran and call.unwatched:
             self._overheard(call.recording, call.segment)
 
     async def set_lamp(self, call: LiveCall, state: str) -> None:
         """Set the lamp of the agent whose recording we ended; a call that is over put it out itself."""
+        call.show(state)
         with suppress(PeerError):
-            await self._stopper.set_lamp(call.uniqueid, call.mixmonitor, state)
+            await self.stopper.set_lamp(call.uniqueid, call.mixmonitor, state)
 
     async def begin(self, call: LiveCall) -> None:
         """Let the recording of ``call`` begin in mid-call; raises PeerError when Asterisk could not be told."""
-        await self._stopper.let_begin(call.uniqueid, call.recording)
+        await self.stopper.let_begin(call.uniqueid, call.recording)
 
     async def resume(self, call: LiveCall) -> None:
         """Let the next segment of ``call`` begin; raises PeerError when Asterisk could not be told."""
         call.unwatched, call.further = False, True
         for known in (call.told, call.seen, call.silent):
             known.clear()
-        await self._stopper.begin_segment(call.uniqueid, call.recording)
-
-    async def question(self, call: LiveCall, other: str, question: str) -> None:
-        """Have somebody who joined ``call`` asked; raises PeerError when Asterisk could not be told."""
-        await self._stopper.ask_other(call.uniqueid, other, question)
+        await self.stopper.begin_segment(call.uniqueid, call.recording)
 
     async def insist(self, call: LiveCall) -> bool:
         """Try to end a recording again and again until it has ended, or its call has; whether it was ended by us."""
-        await asyncio.sleep(INSIST_SECONDS)
-        while self._live.get(call.recording) is call:
+        while True:
+            await asyncio.sleep(INSIST_SECONDS)
+            if not self.follows(call):
+                return False
             with suppress(PeerError):
                 await self.stop(call)
                 return True
-            await asyncio.sleep(INSIST_SECONDS)
-        return False
 
     def handle(self, event: ami.AmiEvent) -> None:
         """Take one event of AMI, in the order of its arrival."""
@@ -200,9 +197,7 @@ class Calls:
     def _started(self, recording: str, segment: int, mixmonitor: str, channel: str) -> None:
         call = self._live.get(recording)
         if call is not None:
-            call.segment, call.mixmonitor, call.channel = segment, mixmonitor, channel
-            call.silent.clear()
-            call.told.set()
+            call.begins(segment, mixmonitor, channel)
 
     def _withdrawn(self, recording: str) -> None:
         call = self._live.get(recording)

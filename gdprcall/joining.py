@@ -58,7 +58,7 @@ class Joining:
     async def _ask(self, live: LiveCall, other: str) -> None:
         self._asked_at[other] = now_ms()
         try:
-            await self._calls.question(live, other, str(self._question))
+            await self._calls.stopper.ask_other(live.uniqueid, other, str(self._question))
         except GdprcallError as error:
             # Who was not asked is not recorded; the call goes on.
             self._log.error("party_unasked", recording=live.recording, hint=error.hint)

@@ -35,6 +35,8 @@ WORDS: dict[str, Event] = {
 """What an agent may say of a call by key, as the dialplan names it."""
 
 LOCAL = "Local/"
+RECORDED = "INUSE"
+"""What the lamp of an agent who is recorded shows."""
 
 
 class Stopper(Protocol):
@@ -54,6 +56,9 @@ class Stopper(Protocol):
 
     async def ask_other(self, channel: str, other: str, question: str) -> None:
         """Have the dialplan ask ``other``, who talks with ``channel``; raises PeerError."""
+
+    async def sound(self, channel: str, state: str) -> None:
+        """Let the agent who talks on ``channel`` hear what the lamp shows; raises PeerError."""
 
     async def set_lamp(self, channel: str, mixmonitor: str, state: str) -> None:
         """Set the lamp of the agent who talks there, whose recording was ended; raises PeerError."""
@@ -79,6 +84,7 @@ class LiveCall:
     ``cleared`` those who may be recorded. While ``strangers`` are there, or one side is ``on_hold``, nothing may be.
     ``further`` says that its running segment is not the first, so that it can be called off.
     ``unwatched`` says that who came was learnt of too late.
+    ``shown`` is told what the agent's lamp shows from now on, where he is to hear it.
     ``silent`` is set while it is certain that no MixMonitor of it runs any more.
     """
 
@@ -95,6 +101,7 @@ class LiveCall:
     met: Callable[[str], None] | None = None
     ask: Callable[[str], None] | None = None
     answered: Callable[[str, str], None] | None = None
+    shown: Callable[[str], None] | None = None
     asked: set[str] = field(default_factory=set)
     cleared: set[str] = field(default_factory=set)
     strangers: bool = False
@@ -105,6 +112,18 @@ class LiveCall:
     seen: asyncio.Event = field(default_factory=asyncio.Event)
     silent: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def begins(self, segment: int, mixmonitor: str, channel: str) -> None:
+        """Know that a segment runs."""
+        self.segment, self.mixmonitor, self.channel = segment, mixmonitor, channel
+        self.silent.clear()
+        self.told.set()
+        self.show(RECORDED)
+
+    def show(self, state: str) -> None:
+        """Tell what the lamp of the agent shows, if there is one in the call."""
+        if self.shown is not None and self.peer:
+            self.shown(state)
+
     def may_be(self, name: str) -> bool:
         """Whether a channel of this name can be whom the caller was asked about; a Local channel may be out of the way by now."""
         return not self.expects or name in {self.expects, ""} or self.expects.startswith(LOCAL)
@@ -114,3 +133,5 @@ class LiveCall:
         self.peer = uniqueid
         self.cleared.add(uniqueid)
         self.through = name[:-2] if name.startswith(LOCAL) else ""
+        if self.told.is_set() and not self.silent.is_set():
+            self.show(RECORDED)

@@ -5,9 +5,10 @@ It lets none go on: what this daemon did not hear of, such as who was asked, it 
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from gdprcall import agents
+from gdprcall import agents, sounding
 from gdprcall.asterisk.ami_status import LiveChannel
 from gdprcall.asterisk.lamps import DARK
 from gdprcall.calls import Calls
@@ -42,6 +43,13 @@ class Attendant:
             return found.reason
         await asyncio.wrap_future(self.vault.submit(agents.fact(live.recording, row.controller, found)))
         return ""
+
+    async def hears(self, live: LiveCall) -> bool:
+        """Return whether the agent is to hear on the telephone what becomes of a recording."""
+        row = await asyncio.to_thread(self.vault.recording, live.recording)
+        policy = self.policy()
+        line = policy.lines.get(row.line) if policy else None
+        return line is not None and line.agents.tone
 
 
 class Orphans:
@@ -117,4 +125,7 @@ class Orphans:
             if not await self._calls.insist(live):
                 return
         self._log.warning("recording_stopped", recording=live.recording, reason=why)
+        with suppress(GdprcallError):  # without a tone the lamp says it
+            if await self._attendant.hears(live):
+                sounding.attend(live, self._calls, self._tasks)
         await self._calls.set_lamp(live, DARK)

@@ -124,7 +124,7 @@ def _agents(section: schema.Agents | None) -> Agents:
     if section is None:
         return Agents()
     basis = AgentBasis(section.basis) if section.basis else None
-    return Agents(basis, section.notice, _day(section.acknowledged_on), section.each)
+    return Agents(basis, section.notice, _day(section.acknowledged_on), section.each, section.tone)
 
 
 def _day(date: datetime.date | None) -> str:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gdprcall import question
+from gdprcall import question, sounding
 from gdprcall.agents import Attendance, look_at
 from gdprcall.asterisk.arrival import Arrival, PlayablePrompt, question_seconds
 from gdprcall.calls import Calls
@@ -187,6 +187,8 @@ class Reception:
         live = LiveCall(facts.recording, arrival.channel, arrival.name, deliver)
         recorder.live = live
         live.met = self._meeting(facts, attendance, deliver)
+        if facts.line.agents.tone:
+            sounding.attend(live, house.calls, house.tasks)
         if terms.joins and terms.prompt:
             Joining(facts, Question(terms, facts.language), house.vault, house.calls, house.tasks).attend(live)
         return session, live, evidence

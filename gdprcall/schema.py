@@ -123,12 +123,13 @@ Interface = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]*/[^\s;]{1,120}$"
 
 
 class Agents(Section):
-    """Why the agents of a line are recorded, and what they were told; or that each has this of his own."""
+    """Why the agents of a line are recorded, and what they were told; or that each has this of his own; whether they hear tones."""
 
     basis: AgentBasis | None = None
     notice: Words = ""
     acknowledged_on: datetime.date | None = None
     each: bool = False
+    tone: bool = False
 
 
 class Agent(Section):

@@ -25,6 +25,7 @@ class Monitors:
         self.went_on: list[tuple[str, str]] = []
         self.asked: list[tuple[str, str, str]] = []
         self.lamps: list[tuple[str, str, str]] = []
+        self.sounds: list[tuple[str, str]] = []
 
     async def set_lamp(self, channel: str, mixmonitor: str, state: str) -> None:
         if self.fails:
@@ -51,6 +52,11 @@ class Monitors:
         if self.fails:
             raise PeerError("AMI did not answer in time")
         self.asked.append((channel, other, question))
+
+    async def sound(self, channel: str, state: str) -> None:
+        if self.fails:
+            raise PeerError("AMI did not answer in time")
+        self.sounds.append((channel, state))
 
     async def stop_recording(self, channel: str, mixmonitor: str) -> bool:
         self.tried += 1

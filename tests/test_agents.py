@@ -74,6 +74,16 @@ async def test_pty_01_an_agent_who_has_acknowledged_is_noted_and_recorded(tmp_pa
         assert agents.noted(desk.vault, recording)
 
 
+async def test_pty_01_where_the_line_says_so_the_one_who_answers_hears_that_he_is_recorded(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        on(desk, replace(NAMED, agents=replace(EACH, tone=True)), tmp_path)
+        await desk.granted()
+        answers(desk, "PJSIP/201-00000001")
+        await until(lambda: desk.monitors.sounds)
+        assert desk.monitors.sounds == [(CHANNEL, "INUSE")]
+        desk.calls.handle(ami.HungUp(CHANNEL))
+
+
 @pytest.mark.parametrize(
     ("channel", "reason"), [("PJSIP/202-00000002", "agent_unacknowledged"), ("PJSIP/203-00000002", "agent_unknown")]
 )

@@ -360,6 +360,17 @@ async def test_what_is_called_off_may_not_begin_before_the_last_one_is_asked_for
         assert (told["Channel"], told["Variable"], told.get("Value", "")) == ("1.1", "GDPRCALL_GO", "")
 
 
+async def test_what_an_agent_is_to_hear_begins_on_his_own_telephone() -> None:
+    async with linked() as (fake, client, seen):
+        await up(seen)
+        peer = b"Response: Success\r\nVariable: BRIDGEPEER\r\nValue: PJSIP/201-00000001\r\n%TAG%\r\n"
+        fake.answers["Getvar"] = peer
+        await client.sound("1.1", "ONHOLD")
+        (told,), (pressed,) = fake.sent("Setvar"), fake.sent("PlayDTMF")
+        assert (told["Channel"], told["Variable"], told["Value"]) == ("PJSIP/201-00000001", "GDPRCALL_TONE", "ONHOLD")
+        assert (pressed["Channel"], pressed["Digit"], pressed["Receive"]) == ("PJSIP/201-00000001", "C", "true")
+
+
 async def test_a_recorder_without_an_id_is_not_ended_for_that_would_end_those_of_others() -> None:
     async with linked() as (fake, client, seen):
         await up(seen)

@@ -273,6 +273,25 @@ def test_pty_04_what_the_dialplan_heard_of_who_is_on_the_line_ends_the_recording
     assert exchange.events == [PartyJoined("connected_line")]
 
 
+async def test_pty_01_an_agent_is_told_each_change_of_the_recording_from_the_moment_he_is_there(
+    exchange: Exchange,
+) -> None:
+    call, shown = exchange.recorded(), []
+    call.shown = shown.append
+    exchange.joins(CALLER, AGENT)
+    await exchange.calls.set_lamp(call, "ONHOLD")
+    exchange.calls.handle(ami.RecordingStarted(REC, 2, "0x2", call.channel, CALLER))
+    await exchange.calls.set_lamp(call, "NOT_INUSE")
+    assert shown == ["INUSE", "ONHOLD", "INUSE", "NOT_INUSE"]
+
+
+def test_an_agent_who_comes_when_nothing_runs_is_told_nothing(exchange: Exchange) -> None:
+    call, shown = exchange.follow(), []
+    call.shown = shown.append
+    exchange.joins(CALLER, AGENT)
+    assert shown == []
+
+
 async def test_pty_04_who_came_while_ami_was_away_can_be_heard_and_what_ran_is_not_kept(exchange: Exchange) -> None:
     call = exchange.recorded()
     exchange.joins(CALLER, AGENT)

@@ -64,6 +64,7 @@ def test_the_sample_has_every_code_that_a_line_of_any_basis_needs(basis: Basis) 
         (keys(CONSENT, pause="*7"), "gdprresume", "PRF-PCI", "warn"),
         (CONSENT, "gdprnext", "PTY-04", "warn"),
         (replace(CONSENT, joins=OnJoin.ASK), "gdprjoin", "PTY-04", "warn"),
+        (replace(CONSENT, agents=replace(CONSENT.agents, tone=True)), "gdprtone", "PTY-01", "warn"),
     ],
 )
 def test_a_code_that_a_line_needs_and_features_conf_has_not_is_named_with_its_mend(
@@ -80,7 +81,7 @@ def test_con_07_another_code_than_the_one_that_callers_are_told_is_named() -> No
     (one,) = compare(policies.policy(other), shipped())
     assert "gdprstop => *6,self,Gosub(gdprcall-withdraw,s,1)" in one.mend
     assert told(keys(CONSENT, pause="*1"), shipped()) == [("PRF-PCI", "refuse", "gdprpause is *7, and")]
-    assert told(CONSENT, shipped(gdprnext="C")) == [("PTY-04", "warn", "gdprnext is C, and")]
+    assert told(CONSENT, shipped(gdprnext="A")) == [("PTY-04", "warn", "gdprnext is A, and")]
 
 
 def test_agents_may_have_other_codes_than_the_sample() -> None:

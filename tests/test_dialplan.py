@@ -51,7 +51,7 @@ def test_every_context_is_ours_by_name() -> None:
     assert set(PLAN) == {
         "gdprcall", "gdprcall-agi", "gdprcall-ask", "gdprcall-verdict", "gdprcall-segment", "gdprcall-stop", "gdprcall-end",
         "gdprcall-withdraw", "gdprcall-desk", "gdprcall-agent", "gdprcall-forget", "gdprcall-next", "gdprcall-pause",
-        "gdprcall-join", "gdprcall-xfer", "gdprcall-lamp", "gdprcall-connected",
+        "gdprcall-join", "gdprcall-xfer", "gdprcall-lamp", "gdprcall-connected", "gdprcall-tone",
     }  # fmt: skip
 
 
@@ -292,7 +292,7 @@ def test_every_code_of_the_desk_is_one_of_features_conf_and_says_something_of_th
         r"^(gdpr\w+) => \*\d+,peer,Gosub\(gdprcall-agent,[a-z]+,1\)$", code("features.conf"), re.MULTILINE
     )
     assert (
-        codes - {"gdprpause"}
+        codes - {"gdprpause", "gdprtone"}
         == set(keys)
         == {"gdprcontract", "gdprdone", "gdpryes", "gdprno", "gdprminor", "gdprprivate"} | {"gdprresume"}
     )

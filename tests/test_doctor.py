@@ -29,6 +29,7 @@ from tests.fakes import ami as fake_ami
 from tests.pbx.asterisk import Asterisk
 from tests.pbx.installation import Installation
 from tests.pbx.prepare import ROOT
+from tests.policies import SUPPORT, policy
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can ask what another user may do")
 NOBODY = files.User(65534, 65534, "nobody", (65534,))
@@ -502,9 +503,11 @@ def test_an_asterisk_that_is_too_old_is_a_failure(text: str, grade: Grade) -> No
 
 def test_a_module_that_does_not_run_is_named() -> None:
     whole = {f"{name}.so" for name in pbx.MODULES}
-    assert pbx.running(whole).grade is OK
-    finding = pbx.running(whole - {"func_db.so"})
+    assert pbx.running(whole, policy(SUPPORT)).grade is OK
+    finding = pbx.running(whole - {"func_db.so"}, policy(SUPPORT))
     assert (finding.grade, finding.text) == (FAIL, "do not run: func_db")
+    finding = pbx.running(whole, policy(replace(SUPPORT, agents=replace(SUPPORT.agents, tone=True))))
+    assert (finding.grade, finding.text) == (FAIL, "do not run: app_playtones, app_senddtmf")
 
 
 @pytest.mark.parametrize(

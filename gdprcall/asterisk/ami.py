@@ -22,7 +22,7 @@ PING_SECONDS = 5.0
 BEHIND_SECONDS = 0.2
 """What is told later than this after it happened was not watched."""
 MARKS = "gdprcall/withdrawn"
-NEXT, JOIN = "D", "B"
+NEXT, JOIN, TONE = "D", "B", "C"
 """The codes of features.conf by which the dialplan is called in a bridged call. Pressed by a person they do nothing."""
 
 
@@ -194,6 +194,12 @@ class Ami:
     async def set_lamp(self, channel: str, mixmonitor: str, state: str) -> None:
         """Set the lamp of the agent who talks on ``channel``, whose recording we ended; raises PeerError."""
         await lamps.over(self.action, channel, mixmonitor, state)
+
+    async def sound(self, channel: str, state: str) -> None:
+        """Let the agent who talks on ``channel`` hear what the lamp shows; raises PeerError."""
+        for telephone in await lamps.behind(self.action, channel):
+            await self.action("Setvar", Channel=telephone, Variable="GDPRCALL_TONE", Value=state)
+            await self._press(telephone, TONE)
 
     async def put_out_orphans(self) -> None:
         """Put out the lamps that no call keeps lit, such as after a crash; without res_manager_devicestate none is known."""

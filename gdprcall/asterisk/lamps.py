@@ -26,11 +26,19 @@ async def over(act: Act, channel: str, mixmonitor: str, state: str = DARK) -> No
     The id of what was ended is left with the channel, so that the next telephone of the call does not light its own.
     """
     await act("Setvar", Channel=channel, Variable="GDPRCALL_OVER", Value=mixmonitor)
+    for there in await behind(act, channel):
+        await put(act, telephone(there), state)
+
+
+async def behind(act: Act, channel: str) -> list[str]:
+    """Return the channels of the telephones that ``channel`` talks with; raises PeerError.
+
+    Behind a Local channel it is the telephone on the other side of that.
+    """
+    found = []
     for peer in await _peers(act, channel):
-        # Behind a Local channel it is the telephone on the other side of that.
-        for behind in await _peers(act, f"{peer[:-1]}2") if peer.endswith(";1") else [peer]:
-            if telephone(behind):
-                await put(act, telephone(behind), state)
+        found += await _peers(act, f"{peer[:-1]}2") if peer.endswith(";1") else [peer]
+    return [one for one in found if telephone(one)]
 
 
 async def put(act: Act, name: str, state: str) -> None:

@@ -27,11 +27,13 @@ MODULES = (
     *("res_ari_playbacks", "res_stasis", "res_stasis_playback", "res_http_websocket", "pbx_config"),
 )
 """What calls need that come by ARI; which ones run is told by ARI alone."""
+TONES = ("app_playtones", "app_senddtmf")
+"""What agents need who are to hear whether they are recorded."""
 CONTEXTS = (
     *("gdprcall", "gdprcall-agi", "gdprcall-ask", "gdprcall-verdict", "gdprcall-segment", "gdprcall-stop"),
     *("gdprcall-end", "gdprcall-connected", "gdprcall-withdraw", "gdprcall-desk", "gdprcall-lamp", "gdprcall-agent"),
     "gdprcall-forget",
-    *("gdprcall-next", "gdprcall-pause", "gdprcall-join", "gdprcall-xfer"),
+    *("gdprcall-next", "gdprcall-pause", "gdprcall-join", "gdprcall-tone", "gdprcall-xfer"),
 )
 OUTBOUND = ("gdprcall-out", "gdprcall-left")
 NEEDED = ("StopMixMonitor", "Status", "DBGet", "DBGetTree")
@@ -73,7 +75,7 @@ async def ari(config: Config) -> list[Finding]:
             found.append(version(str((await link.info())["system"]["version"])))
             modules = await link.modules()
             found.append(recorders.applications(await link.applications()))
-            found.append(running({name for name, state in modules.items() if state == "Running"}))
+            found.append(running({name for name, state in modules.items() if state == "Running"}, config.policy))
     except GdprcallError as error:
         found.append(Finding("ari", FAIL, error.message, error.hint))
     return found
@@ -95,13 +97,14 @@ def agi(port: int, tables: list[str]) -> Finding:
     )
 
 
-def running(modules: set[str]) -> Finding:
+def running(modules: set[str], policy: Policy) -> Finding:
     """Return which of the modules that we need do not run."""
-    absent = [name for name in MODULES if f"{name}.so" not in modules]
+    needed = (*MODULES, *(TONES if any(line.agents.tone for line in policy.lines.values()) else ()))
+    absent = [name for name in needed if f"{name}.so" not in modules]
     if absent:
         mend = "load them in modules.conf; on Debian they are all in the package asterisk-modules or asterisk"
         return Finding("modules", FAIL, f"do not run: {', '.join(absent)}", mend)
-    return Finding("modules", OK, f"the {len(MODULES)} that we need run")
+    return Finding("modules", OK, f"the {len(needed)} that we need run")
 
 
 async def ami(config: Config) -> list[Finding]:

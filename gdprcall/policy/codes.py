@@ -26,10 +26,11 @@ SHIPPED = {
     "gdprresume": ("*8", "peer", "gdprcall-agent,resume"),
     "gdprnext": ("D", "self", "gdprcall-next,s"),
     "gdprjoin": ("B", "peer", "gdprcall-join,s"),
+    "gdprtone": ("C", "self", "gdprcall-tone,s"),
 }
 """Each name with the code that is shipped for it, on whose channel it runs, and what."""
 UNSTOPPABLE = frozenset({Basis.LEGAL_OBLIGATION, Basis.VITAL_INTEREST})
-FIXED = frozenset({"gdprnext", "gdprjoin"})
+FIXED = frozenset({"gdprnext", "gdprjoin", "gdprtone"})
 """What the daemon presses itself."""
 
 
@@ -97,6 +98,8 @@ def _needs(line: Line) -> Iterator[_Need]:
     yield _Need("gdprnext", "PTY-04", place, "without it no recording goes on after a pause")
     if line.joins is OnJoin.ASK:
         yield _Need("gdprjoin", "PTY-04", f"{place}.joins", "without it nobody who joins is asked")
+    if line.agents.tone:
+        yield _Need("gdprtone", "PTY-01", f"{place}.agents", "without it no agent hears whether he is recorded")
 
 
 def _lacks(need: _Need, there: dict[str, Code]) -> Iterator[Finding]:

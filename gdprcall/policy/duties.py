@@ -5,6 +5,7 @@ It judges neither a basis nor what callers hear.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from gdprcall.policy.bases import OWN_ENDS
 from gdprcall.policy.finding import Finding, refuse, warn
@@ -83,7 +84,7 @@ def _agents(line: Line, owner: Controller | None, place: str) -> Iterator[Findin
             text = "each agent stands for himself here, so a basis or a day of all of them says nothing"
             yield refuse("PTY-01", f"{place}.agents", text, "leave it out, or leave each out")
         return
-    if agents.basis is None and agents != Agents():
+    if agents.basis is None and replace(agents, tone=False) != Agents():
         mend = "name it, or write each = true and name each agent under [agents]"
         yield refuse("PTY-01", f"{place}.agents.basis", "is missing", mend)
         return

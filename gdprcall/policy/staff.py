@@ -19,12 +19,16 @@ class AgentBasis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Agents:
-    """On what basis agents are recorded, their notice, the day of it; with ``each`` they are ``Agent``'s, for this or any notice."""
+    """On what basis agents are recorded, their notice, the day of it; with ``each`` they are ``Agent``'s, for this or any notice.
+
+    With ``tone`` they hear on the telephone what their lamp shows.
+    """
 
     basis: AgentBasis | None = None
     notice: str = ""
     acknowledged_on: str = ""
     each: bool = False
+    tone: bool = False
 
 
 ANYBODY = Agents()

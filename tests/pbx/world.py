@@ -117,6 +117,7 @@ autoload=no
             "func_groupcount",
             "func_uri",
             "app_chanspy",
+            "app_playtones",
             "app_senddtmf",
         ),
         *(
