@@ -662,6 +662,19 @@ def test_a_page_that_is_there_already_is_refused_before_anything_is_noted(desk: 
     assert page.read_text() == "mine"
 
 
+def test_an_own_template_that_cannot_be_used_is_refused_before_anything_is_noted(desk: Desk) -> None:
+    id_, folder = desk.open("withdrawal"), desk.folder / "templates"
+    folder.mkdir()
+    own = folder / "request.en.j2"
+    for text in ("# {{ nonsense }}", "# {% if what == 'answer' %}{{ controller.nonsense }}{% endif %}", "{% if"):
+        own.write_text(text)
+        said = desk("answer", id_, "--note", "x", "--templates", str(folder), status=2)
+        assert "request.en.j2 cannot be used" in said
+        assert desk.json("show", id_)["state"] == "open"
+    own.write_text("# Dear {{ controller.name }}, {{ note }}")
+    assert "Dear Acme, Done." in desk("answer", id_, "--note", "Done.", "--templates", str(folder))
+
+
 def test_the_words_of_the_command_line_are_those_of_the_law() -> None:
     words = (spoken.TYPES, spoken.GROUNDS, spoken.CHANNELS, spoken.METHODS)
     assert words == (tuple(Type), tuple(Ground), tuple(Channel), METHODS)

@@ -26,6 +26,11 @@ COLUMNS = {
     "type": "TYPE",
     "state": "STATE",
 }
+LETTERS = ("extension", "answer", "refusal")
+_NAMES = "id type marketing language received last reason note ground article late backups_until".split()
+_OF_WHOM = "id name contact address officer authority country notice_url proof_days".split()
+_SAMPLE: dict[str, object] = {**dict.fromkeys(_NAMES, ""), "controller": dict.fromkeys(_OF_WHOM, "")}
+"""What a letter is tried with."""
 WORDS = "It goes into the letter. No names and numbers."
 
 
@@ -112,9 +117,7 @@ def identify(state: Shared, id_: str, ask: bool, code: str | None, call: str | N
         print_json(value)
     elif ask:
         click.echo(f"call {value['number']} and say: {value['code'][:4]} {value['code'][4:]}")
-        click.echo(
-            f"ask for the code, and for when he called, on another day or way; it counts until {value['code_until']}"
-        )
+        click.echo(f"then let him say it, and when he called, the way he asked; it counts until {value['code_until']}")
     else:
         click.echo(f"identified ({value['method']}); {value['remains']}")
 
@@ -144,7 +147,7 @@ def extend(
     state: Shared, id_: str, reason: str, language: str | None, templates: Path | None, html: Path | None, json_: bool
 ) -> None:
     """Extend the time by two months, within the first one, and print the letter that tells it (Art. 12(3))."""
-    _refuse_existing(html)
+    _refuse_unready(html, templates, language)
     value = state.backend.call("requests/extend", {"id": id_, "reason": reason})
     _print("extension", value, language, templates, html, json_)
 
@@ -158,7 +161,7 @@ def answer(
     state: Shared, id_: str, note: str, language: str | None, templates: Path | None, html: Path | None, json_: bool
 ) -> None:
     """Close a request that was carried out, and print the letter that says what was done and what stays (Art. 12(3))."""
-    _refuse_existing(html)
+    _refuse_unready(html, templates, language)
     value = state.backend.call("requests/answer", {"id": id_, "note": note})
     _print("answer", value, language, templates, html, json_)
 
@@ -182,7 +185,7 @@ def refuse(
     json_: bool,
 ) -> None:
     """Refuse a request on a ground of the law, and print the letter with reason and remedies (Art. 12(4))."""
-    _refuse_existing(html)
+    _refuse_unready(html, templates, language)
     value = state.backend.call("requests/refuse", {"id": id_, "ground": ground, "reason": reason})
     assert isinstance(value, dict)
     if value["letter"]["late"]:
@@ -249,10 +252,13 @@ def _print(
         click.echo(letter.text, nl=False)
 
 
-def _refuse_existing(html: Path | None) -> None:
-    """Raise ConfigError where a page cannot be written, before anything is noted."""
+def _refuse_unready(html: Path | None, templates: Path | None, language: str | None) -> None:
+    """Raise ConfigError where a letter could not be written, before anything is noted."""
     if html is not None and html.exists():
         raise ConfigError(f"{html} is there already", "choose another name")
+    for what in LETTERS if templates is not None else ():
+        chosen = letters.language_for("request", language or "", templates)
+        letters.write("request", chosen, _SAMPLE | {"what": what}, templates)
 
 
 def _read(given: str) -> str:
