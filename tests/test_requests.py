@@ -3,6 +3,9 @@
 import asyncio
 import json
 import re
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -515,6 +518,34 @@ async def test_rgt_01_the_register_is_the_same_through_the_daemon(desk: Desk) ->
     assert shown[1]["state"] == "answered"
 
 
+def test_rgt_01_the_daemon_tells_its_log_at_its_start_what_is_overdue_and_of_nobody(desk: Desk) -> None:
+    desk.open(days=70)
+    for secret in ("ami-password", "ari-password"):
+        (desk.folder / "secrets" / secret).write_text("none of it answers")
+        (desk.folder / "secrets" / secret).chmod(0o600)
+    places = 'ari_url = "http://127.0.0.1:9/ari"\nami_port = 9\nspool'
+    desk.shell.config.write_text(desk.shell.config.read_text().replace("spool", places, 1))
+    (desk.folder / "spool").mkdir(exist_ok=True)
+    desk.shell.identity.unlink()
+    with subprocess.Popen(
+        [sys.executable, "-m", "gdprcall", "--config", str(desk.shell.config), "serve"],
+        stdout=subprocess.PIPE, text=True, cwd=desk.folder,
+    ) as daemon:  # fmt: skip
+        assert daemon.stdout is not None
+        lines = []
+        try:
+            for line in daemon.stdout:
+                lines.append(line)
+                if "request_overdue" in line:
+                    daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(30) == 0
+        finally:
+            daemon.kill()
+    (told,) = [json.loads(line) for line in lines if "request_overdue" in line]
+    assert (told["level"], told["controller"], told["count"]) == ("error", "acme", 1)
+    assert NUMBER[3:] not in "".join(lines)
+
+
 async def test_rgt_03_attempts_that_come_at_once_are_counted_one_by_one(desk: Desk) -> None:
     id_ = desk.open()
     code = desk.code(id_)
@@ -597,6 +628,15 @@ def test_no_leaf_of_the_ledger_has_anything_of_the_person(desk: Desk) -> None:
     for needle in (NUMBER[3:], subject, "many calls", "access"):
         assert needle not in leaves
         assert needle in "".join(body or "" for _, _, body in rows)
+
+
+def test_sec_09_what_is_noted_of_another_controller_changes_no_request(desk: Desk) -> None:
+    id_ = desk.open("withdrawal")
+    before = desk.json("list", "--all")
+    with desk.vault() as vault:
+        for kind in (Kind.REQUEST_ANSWERED, Kind.REQUEST_EXTENDED, Kind.REQUEST_IDENTIFIED, Kind.REQUEST_FORGOTTEN):
+            vault.note(Fact(kind, None, "beta", {"request": id_}))
+    assert desk.json("list", "--all") == before
 
 
 def test_an_index_that_is_made_anew_has_the_same_register(desk: Desk) -> None:
