@@ -632,11 +632,11 @@ def test_no_leaf_of_the_ledger_has_anything_of_the_person(desk: Desk) -> None:
 
 def test_sec_09_what_is_noted_of_another_controller_changes_no_request(desk: Desk) -> None:
     id_ = desk.open("withdrawal")
-    before = desk.json("list", "--all")
+    before = [desk.json("list", "--all"), desk.json("show", id_)]
     with desk.vault() as vault:
         for kind in (Kind.REQUEST_ANSWERED, Kind.REQUEST_EXTENDED, Kind.REQUEST_IDENTIFIED, Kind.REQUEST_FORGOTTEN):
             vault.note(Fact(kind, None, "beta", {"request": id_}))
-    assert desk.json("list", "--all") == before
+    assert [desk.json("list", "--all"), desk.json("show", id_)] == before
 
 
 def test_an_index_that_is_made_anew_has_the_same_register(desk: Desk) -> None:

@@ -174,7 +174,10 @@ def _noted(
     def noted(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
         if request := _text(body, "request"):
             change(db, entry, body)
-            db.execute("INSERT OR IGNORE INTO request_entry VALUES (?, ?, ?)", (request, entry.seq, str(entry.kind)))
+            db.execute(
+                "INSERT OR IGNORE INTO request_entry SELECT id, ?, ? FROM request WHERE id = ? AND controller = ?",
+                (entry.seq, str(entry.kind), request, entry.controller or ""),
+            )
 
     return noted
 
