@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 
 from gdprcall import consents, persons, scope
 from gdprcall.config import Config
-from gdprcall.errors import ConfigError, GdprcallError, NotFound
+from gdprcall.errors import ConfigError, GdprcallError, NotFound, Refused
 from gdprcall.parameters import Params, text, texts
-from gdprcall.rights import access, receipts
+from gdprcall.rights import access, receipts, requests
 from gdprcall.times import rfc3339
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.entry import Fact, Kind
@@ -24,6 +24,9 @@ PAGE = 500
 """Of how many recordings the papers are made at once: a proof of the ledger costs one reading of it, however many."""
 PURPOSE = "access"
 REASON = "access request (Art. 15)"
+REQUEST = re.compile(r"[0-9a-f]{32}")
+"""How the register names a request; any other word is somebody's own name for it."""
+COPIES = frozenset({requests.Type.ACCESS, requests.Type.PORTABILITY})
 Json = dict[str, object]
 
 
@@ -48,7 +51,7 @@ def begin(asking: Asking, params: Params) -> object:
     found = access.find(asking.vault, controller, subject)
     if not found.given and not found.withheld:
         raise NotFound(f"there is nothing of this number with {controller}", "see: gdprcall recordings list")
-    known = _known(asking, controller, params)
+    known = _known(asking, controller, subject, params)
     recordings = [
         {"id": row.id, "started_at": rfc3339(row.started_at), "purpose": row.purpose}
         | {"parts": [segment.as_json() for segment in asking.vault.segments(row.id)]}
@@ -109,7 +112,7 @@ def _controller(asking: Asking, name: str) -> str:
     return name
 
 
-def _known(asking: Asking, controller: str, params: Params) -> Package:
+def _known(asking: Asking, controller: str, subject: str, params: Params) -> Package:
     """Return the package that is gone on with, or a new one that the ledger knows of now."""
     if given := params.get("package"):
         known = _package(asking, str(given))
@@ -117,10 +120,36 @@ def _known(asking: Asking, controller: str, params: Params) -> Package:
             raise NotFound(f"there is no package {given}", "begin anew")
         return known
     request, reason, language = (_line(params, name) for name in ("request", "reason", "language"))
+    shown = _identified(asking, controller, request, subject, params)
     id_ = secrets.token_hex(16)
-    body = {"package": id_, "request": request, "reason": reason or REASON, "language": language}
+    body = {"package": id_, "request": request, "reason": reason or REASON, "language": language, "identified": shown}
     asking.vault.note(Fact(Kind.ACCESS_BEGUN, None, controller, body | {"actor": asking.actor}))
     return _package(asking, id_)
+
+
+def _identified(asking: Asking, controller: str, request: str, subject: str, params: Params) -> str:
+    """Return how the person has shown who he is (Art. 12(6)): by his request in the register, or as the asker says.
+
+    Raises NotFound for a request that is not there, in the same words for another controller's; Refused where nothing
+    says that he has, or where the request is another person's; ConfigError.
+    """
+    if not REQUEST.fullmatch(request):
+        method = _line(params, "identified")
+        if not method:
+            text_ = "a copy is for who has shown who he is, and nothing says that this person has"
+            raise Refused(text_, "name his request in the register with --request, or say --identified and how")
+        if method not in requests.METHODS:
+            raise ConfigError("nobody shows in this way who he is", f"ways: {', '.join(requests.METHODS)}")
+        return method
+    row = asking.vault.index.requests.find(request)
+    if row is None or row.controller != controller:
+        raise NotFound(f"there is no request {request}", "see: gdprcall requests list")
+    if row.subject != subject:
+        raise Refused("this request is about another number", "see: gdprcall requests list")
+    if row.type not in COPIES or row.outcome == "refused":
+        raise Refused(f"this request is one for {row.type}, or was refused: it gives no copy", "open one for access")
+    requests.refuse_unidentified(row)
+    return row.method
 
 
 def _line(params: Params, name: str) -> str:

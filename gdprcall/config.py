@@ -9,13 +9,13 @@ import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from gdprcall import access, policies, profiles, schema, values
+from gdprcall import access, policies, profiles, schema, timing, values
 from gdprcall.errors import ConfigError
 from gdprcall.mistakes import Mistaken, without, written
 from gdprcall.policy import rules
@@ -24,6 +24,7 @@ from gdprcall.policy.model import Policy
 from gdprcall.prompts import approvals
 from gdprcall.prompts.texts import LANGUAGES, PURPOSES
 from gdprcall.roles import Access
+from gdprcall.timing import Timing
 
 DEFAULT_PATH = Path("/etc/gdprcall/gdprcall.toml")
 IDENTITY_MARK = b"AGE-SECRET-KEY-"
@@ -72,6 +73,11 @@ class Config:
     progressive: bool = True
     location: str = ""
     access: tuple[Access, ...] = ()
+    timings: Mapping[str, Timing] = field(default_factory=dict)
+
+    def renewed(self, new: "Config") -> "Config":
+        """Return what holds after a reload: who may be recorded, who may ask, and when; the places stay."""
+        return replace(self, policy=new.policy, access=new.access, timings=new.timings)
 
     @property
     def prompts(self) -> Path:
@@ -135,6 +141,7 @@ def load(path: Path, *, drafts: bool = False) -> Config:
     policy = policies.policy(file, profiles.installed())
     today = datetime.now(UTC).date().isoformat()
     found += [*values.findings(file, policy), *access.mistakes(file.access, file.controllers)]
+    found += timing.mistakes(file.controllers)
     found += rules.check(policy, LANGUAGES, PURPOSES, today=today)
     found += [] if drafts else approvals.findings(policy, approvals.load(approvals.beside(path)))
     mistakes = [finding for finding in found if finding.refuses]
@@ -173,6 +180,7 @@ def _config(path: Path, file: schema.File, policy: Policy, warnings: tuple[Findi
         memory=Path(file.sealing.memory),
         progressive=file.sealing.progressive,
         access=access.rows(file.access),
+        timings=timing.timings(file.controllers),
     )
 
 

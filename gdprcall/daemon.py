@@ -7,7 +7,6 @@ import asyncio
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 
 from gdprcall import __version__, agents, config
@@ -29,6 +28,7 @@ from gdprcall.operations import Context
 from gdprcall.orphans import Attendant, Orphans
 from gdprcall.policy.model import Controller, Policy
 from gdprcall.reception import House, Reception
+from gdprcall.reminders import Reminders
 from gdprcall.systemd import notify, watchdog_seconds
 from gdprcall.terms import holding, note_terms
 from gdprcall.vault.archive import Vault
@@ -109,6 +109,7 @@ class Daemon:
         )
         parts = [self._watch_spool(), self._intake.run(), self._look_after(), self._tell_systemd()]
         parts += [self._follower.run(), Checkpoints(self._vault, self._settings).run()]
+        parts += [Reminders(self._vault, lambda: self._settings).run()]
         parts += [self._ami.run(), *self._fronts.parts(), serve_api(context, self._settings.socket)]
         for part in parts:
             tasks.create_task(part)
@@ -282,7 +283,7 @@ class Daemon:
                 self._reception.terms = None
                 self._log.error("reload_refused", hint=error.hint)
             else:
-                self._settings = replace(self._settings, policy=settings.policy, access=settings.access)  # places stay
+                self._settings = self._settings.renewed(settings)
                 self._reception.terms = terms
                 await asyncio.to_thread(admit, self._settings.socket, settings.access)
                 self._log.info("reloaded")

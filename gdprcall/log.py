@@ -180,6 +180,15 @@ EVENTS: Mapping[str, Event] = {
     "tombstone_failed": Event(
         "error", "a tombstone did not leave this host: a restore would not know of that erasure", "see hint"
     ),
+    "request_due": Event(
+        "warning",
+        "so many requests of persons must soon be answered, or wait for a person who has not said who he is",
+        "gdprcall requests check",
+    ),
+    "request_overdue": Event(
+        "error", "so many requests of persons should have been answered by now (Art. 12(3))", "gdprcall requests check"
+    ),
+    "requests_failed": Event("error", "the register of requests could not be looked through", "see hint"),
     "prompt_unfit": Event(
         "error", "a prompt is missing or changed: the line is not recorded", "gdprcall prompts build"
     ),

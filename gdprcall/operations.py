@@ -5,53 +5,36 @@ They take and give JSON values, and print nothing.
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from gdprcall import accessing, auditing, claims, consents, incall, keeping, promptkeeping, safekeeping, scope, standing
-from gdprcall.config import Config
+from gdprcall import (
+    accessing,
+    auditing,
+    claims,
+    consents,
+    incall,
+    keeping,
+    promptkeeping,
+    register,
+    safekeeping,
+    scope,
+    standing,
+)
+from gdprcall.context import Context, Json, Operation
 from gdprcall.custody import asked as custody
 from gdprcall.errors import ConfigError, GdprcallError, NotFound
-from gdprcall.live import LiveCalls
 from gdprcall.parameters import Params, flag, limit, moment, text, wanted
 from gdprcall.rights import keeping as rights
 from gdprcall.rights import retention
-from gdprcall.times import Clock, now_ms, rfc3339
-from gdprcall.vault import checks
-from gdprcall.vault.archive import Vault
+from gdprcall.times import rfc3339
 from gdprcall.vault.forgetting import Due
 from gdprcall.vault.ledger import Kind
 from gdprcall.vault.rows import Export, RecordingRow
 
-Json = object
 Less = TypeVar("Less")
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What an operation works on; ``live`` is there only in the daemon; ``progress`` hears how much of how much is done.
-
-    ``alarm`` hears what went wrong beside what was carried out all the same; ``now`` gives the configuration of a reload;
-    ``controller`` is the one that the asker answers for, None for all, ``role`` what he may; ``calls`` are those of this
-    moment, in the daemon alone.
-    """
-
-    vault: Vault
-    config: Config
-    live: Callable[[], Mapping[str, object]] | None = None
-    actor: str = "local"
-    clock: Clock = field(default=now_ms)
-    progress: checks.Progress = lambda _done, _all: None
-    alarm: Callable[[GdprcallError], None] = lambda _error: None
-    now: Callable[[], Config] | None = None
-    controller: str | None = None
-    role: str = "admin"
-    calls: LiveCalls | None = None
-
-
-Operation = Callable[[Context, Params], Json]
+__all__ = ["CHANGING", "OPERATIONS", "Context", "export", "run"]
 
 
 def status(context: Context, _params: Params) -> Json:
@@ -103,6 +86,7 @@ def retention_sweep(context: Context, params: Params) -> Json:
     if flag(params, "dry_run"):
         recordings, proofs = _due(context, _by(context, params))
         would = {"would_erase": [row.as_json() for row in recordings], "would_forget": [one.row.id for one in proofs]}
+        would |= {"requests": [row.id for row in register.over(_registrar(context))]}
         return would | {"erased": [], "forgotten": [], "failed": []}
     by, now = _by(context, params), context.clock()
     if by > now:
@@ -111,14 +95,16 @@ def retention_sweep(context: Context, params: Params) -> Json:
     swept = list(retention.sweep(context.vault, by, actor=actor, progress=progress, controller=controller))
     failed: list[dict[str, object]] = [{"recording": one.recording, "error": one.error} for one in swept if one.error]
     forgotten: list[str] = []
+    requests: list[str] = []
     try:
         proofs = _due(context, by)[1]
         forgotten.extend(one.row.id for one in retention.forget_proofs(context.vault, proofs, actor=actor))
+        requests = register.sweep(_registrar(context))
     except GdprcallError as error:
         failed.append({"recording": None, "error": f"proofs could not be forgotten: {error.message}"})
     _checkpoint_after(context, bool(swept or forgotten))
     erased = [one.receipt.as_json() for one in swept if one.receipt]
-    return {"erased": erased, "forgotten": forgotten, "failed": failed}
+    return {"erased": erased, "forgotten": forgotten, "requests": requests, "failed": failed}
 
 
 def audit_log(context: Context, params: Params) -> Json:
@@ -192,6 +178,10 @@ def _asking(context: Context) -> accessing.Asking:
     return accessing.Asking(context.vault, context.config, context.controller, context.actor, context.alarm)
 
 
+def _registrar(context: Context) -> register.Registrar:
+    return register.Registrar(context.vault, context.config, context.controller, context.actor, context.clock)
+
+
 def _keeper(context: Context) -> keeping.Keeper:
     return keeping.Keeper(
         context.vault, context.controller, context.actor, context.clock, context.progress, context.alarm
@@ -248,11 +238,13 @@ OPERATIONS: Mapping[str, Operation] = (
     }
     | _through(_asker, incall.OPERATIONS)
     | _through(_asking, accessing.OPERATIONS)
+    | _through(_registrar, register.OPERATIONS)
     | _through(_keeper, keeping.OPERATIONS)
     | _through(_claiming, claims.OPERATIONS)
 )
 CHANGING = frozenset({"retention/sweep", "prompts/purge", "vault/backup"})
 CHANGING |= custody.CHANGING | incall.CHANGING | accessing.CHANGING | keeping.CHANGING | claims.CHANGING
+CHANGING |= register.CHANGING
 
 
 def export(

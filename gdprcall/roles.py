@@ -41,12 +41,13 @@ _CHECK = frozenset({"decisions/receipt", "decisions/verify", "audit/log", "audit
 _KEYS = frozenset(
     {"keys/list", "keys/challenge", "keys/answer", "keys/rotate", "keys/export", "keys/headers", "keys/take"}
 )
+_REQUESTS = frozenset({"requests/list", "requests/check"})
 MAY: Mapping[Role, frozenset[str]] = {
     # Who runs the host sees that all is well, and hears and releases nothing (Art. 32(4)).
     Role.OPERATOR: frozenset(
         {"status", "recordings/list", "retention/due", "retention/sweep", "audit/key", "audit/verify"}
     )
-    | {"audit/checkpoint", "keys/list", "prompts/purge", "vault/backup", "vault/verify"},
+    | {"audit/checkpoint", "keys/list", "prompts/purge", "vault/backup", "vault/verify", "requests/check"},
     Role.OFFICER: _LOOK
     | _LIVE
     | _CHECK
@@ -56,9 +57,15 @@ MAY: Mapping[Role, frozenset[str]] = {
     | {"retention/due", "retention/sweep", "recordings/erase", "vault/verify", EXPORT}
     | {"subject/access", "subject/papers", "subject/packaged", "subject/object", "subject/erase", "subject/allow"}
     | {"recordings/restrict", "recordings/unrestrict", "recordings/hold", "recordings/release", "recordings/decide"}
-    | {"recordings/kept"},
+    | {"recordings/kept"}
+    | _REQUESTS
+    | {"requests/open", "requests/show", "requests/identify", "requests/extend", "requests/answer", "requests/refuse"},
     Role.REVIEWER: _LOOK | _LIVE | {EXPORT},
-    Role.AUDITOR: _LOOK | _LIVE | _CHECK | {"retention/due", "vault/verify", "keys/list", "recordings/kept"},
+    Role.AUDITOR: _LOOK
+    | _LIVE
+    | _CHECK
+    | _REQUESTS
+    | {"retention/due", "vault/verify", "keys/list", "recordings/kept"},
     Role.NOBODY: frozenset(),
 }
 """What each role may ask; what stands nowhere here is for the admin alone."""

@@ -162,6 +162,8 @@ class Controller(Section):
     pseudonym_key: Secret = ""
     proof_days: Days = 1096
     refusal_days: Annotated[int, Field(ge=1, le=366)] = 30
+    timezone: Annotated[str, Field(max_length=64, pattern=r"^([A-Za-z][A-Za-z0-9_+/-]*)?$")] = ""
+    remind_days: Annotated[int, Field(ge=0, le=60)] = 7
 
 
 class Line(Section):

@@ -71,5 +71,5 @@ def _is_ours(vault: Vault, controller: str, finding: dict[str, object]) -> bool:
 def _owned(vault: Vault, controller: str, id_: str) -> bool:
     if any(entries(controller, vault.ledger.entries(recording=id_))):
         return True
-    row = vault.index.decision(id_)
+    row = vault.index.decision(id_) or vault.index.requests.find(id_)
     return row is not None and row.controller == controller

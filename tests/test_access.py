@@ -54,6 +54,7 @@ languages = ["en"]
 more = ""
 """.replace("SHA", "ab" * 32)
 ASKED, PARTS, APART, CLAIM, WAITING = (recording_id(number) for number in (3, 4, 7, 8, 11))
+SHOWN = ("--identified", "document")
 OWN = [RECORDING, ASKED, PARTS, APART, CLAIM]
 CALLER, OTHERS = vaults.wav(9.0, 41), vaults.wav(9.0, 42)
 DIALLED = "+49 30 12345678"
@@ -80,7 +81,7 @@ class House:
 
     def access(self, *words: str) -> tuple[int, str, str]:
         given = ("--request", "2026-17", "--reason", "asked by letter", "-o", str(self.package))
-        return self.shell("subject", "access", DIALLED, "--controller", "acme", *(words or given))
+        return self.shell("subject", "access", DIALLED, "--controller", "acme", *SHOWN, *(words or given))
 
     @property
     def package(self) -> Path:
@@ -604,7 +605,7 @@ def test_no_value_becomes_markup_or_a_line_of_a_letter(tmp_path: Path) -> None:
 )
 def test_who_is_not_known_or_not_named_is_told_by_the_status(house: House, words: tuple[str, ...], status: int) -> None:
     target = house.folder / "out.age"
-    done, _, err = house.shell("subject", "access", *words, "-o", str(target))
+    done, _, err = house.shell("subject", "access", *words, *SHOWN, "-o", str(target))
     assert done == status
     assert target.exists() == (status == 0)
     assert not folder_of(target).exists()
@@ -614,7 +615,7 @@ def test_who_is_not_known_or_not_named_is_told_by_the_status(house: House, words
 
 def test_a_number_may_come_where_no_list_of_processes_shows_it(house: House) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "gdprcall", "--config", str(house.shell.config), "subject", "access", "-", "--controller", "acme", "--json"],
+        [sys.executable, "-m", "gdprcall", "--config", str(house.shell.config), "subject", "access", "-", "--controller", "acme", *SHOWN, "--json"],
         input=DIALLED + "\n", capture_output=True, text=True, check=False, cwd=house.folder,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -628,15 +629,15 @@ def test_a_file_that_is_there_stays_unless_it_is_forced(house: House) -> None:
     assert house.package.read_text() == "precious"
     with house.vault() as vault:
         assert released(vault) == []
-    assert (
-        house.shell("subject", "access", DIALLED, "--controller", "acme", "-o", str(house.package), "--force")[0] == 0
-    )
+    assert house.access("-o", str(house.package), "--force")[0] == 0
     assert house.inside().testzip() is None
 
 
 async def test_rgt_04_the_same_package_comes_through_the_daemon(house: House) -> None:
     settings = config.load(house.shell.config)
-    asked = sealing.Asked({"number": NUMBER, "controller": "acme"}, house.package, force=False)
+    asked = sealing.Asked(
+        {"number": NUMBER, "controller": "acme", "identified": "document"}, house.package, force=False
+    )
     with house.vault() as vault:
         async with served(vault, settings) as backend:
             made = await asyncio.to_thread(sealing.make, backend, asked, lambda _done, _all: None)
@@ -659,7 +660,9 @@ class Erasing(Backend):
 
 def test_rgt_04_what_is_erased_meanwhile_is_withheld_and_the_rest_is_given(house: House) -> None:
     backend = Erasing(config.load(house.shell.config))
-    asked = sealing.Asked({"number": NUMBER, "controller": "acme"}, house.package, force=False)
+    asked = sealing.Asked(
+        {"number": NUMBER, "controller": "acme", "identified": "document"}, house.package, force=False
+    )
     with backend.one_vault():
         made = sealing.make(backend, asked, lambda _done, _all: None)
     reasons = {one["recording"]: one["reason"] for one in made.withheld}
@@ -677,7 +680,9 @@ class Forbidding(Backend):
 
 
 def test_rgt_04_who_may_not_release_makes_no_package_that_says_all_is_withheld(house: House) -> None:
-    asked = sealing.Asked({"number": NUMBER, "controller": "acme"}, house.package, force=False)
+    asked = sealing.Asked(
+        {"number": NUMBER, "controller": "acme", "identified": "document"}, house.package, force=False
+    )
     with pytest.raises(Refused, match="as auditor"):
         sealing.make(Forbidding(config.load(house.shell.config)), asked, lambda _done, _all: None)
     assert not house.package.exists()
@@ -738,10 +743,12 @@ def test_what_was_begun_for_one_person_is_not_gone_on_with_for_another(house: Ho
         vaults.sealed(vault, house.folder / "spool", 6, subject=other)
     folder_of(house.package).mkdir(mode=0o700)
     backend = Backend(config.load(house.shell.config))
-    plan = backend.call("subject/access", {"number": NUMBER, "controller": "acme"})
+    plan = backend.call("subject/access", {"number": NUMBER, "controller": "acme", "identified": "document"})
     assert isinstance(plan, dict)
     (folder_of(house.package) / "state.json").write_text(json.dumps({"package": plan["id"], "mark": plan["mark"]}))
-    status, _, err = house.shell("subject", "access", "+49 30 999999", "--controller", "acme", "-o", str(house.package))
+    status, _, err = house.shell(
+        "subject", "access", "+49 30 999999", "--controller", "acme", *SHOWN, "-o", str(house.package)
+    )
     assert (status, "somebody else" in err) == (1, True)
     assert not house.package.exists()
     assert house.access()[0] == 0
@@ -776,7 +783,7 @@ def test_rgt_04_killed_at_random_moments_the_next_run_finishes_what_was_begun(ho
     with house.vault() as vault:
         for number in range(100, 100 + MANY):
             vaults.sealed(vault, house.folder / "spool", number, subject=house.subject)
-    command = program(house, "subject", "access", NUMBER, "--controller", "acme", "-o", str(house.package))
+    command = program(house, "subject", "access", NUMBER, "--controller", "acme", *SHOWN, "-o", str(house.package))
     kills = killed(command, random.Random(seed), house.package)
     assert not folder_of(house.package).exists()
     sealed = [name for name in house.inside().namelist() if name.startswith("sealed/")]
@@ -811,7 +818,7 @@ def test_an_interrupted_package_is_not_gone_on_with_by_two_at_once(house: House)
 
 def test_the_next_run_takes_nothing_for_whole_that_is_not(house: House) -> None:
     backend = Backend(config.load(house.shell.config))
-    plan = backend.call("subject/access", {"number": NUMBER, "controller": "acme"})
+    plan = backend.call("subject/access", {"number": NUMBER, "controller": "acme", "identified": "document"})
     assert isinstance(plan, dict)
     folder = folder_of(house.package)
     folder.mkdir(mode=0o700)

@@ -1,6 +1,8 @@
 """A person who objects or wants to be forgotten, and what stands against it: holds, restrictions, the law's own minimum."""
 
 import json
+import re
+import shlex
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +17,7 @@ from gdprcall.times import DAY_MS, now_ms, rfc3339
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Fact, Kind
 from tests import vaults
+from tests.pbx.prepare import ROOT
 from tests.test_access import APART, ASKED, CLAIM, DIALLED, OWN, PARTS, WAITING, House, house
 from tests.test_cli_exits import RECORDING
 from tests.test_controllers import B
@@ -313,3 +316,22 @@ def test_a_told_that_is_no_time_is_named(house: House) -> None:
     house.shell("recordings", "restrict", ASKED, "--ground", "claims", "--reason", "request 3")
     with house.vault() as vault, pytest.raises(ConfigError, match="told is no RFC 3339 time"):
         asked(vault, house, "recordings/unrestrict", ids=[ASKED], ground="claims", told="x", reason="x")
+
+
+def test_every_command_of_the_readmes_section_runs(house: House) -> None:
+    section = (
+        (ROOT / "README.md")
+        .read_text()
+        .split("\n### A person objects, or wants to be forgotten\n")[1]
+        .split("\n## ")[0]
+    )
+    (block,) = re.findall(r"```console\n(.*?)```", section, re.DOTALL)
+    with house.vault() as vault:
+        vault.note(Fact(Kind.NOT_STARTED, WAITING, "acme", {"reason": "no_file"}))
+    given = {"OBJECTED": CLAIM, "RECORDING": ASKED, "OTHER": PARTS, "REVIEW": SOON, "2026-11-20T09:00:00Z": TOLD}
+    for command in block.splitlines():
+        words = [given.get(word, word) for word in shlex.split(command)]
+        assert words[0] == "gdprcall"
+        status, out, err = house.shell(*words[1:])
+        assert status == 0, f"{command}\n{out}{err}"
+    assert states(house) == dict.fromkeys(OWN, "erased") | {B: "sealed"}

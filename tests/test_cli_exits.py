@@ -298,6 +298,8 @@ def test_the_json_of_recordings_and_decisions_has_its_stable_keys(shell: Shell) 
         ("decisions", "list"),
         ("recordings", "show", RECORDING),
         ("audit", "log"),
+        ("requests", "list"),
+        ("requests", "check"),
         ("retention", "due"),
         ("retention", "sweep", "--dry-run"),
         ("simulate", "support", "1"),

@@ -33,7 +33,7 @@ def test_erasing_again_gives_the_same_receipt_and_no_second_entry(tmp_path: Path
 
 def test_an_unknown_recording_is_not_found(tmp_path: Path) -> None:
     with opened(tmp_path) as vault, pytest.raises(NotFound):
-        erasure.weigh(vault, recording_id())
+        erasure.weigh(vault, recording_id(), 0)
 
 
 def test_what_is_still_being_recorded_is_refused_and_the_call_is_pointed_to_its_key(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_what_is_still_being_recorded_is_refused_and_the_call_is_pointed_to_its_
         recording = recording_id()
         vault.note(decision(recording))
         with pytest.raises(Refused) as refused:
-            erasure.weigh(vault, recording)
+            erasure.weigh(vault, recording, 0)
         assert "key" in refused.value.hint
         assert [entry.kind for entry in vault.ledger.entries(recording=recording)] == [Kind.DECISION]
 
@@ -50,5 +50,5 @@ def test_weighing_destroys_nothing(tmp_path: Path) -> None:
     with opened(tmp_path) as vault:
         recording = sealed(vault, tmp_path / "spool")
         before = vault.ledger.size()
-        assert erasure.weigh(vault, recording).state == "sealed"
+        assert erasure.weigh(vault, recording, 0).state == "sealed"
         assert vault.ledger.size() == before

@@ -37,8 +37,21 @@ LAYERS: dict[str, set[str]] = {
     "mistakes": {"errors", "policy"},
     "values": {"age", "policy", "schema"},
     "access": {"policy", "roles", "schema"},
+    "timing": {"policy", "schema"},
     "config": {
-        *("access", "errors", "mistakes", "policies", "policy", "profiles", "prompts", "roles", "schema", "values"),
+        *(
+            "access",
+            "errors",
+            "mistakes",
+            "policies",
+            "policy",
+            "profiles",
+            "prompts",
+            "roles",
+            "schema",
+            "timing",
+            "values",
+        ),
     },
     "session": {"consent", "errors"},
     "question": {"consent", "policy"},
@@ -72,7 +85,7 @@ LAYERS: dict[str, set[str]] = {
     "recorder": {"asterisk", "calls", "errors", "evidence", "intake", "livecall", "log", "vault"},
     "joining": {"calls", "consent", "errors", "evidence", "livecall", "log", "times", "vault"},
     "sounding": {"calls", "errors", "livecall"},
-    "rights": {"errors", "roles", "times", "vault"},
+    "rights": {"errors", "policy", "roles", "times", "vault"},
     "scope": {"errors", "vault"},
     "persons": {"config", "errors", "vault"},
     "accessing": {"config", "consents", "errors", "parameters", "persons", "rights", "scope", "times", "vault"},
@@ -90,11 +103,14 @@ LAYERS: dict[str, set[str]] = {
     "custody": {"age", "config", "errors", "policy", "times", "vault"},
     "promptkeeping": {"config", "errors", "prompts", "vault"},
     "standing": {"config", "rights", "times", "vault"},
+    "context": {"config", "errors", "live", "parameters", "times", "vault"},
+    "register": {"config", "errors", "parameters", "persons", "rights", "times", "timing", "vault"},
     "operations": {
-        *("accessing", "auditing", "config", "consents", "custody", "errors", "incall", "live", "parameters"),
-        *("claims", "keeping", "promptkeeping"),
+        *("accessing", "auditing", "consents", "context", "custody", "errors", "incall", "parameters"),
+        *("claims", "keeping", "promptkeeping", "register"),
         *("rights", "safekeeping", "scope", "standing", "times", "vault"),
     },
+    "reminders": {"config", "errors", "log", "register", "rights", "times", "vault"},
     "peers": {"errors"},
     "api": {"errors", "log", "operations", "peers", "roles"},
     "doctor": {
@@ -135,7 +151,7 @@ LAYERS: dict[str, set[str]] = {
             "orphans",
             "policy",
         ),
-        *("reception", "systemd", "terms", "vault", "work"),
+        *("reception", "reminders", "systemd", "terms", "vault", "work"),
     },
     "service": {"config", "daemon", "errors", "log", "vault", "safekeeping"},
     "cli": {
@@ -173,6 +189,7 @@ LIBRARIES: dict[str, set[str]] = {
     "babel": {"prompts.lint", "prompts.slots", "values"},
     "click": {"cli"},
     "cryptography": {"age", "vault.note"},
+    "holidays": {"rights.workdays"},
     "jinja2": {"cli.receipts", "letters"},
     "panoramisk": {"asterisk.amilink"},
     "phonenumbers": {"vault.subjects"},
@@ -189,10 +206,21 @@ LIBRARIES: dict[str, set[str]] = {
 }
 
 # No clock, randomness, file, socket, log or task: these may import what is listed, and call nothing that reaches out.
-PURE = ("consent", "policy", "roles", "asterisk.agi", "asterisk.ami_events", "vault.entry", "vault.merkle")
+PURE = (
+    "consent",
+    "policy",
+    "roles",
+    "asterisk.agi",
+    "asterisk.ami_events",
+    "rights.clocks",
+    "vault.entry",
+    "vault.merkle",
+)
 PURE_LIBRARY = {
+    "calendar",
     "collections",
     "dataclasses",
+    "datetime",
     "enum",
     "functools",
     "hashlib",
@@ -204,6 +232,7 @@ PURE_LIBRARY = {
     "typing",
 }
 REACHES_OUT = {"open", "print", "input", "exec", "eval", "breakpoint", "__import__"}
+TELLS_THE_TIME = {"now", "today", "utcnow"}
 
 LONGEST_FILE, LONGEST_FUNCTION = 300, 30
 LONGER_FILES = {"consent/dialogue.py": "the whole state table is one file, to be read at a glance"}
@@ -299,6 +328,8 @@ def test_what_is_pure_knows_no_clock_file_socket_log_or_task(module: str) -> Non
         assert not isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.Global)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in REACHES_OUT
+        if isinstance(node, ast.Attribute):
+            assert node.attr not in TELLS_THE_TIME
 
 
 def test_the_front_ends_know_neither_the_session_nor_each_other() -> None:

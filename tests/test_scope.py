@@ -105,11 +105,19 @@ def filled(folder: Path, vault: Vault, settings: config.Config) -> tuple[tuple[s
             if number == 3:
                 vault.note(Fact(Kind.HELD, recording, owner.name, {"matter": line, "review_at": 1}))
         refused = decided(vault, settings.policy, 10 * place + 9, line=line, outcome="refused")
-        ids[line].append(refused)
+        ids[line] += [refused, requested(vault, "beta" if line == "orders" else "acme")]
         damaged = vault.objects.path(recording_id(10 * place + 3), 1)
         damaged.chmod(0o600)
         damaged.write_bytes(damaged.read_bytes() + b"x")
     return tuple(ids["support"]), tuple(ids["orders"])
+
+
+def requested(vault: Vault, controller: str) -> str:
+    """Let a person have asked a controller for his recordings; return the request's id."""
+    id_ = {"acme": "a7", "beta": "b7"}[controller] * 16
+    body = {"request": id_, "type": "access", "channel": "mail", "regime": "EU_GDPR", "zone": "UTC", "country": "SE"}
+    vault.note(Fact(Kind.REQUEST_OPENED, None, controller, body | {"received_at": DAY_ONE}))
+    return id_
 
 
 @pytest.fixture(scope="module")
@@ -155,12 +163,19 @@ PERSON: dict[str, dict[str, object]] = {
     "subject/erase": {"number": "+46 8 123 456 78", "reason": "x", "never_record": True},
     "subject/allow": {"number": "+46 8 123 456 78", "reason": "x"},
 }
+REQUESTS: dict[str, dict[str, object]] = {
+    "requests/show": {},
+    "requests/identify": {"ask": True},
+    "requests/extend": {"reason": "x"},
+    "requests/answer": {"note": "x"},
+    "requests/refuse": {"ground": "excessive", "reason": "x"},
+}
 WHOLE = sorted(name for name in OPERATIONS if name in MAY[Role.OFFICER] | MAY[Role.AUDITOR])
 
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_sec_09_an_answer_about_everything_is_about_the_own_controller_alone(house: House, name: str) -> None:
-    if name not in {*BY_ID, *KEYS, *PERSON} - {"decisions/verify"}:
+    if name not in {*BY_ID, *KEYS, *PERSON, "requests/open"} - {"decisions/verify"}:
         answer = operations.run(house.context(), name, QUESTIONS.get(name, {}))
         assert foreign(house, answer) == set()
         whole = operations.run(house.context(None), name, QUESTIONS.get(name, {}))
@@ -168,7 +183,11 @@ def test_sec_09_an_answer_about_everything_is_about_the_own_controller_alone(hou
 
 
 @pytest.mark.parametrize(
-    "name", ["calls/list", "decisions/list", "recordings/list", "audit/log", "retention/due", "decisions/verify"]
+    "name",
+    [
+        *("calls/list", "decisions/list", "recordings/list", "audit/log", "retention/due", "decisions/verify"),
+        *("requests/list", "requests/check"),
+    ],
 )
 def test_sec_09_the_own_is_shown_whole(house: House, name: str) -> None:
     text = json.dumps(operations.run(house.context(), name, QUESTIONS.get(name, {})))
@@ -215,6 +234,9 @@ def test_sec_09_a_person_and_his_package_at_another_controller_are_not_found_lik
     for package, controller in ((theirs, "beta"), (ours, "acme")):
         house.vault.note(Fact(Kind.ACCESS_BEGUN, None, controller, {"package": package}))
     size = house.vault.ledger.size()
+    entered = {"type": "access", "channel": "mail", "received": "2026-01-01"} | PERSON["subject/access"]
+    opened = unknown(house, "requests/open", entered | {"controller": "nobody"})
+    assert unknown(house, "requests/open", entered | {"controller": "beta"})[::2] == opened[::2]
     for name in ("subject/access", "subject/object", "subject/erase", "subject/allow"):
         kind, message, hint = unknown(house, name, PERSON[name] | {"controller": "nobody"})
         asked = PERSON[name] | {"controller": "beta"}
@@ -234,7 +256,7 @@ def test_sec_09_a_person_and_his_package_at_another_controller_are_not_found_lik
 
 @pytest.mark.parametrize("wanted", ["beta", "nobody"])
 def test_sec_09_another_controller_by_name_is_an_empty_list_like_one_that_never_was(house: House, wanted: str) -> None:
-    for name in ("calls/list", "decisions/list", "recordings/list"):
+    for name in ("calls/list", "decisions/list", "recordings/list", "requests/list"):
         assert operations.run(house.context(), name, {"controller": wanted}) == []
 
 
@@ -256,6 +278,7 @@ BY_ID = {
     "decisions/verify": {},
     "recordings/show": {},
     "audit/prove": {},
+    **REQUESTS,
     "recordings/erase": {"reason": "x", "dry_run": True},
     "recordings/restrict": {"reason": "x", "ground": "claims"},
     "recordings/unrestrict": {"reason": "x", "ground": "claims", "told": "2026-01-01T00:00:00Z"},
@@ -333,6 +356,7 @@ POOL: list[object] = [
 ]
 NAMES = "id ids recording controller line state outcome since by limit kind reason begin sample key folder".split()
 NAMES += "recipient recipients purpose answer bundle after head lines all package number sha256".split()
+NAMES += "type channel received note ground ask code call method due language marketing identified request".split()
 
 
 @tuned(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

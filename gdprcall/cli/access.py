@@ -11,6 +11,7 @@ from gdprcall.cli.files import read_identities
 from gdprcall.cli.finishing import Finishing, Way
 from gdprcall.cli.muting import Voice
 from gdprcall.cli.output import print_json, progress
+from gdprcall.cli.requests import METHODS
 from gdprcall.cli.sealing import Asked, make
 from gdprcall.cli.shared import Shared, example, shared
 from gdprcall.errors import GdprcallError, Refused
@@ -20,13 +21,16 @@ PASSPHRASE_BYTES = 4096
 
 @click.command(
     epilog=example(
-        "gdprcall subject access '+46 8 123 456 78' --controller acme --request 2026-17 -o request-17.age",
-        'gdprcall subject access - --controller acme --language sv --reason "asked by letter" < number',
+        "gdprcall subject access '+46 8 123 456 78' --controller acme --request 5f0c… -o request-17.age",
+        'gdprcall subject access - --controller acme --language sv --identified eid --reason "asked by letter" < number',
     )
 )
 @click.argument("number")
 @click.option("--controller", required=True, metavar="ID", help="Whose recordings; those of others are not looked at.")
-@click.option("--request", default="", metavar="ID", help="The request that this answers; it is kept in the ledger.")
+@click.option("--request", default="", metavar="ID", help="The request that this answers: see gdprcall requests.")
+@click.option(
+    "--identified", type=click.Choice(METHODS), help="How the person has shown who he is, where no request says it."
+)
 @click.option("--language", default="", metavar="TAG", help="The person's language; default: that of his last call.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; it is kept in the ledger. No names or numbers.")
 @click.option(
@@ -41,6 +45,7 @@ def access(
     number: str,
     controller: str,
     request: str,
+    identified: str | None,
     language: str,
     reason: str,
     output: Path,
@@ -49,13 +54,13 @@ def access(
 ) -> None:
     """Pack everything that is recorded of a person with a controller, sealed as it is (Art. 15).
 
-    The package is for the controller's identities alone: "subject finish" opens it where one is. Each recording that is
-    released for it is noted in the ledger first. What was interrupted is gone on with by the same command. NUMBER may
-    be - to read it from standard input, where no list of processes shows it.
+    The package is for the controller's identities alone: "subject finish" opens it where one is. Each release for it is
+    noted in the ledger first. What was interrupted is gone on with by the same command. A number alone is no proof of who
+    asks: give the request in which he has shown it, or say how he did. NUMBER may be - to read it from standard input.
     """
-    if number == "-":
-        number = sys.stdin.readline().strip()
+    number = sys.stdin.readline().strip() if number == "-" else number
     params = {"number": number, "controller": controller, "request": request, "language": language, "reason": reason}
+    params |= {"identified": identified or ""}
     with progress("packing", wanted=not json_) as tell, state.backend.one_vault():
         made = make(state.backend, Asked(params, output, force=force), tell)
     if json_:

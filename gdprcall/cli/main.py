@@ -14,7 +14,10 @@ from gdprcall.errors import GdprcallError
 
 PLACES = {
     **dict.fromkeys(("completion", "doctor", "manual", "serve", "simulate", "status"), "daemon"),
-    **{name: name for name in ("audit", "calls", "decisions", "keys", "recordings", "retention", "subject", "vault")},
+    **{
+        name: name for name in ("audit", "calls", "decisions", "keys", "recordings", "requests", "retention", "subject")
+    },
+    "vault": "vault",
     "check": "checking",
     "prompts": "voices",
 }

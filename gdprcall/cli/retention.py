@@ -62,6 +62,7 @@ def sweep(state: Shared, dry_run: bool, yes: bool, json_: bool) -> None:
         _print(would)
     else:
         forgot = f", forgot {len(result['forgotten'])} proof(s)" if result["forgotten"] else ""
+        forgot += f", and who asked in {len(result['requests'])} request(s)" if result["requests"] else ""
         click.echo(f"erased {len(result['erased'])}, failed {len(result['failed'])}{forgot}")
         for one in result["failed"]:
             click.echo(f"  {one['recording'] or 'proofs'}: {one['error']}")

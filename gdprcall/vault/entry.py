@@ -56,6 +56,17 @@ class Kind(StrEnum):
     NEVER_RECORD = "never_record"
     MAY_RECORD = "may_record"
     NOTICE_OWED = "notice_owed"
+    REQUEST_OPENED = "request_opened"
+    REQUEST_PERSON = "request_person"
+    REQUEST_CONTACT = "request_contact"
+    REQUEST_WORDS = "request_words"
+    REQUEST_CODE = "request_code"
+    REQUEST_TRIED = "request_tried"
+    REQUEST_IDENTIFIED = "request_identified"
+    REQUEST_EXTENDED = "request_extended"
+    REQUEST_ANSWERED = "request_answered"
+    REQUEST_REFUSED = "request_refused"
+    REQUEST_FORGOTTEN = "request_forgotten"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +91,15 @@ class Entry:
     body: Mapping[str, object] | None
 
     def as_json(self) -> dict[str, object]:
-        """Return the entry for print, with an RFC 3339 time."""
+        """Return the entry for print, with an RFC 3339 time; a number to call back stays out of it."""
+        shown = self.body if self.kind is not Kind.REQUEST_CONTACT else None
         return {
             "seq": self.seq,
             "time": rfc3339(self.time),
             "kind": str(self.kind),
             "recording": self.recording,
             "controller": self.controller,
-            "body": None if self.body is None else dict(self.body),
+            "body": None if shown is None else dict(shown),
         }
 
 

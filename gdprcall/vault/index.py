@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gdprcall.errors import VaultError
-from gdprcall.vault import holders, keeps, packages, proofs
+from gdprcall.vault import holders, keeps, packages, proofs, requests
 from gdprcall.vault.database import Store
 from gdprcall.vault.holders import Known
 from gdprcall.vault.index_schema import EXPIRING, migrations
@@ -47,6 +47,8 @@ _KEYS = {
     "access_package": ("id",),
     "keep": ("recording", "flag", "name"),
     "never_record": ("seq",),
+    "request": ("id",),
+    "request_entry": ("request", "seq"),
 }
 TABLES = tuple(_KEYS)
 """Everything that the ledger makes."""
@@ -61,6 +63,7 @@ class Index:
         ((seq,),) = self._store.rows("SELECT seq FROM applied")
         self._applied = int(str(seq))
         self.proofs = proofs.Proofs(self._store)
+        self.requests = requests.Requests(self._store)
 
     def applied(self) -> int:
         """Return the number of the last ledger entry that is in the index."""

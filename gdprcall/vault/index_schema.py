@@ -5,7 +5,7 @@ It opens no file, and knows no row.
 
 from sqlite_utils import Database, Migrations
 
-from gdprcall.vault import holders, keeps, packages, proofs
+from gdprcall.vault import holders, keeps, packages, proofs, requests
 
 migrations = Migrations("gdprcall.index")
 
@@ -103,4 +103,11 @@ def access_packages(db: Database) -> None:
 def keeping(db: Database) -> None:
     """Create what is known of holds and restrictions, and of who is never to be recorded."""
     for sql in keeps.TABLES:
+        db.conn.execute(sql)
+
+
+@migrations()
+def persons_requests(db: Database) -> None:
+    """Create the register of the requests of persons."""
+    for sql in requests.TABLES:
         db.conn.execute(sql)

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 
 from gdprcall.times import DAY_MS
-from gdprcall.vault import holders, keeps, packages
+from gdprcall.vault import holders, keeps, packages, requests
 from gdprcall.vault.ledger import Entry, Kind
 
 Body = Mapping[str, object]
@@ -174,6 +174,7 @@ _WITHOUT_RECORDING = (
     frozenset(
         {Kind.DECISION, Kind.FORGOTTEN, Kind.KEYS_BACKED_UP, Kind.REWRAP_EXPORTED, *holders.CHANGES, *packages.CHANGES}
     )
+    | requests.CHANGES.keys()
     | keeps.WITHOUT_RECORDING
 )
 _TOLD_BY_BODY = (
@@ -199,4 +200,5 @@ _CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
     **holders.CHANGES,
     **packages.CHANGES,
     **keeps.CHANGES,
+    **requests.CHANGES,
 }

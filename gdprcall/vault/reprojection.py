@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from gdprcall.errors import VaultError
-from gdprcall.vault.entry import Entry, names_caller
+from gdprcall.vault.entry import Entry, Kind, names_caller
 from gdprcall.vault.index import Index, Key
 from gdprcall.vault.ledger import PAGE, Ledger
 from gdprcall.vault.proof import Finding
@@ -82,7 +82,7 @@ class Reprojection:
 
 
 def _nameless(entry: Entry) -> Entry:
-    if not names_caller(entry):
+    if not names_caller(entry) and entry.kind is not Kind.REQUEST_PERSON:
         return entry
     body = {name: value for name, value in (entry.body or {}).items() if name != "subject"}
     return Entry(entry.seq, entry.time, entry.kind, entry.recording, entry.controller, body)

@@ -27,6 +27,7 @@ def giving(folder: Path, others: int = OTHERS, own: int = OWN) -> tuple[float, f
     settings = _settings(folder)
     _fill(settings, folder, others, own)
     asked = {"number": NUMBER, "controller": "acme", "request": "", "language": "en", "reason": ""}
+    asked |= {"identified": "document"}
     backend, package = Backend(settings), folder / "package.age"
     with backend.one_vault():
         backend.call("status", {})  # the vault is open, as the daemon has it
