@@ -250,9 +250,13 @@ CHANGING |= register.CHANGING
 def export(
     context: Context, recording: str, segment: int, purpose: str, noted: Mapping[str, str] | None = None
 ) -> Export:
-    """Release a sealed segment; see ``Vault.export``. Raises ConfigError without a purpose (Art. 5(1)(b))."""
+    """Release a sealed segment; see ``Vault.export``. Raises ConfigError without a purpose (Art. 5(1)(b)).
+
+    For one that the recording was not made for it is refused, and the ledger knows who tried.
+    """
     purpose = text({"purpose": purpose}, "purpose")
     row = context.vault.recording(scope.recording(context.vault, context.controller, recording))
+    rights.may_be_for(context.vault, row, purpose, context.actor)
     rights.may_leave(context.vault, row, context.role, (noted or {}).get("exception", ""))
     return context.vault.export(recording, segment, actor=context.actor, purpose=purpose, noted=noted)
 

@@ -481,7 +481,7 @@ def test_what_was_finished_is_told_to_programs(house: House) -> None:
 
 
 def test_the_commands_of_the_readme_run(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    section = (ROOT / "README.md").read_text().split("### Giving a person their recordings")[1].split("\n## ")[0]
+    section = (ROOT / "README.md").read_text().split("### Giving a person their recordings")[1].split("\n### ")[0]
     lines = re.findall(r"^(?:pbx|officer) +(gdprcall .*)$", section, re.MULTILINE)
     assert len(lines) == 3
     monkeypatch.chdir(house.folder)

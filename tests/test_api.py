@@ -224,9 +224,9 @@ async def test_a_request_that_is_no_json_object_is_refused_as_json(tmp_path: Pat
         ("GET", "/v1/recordings/list", 405),
         ("GET", "/v1/export/x/1/2", 405),
         ("POST", "/", 404),
-        ("GET", f"/v1/export/{recording_id()}/one?purpose=x", 404),
+        ("GET", f"/v1/export/{recording_id()}/one?purpose=quality", 404),
         ("GET", f"/v1/export/{recording_id()}/1", 400),
-        ("GET", f"/v1/export/{recording_id()}/2?purpose=x", 404),
+        ("GET", f"/v1/export/{recording_id()}/2?purpose=quality", 404),
     ],
 )
 async def test_an_address_that_is_not_served_is_refused_as_json(
@@ -291,7 +291,7 @@ async def test_only_what_changes_or_releases_is_logged_and_never_its_reason(tmp_
         async with served(vault, settings(tmp_path)) as backend:
             await asyncio.to_thread(backend.call, "recordings/list", {})
             assert out.getvalue() == ""
-            await fetched(backend, recording, purpose="SECRET")
+            await fetched(backend, recording, purpose="authority")
             await asyncio.to_thread(backend.call, "recordings/erase", {"ids": [recording], "reason": "SECRET"})
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [(line["event"], line["operation"]) for line in lines] == [
@@ -320,7 +320,7 @@ import socket, sys
 with socket.socket(socket.AF_UNIX) as peer:
     peer.settimeout(10)
     peer.connect(sys.argv[1])
-    for head in (b"POST /v1/recordings/list", b"GET /v1/export/x/1?purpose=x"):
+    for head in (b"POST /v1/recordings/list", b"GET /v1/export/x/1?purpose=quality"):
         peer.sendall(head + b" HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 2\\r\\n\\r\\n{}")
         answer = peer.recv(65536)
         print(answer.split()[1].decode(), b'"exit": 1' in answer)
@@ -368,7 +368,7 @@ def stalled(path: Path, recording: str) -> bytes:
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(SECONDS)
         peer.connect(str(path))
-        peer.sendall(f"GET /v1/export/{recording}/1?purpose=x HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        peer.sendall(f"GET /v1/export/{recording}/1?purpose=quality HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         poll = select.poll()
         poll.register(peer, select.POLLHUP)
         assert poll.poll(SECONDS * 1000)

@@ -235,7 +235,7 @@ def test_what_was_never_finished_is_salvaged_and_otherwise_refused(shell: Shell,
             path.unlink()
             vault.put_away(vaults.facts(recording))
     exported, identity = tmp_path / f"{recording}.1.age", ("-i", str(shell.identity))
-    assert shell("recordings", "export", recording, "-o", str(exported), "--purpose", "test")[0] == 0
+    assert shell("recordings", "export", recording, "-o", str(exported), "--purpose", "quality")[0] == 0
     assert shell("recordings", "open", str(exported), *identity)[0] == 4
     assert not exported.with_suffix(".wav").exists()
     assert shell("recordings", "open", str(exported), *identity, "--salvage")[0] == 0

@@ -118,11 +118,21 @@ def test_a_terminal_gets_no_bytes(shell: Shell) -> None:
 
 def test_the_purpose_stands_in_the_history_and_is_not_left_out(shell: Shell, tmp_path: Path) -> None:
     assert shell("recordings", "export", RECORDING, "-o", str(tmp_path), "--purpose", " ")[0] == 2
-    assert shell("recordings", "export", RECORDING, "-o", str(tmp_path), "--purpose", "training")[0] == 0
+    assert shell("recordings", "export", RECORDING, "-o", str(tmp_path), "--purpose", "quality")[0] == 0
     status, out, _ = shell("recordings", "show", RECORDING)
     assert status == 0
-    assert '"purpose": "training"' in out
+    assert '"purpose": "quality"' in out
     assert "kind=released" in out
+
+
+def test_bas_02_a_purpose_that_is_neither_its_own_nor_the_laws_is_refused_and_the_ledger_knows(shell: Shell) -> None:
+    status, _, err = shell("recordings", "export", RECORDING, "-o", str(shell.folder), "--purpose", "marketing")
+    assert (status, "purposes: quality, access, claims, authority" in err) == (1, True)
+    assert not list(shell.folder.glob("*.age"))
+    _, out, _ = shell("recordings", "show", RECORDING)
+    assert "kind=release_denied" in out
+    assert '"purpose": "marketing"' in out
+    assert "kind=released" not in out
 
 
 def test_a_header_with_another_recordings_payload_is_status_4_and_leaves_nothing(shell: Shell, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
         legs.others.write_bytes(OTHERS)
         vault.seal(legs, vaults.facts(APART))
     for recording in (APART, RECORDING):
-        assert made("recordings", "export", recording, "-o", str(tmp_path), "--purpose", "a copy")[0] == 0
+        assert made("recordings", "export", recording, "-o", str(tmp_path), "--purpose", "access")[0] == 0
     return made
 
 

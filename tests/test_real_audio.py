@@ -11,8 +11,8 @@ import pytest
 
 from tests.pbx import audio
 from tests.pbx.prepare import PBX
-from tests.test_cli_exits import CONFIG
-from tests.vaults import ACME
+from tests.test_cli_exits import CONFIG, RECORDING, Shell
+from tests.vaults import ACME, wav
 from tests.voices import hum
 
 pytestmark = [
@@ -87,3 +87,21 @@ def test_a_machine_without_a_sound_device_says_what_else_can_be_done(tmp_path: P
     assert done.returncode == 1
     assert "no microphone" in done.stderr
     assert "prompts import" in done.stderr
+
+
+def test_a_recording_is_played_sample_by_sample_as_it_was_sealed(tmp_path: Path) -> None:
+    capture = Shell(tmp_path, None)  # type: ignore[arg-type]  # its folder alone is wanted
+    command = [sys.executable, "-m", "gdprcall", "--config", str(capture.config), "recordings"]
+    subprocess.run([*command, "export", RECORDING, "-o", str(tmp_path)], check=True, capture_output=True, timeout=60)
+    silence, played = tmp_path / "silence.raw", tmp_path / "played.raw"
+    silence.write_bytes(bytes(2))
+    done = subprocess.run(
+        [*command, "play", str(tmp_path / f"{RECORDING}.1.age"), "-i", str(capture.identity)],
+        stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60,
+        env=audio.environment(tmp_path, silence, played, rate=8000),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    sound = wav(seed=101)[44:]
+    heard = played.read_bytes()
+    assert heard[: len(sound)] == sound
+    assert set(heard[len(sound) :]) <= {0}, "nothing but silence follows"

@@ -1,23 +1,22 @@
 """``gdprcall recordings``: the vault's recordings; what leaves is sealed, and is opened only where an identity is."""
 
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
 from gdprcall import age
-from gdprcall.cli import kept, options
+from gdprcall.cli import kept, listening, options
+from gdprcall.cli.exported import check_binding, sealed
 from gdprcall.cli.files import read_identities, write_whole
 from gdprcall.cli.joined import Joined
 from gdprcall.cli.muting import Read, Voice, decided, muting
 from gdprcall.cli.output import print_fields, print_json, print_rows, progress
 from gdprcall.cli.shared import Shared, example, shared
-from gdprcall.errors import CheckFailed, GdprcallError, NotFound, Refused
+from gdprcall.errors import CheckFailed, NotFound, Refused
 from gdprcall.vault import wav
-from gdprcall.vault.binding import NUMBER, bound_to
 
 COLUMNS = {
     "started_at": "STARTED",
@@ -144,9 +143,9 @@ def open_(
     read: Read = _salvage if salvage else age.decrypt_payload  # type: ignore[assignment]  # salvage alone seeks
     target = output or file.with_suffix(".wav")
     identities = read_identities(identity)
-    with _sealed(file) as source:
+    with sealed(file) as source:
         file_key, header = age.open_header(age.read_header(source), identities)
-        recording, segment = _check_binding(header, file, wanted)
+        recording, segment = check_binding(header, file, wanted)
         if mute:
             decision = decided(target, recording, segment, Voice(mute), reason)
             read = muting(read, Voice(mute), lambda: write_whole(*decision, force=force))
@@ -175,9 +174,9 @@ def join(files: tuple[Path, ...], identity: Path, output: Path | None, force: bo
     """
     identities, segments, found = read_identities(identity), {}, set()
     for file in files:
-        with _sealed(file) as source:
+        with sealed(file) as source:
             file_key, header = age.open_header(age.read_header(source), identities)
-            recording, segment = _check_binding(header, file, None)
+            recording, segment = check_binding(header, file, None)
         found.add(recording)
         segments[int(segment)] = file, file_key
     if len(found) != 1 or len(segments) != len(files):
@@ -191,7 +190,7 @@ def _join(segments: Mapping[int, tuple[Path, bytes]], sink: BinaryIO) -> None:
     joined = Joined(sink)
     for number, (file, file_key) in sorted(segments.items()):
         joined.begin(str(number))
-        with _sealed(file) as source:
+        with sealed(file) as source:
             age.read_header(source)
             age.decrypt_payload(file_key, source, joined)
     joined.end()
@@ -238,20 +237,6 @@ def _refuse_unverified(receipts: object) -> None:
         raise CheckFailed(f"not every step was verified for {', '.join(incomplete)}", "run: gdprcall audit verify")
 
 
-@contextmanager
-def _sealed(file: Path) -> Iterator[BinaryIO]:
-    """Open an export; what age finds wrong with it is told in the words of whoever opens it."""
-    try:
-        with file.open("rb") as source:
-            yield source
-    except age.NoMatch as error:
-        raise GdprcallError("this identity does not open it", "it was sealed to another recipient") from error
-    except age.AgeError as error:
-        raise CheckFailed(
-            f"{file.name} is not what was sealed: {error}", "export it again; run: gdprcall audit verify"
-        ) from error
-
-
 def _salvage(file_key: bytes, source: BinaryIO, sink: BinaryIO) -> None:
     sink.write(bytes(wav.HEADER_BYTES))
     size = age.salvage_payload(file_key, source, sink)
@@ -259,23 +244,6 @@ def _salvage(file_key: bytes, source: BinaryIO, sink: BinaryIO) -> None:
         raise CheckFailed("nothing between its first and its last four seconds opens", "open it without --salvage")
     sink.seek(0)
     sink.write(wav.header_of(size))
-
-
-def _check_binding(header: age.Header, file: Path, wanted: str | None) -> tuple[str, str]:
-    """Return recording and segment; another one than was asked for or than the file is named after is refused."""
-    bound = bound_to(header)
-    if bound is None or len(bound) != 3:
-        raise CheckFailed("this age file was not sealed by gdprcall", "open it with age itself")
-    recording, _, part = bound
-    if part == f"part={NUMBER}":
-        raise CheckFailed("this holds a caller's number, not sound", "open it with age itself")
-    named, segment = [*file.name.split("."), ""][:2]
-    if recording != (wanted or named):
-        hint = f"if that is the one you want: --recording {recording}"
-        raise CheckFailed(f"this is sealed as recording {recording}, not {wanted or named}", hint)
-    if recording == named and segment.isdecimal() and part != f"part={segment}":
-        raise CheckFailed(f"this is sealed as segment {part.removeprefix('part=')}, not {segment}", "export it again")
-    return recording, part.removeprefix("part=")
 
 
 def _to_standard_output(
@@ -289,7 +257,7 @@ def _to_standard_output(
     sys.stdout.buffer.flush()
 
 
-for command in kept.COMMANDS:
+for command in (*listening.COMMANDS, *kept.COMMANDS):
     recordings.add_command(command)
 
 COMMANDS = (recordings,)

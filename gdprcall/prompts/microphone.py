@@ -23,16 +23,16 @@ ELSEWHERE = "record it elsewhere, and use: gdprcall prompts import"
 class Desk:
     """The sound devices of this machine; a context manager. Raises ConfigError where there is no PyAudio."""
 
-    def __init__(self, device: str = "") -> None:
+    def __init__(self, device: str = "", elsewhere: str = ELSEWHERE) -> None:
         with _quiet():  # PortAudio tells of every device that is not there
             try:
                 import pyaudio  # noqa: PLC0415 # an extra: everything else works without it
             except ImportError as error:
-                hint = "apt-get install portaudio19-dev, then: pip install 'gdprcall[audio]'; or " + ELSEWHERE
+                hint = "apt-get install portaudio19-dev, then: pip install 'gdprcall[audio]'; or " + elsewhere
                 raise ConfigError("PyAudio is not installed here", hint) from error
             self._audio: Any = pyaudio.PyAudio()
         self._format = pyaudio.paInt16
-        self._device = device
+        self._device, self._elsewhere = device, elsewhere
 
     def __enter__(self) -> "Desk":
         return self
@@ -58,13 +58,19 @@ class Desk:
             stream.write(sound.samples.tobytes())
 
     @contextmanager
-    def _open(self, channels: str, **way: bool) -> Iterator[Any]:
+    def loudspeaker(self, rate: int, channels: int) -> Iterator[Callable[[bytes], None]]:
+        """Yield what plays samples of 16 bit, and returns when the device has taken them; at the end all was heard."""
+        with self._open("maxOutputChannels", rate, channels, output=True) as stream:
+            yield stream.write
+
+    @contextmanager
+    def _open(self, channels: str, rate: int = RATE, count: int = 1, **way: bool) -> Iterator[Any]:
         number = self._number(channels)
         which = {"input_device_index" if "input" in way else "output_device_index": number}
         try:
             with _quiet():
                 stream = self._audio.open(
-                    rate=RATE, channels=1, format=self._format, frames_per_buffer=BLOCK, **way, **which
+                    rate=rate, channels=count, format=self._format, frames_per_buffer=rate // 20, **way, **which
                 )
             try:
                 yield stream
@@ -72,14 +78,14 @@ class Desk:
                 stream.close()
         except OSError as error:
             raise GdprcallError(
-                f"the sound device failed: {_reason(error)}", f"try another --device, or {ELSEWHERE}"
+                f"the sound device failed: {_reason(error)}", f"try another --device, or {self._elsewhere}"
             ) from error
 
     def _number(self, channels: str) -> int:
         devices = [self._audio.get_device_info_by_index(n) for n in range(self._audio.get_device_count())]
         able = [device for device in devices if device[channels]]
         if not able:
-            raise GdprcallError("this machine has no microphone and loudspeaker", f"plug them in, or {ELSEWHERE}")
+            raise GdprcallError("this machine has no microphone and loudspeaker", f"plug them in, or {self._elsewhere}")
         if not self._device:
             return _index(next((device for device in able if device["name"] == "default"), able[0]))
         for device in able:

@@ -8,12 +8,16 @@ from gdprcall.rights import precedence
 from gdprcall.rights.precedence import Exception18, Ground, Request, Use, Verdict
 from gdprcall.roles import Role
 from gdprcall.vault.archive import Vault
+from gdprcall.vault.entry import Fact, Kind
 from gdprcall.vault.keeps import RESTRICTION
 from gdprcall.vault.rows import RecordingRow
 
 BY_LAW = "legal_obligation"
 """The basis whose retention is the law's own minimum: until its end Art. 17(3)(b) stands against an erasure."""
 HINT = "see: gdprcall recordings kept"
+PURPOSE_LETTERS = 64
+BY_RIGHT = ("access", "claims", "authority")
+"""Purposes for which any recording may leave: the person's own right (Art. 15), legal claims (Art. 17(3)(e)), a duty of law."""
 
 
 def state(vault: Vault, row: RecordingRow) -> precedence.State:
@@ -31,6 +35,18 @@ def state(vault: Vault, row: RecordingRow) -> precedence.State:
 def weigh(vault: Vault, row: RecordingRow, request: Request, now: int) -> Verdict:
     """Return what a request for a recording comes to at ``now`` (milliseconds)."""
     return precedence.weigh(state(vault, row), request, now)
+
+
+def may_be_for(vault: Vault, row: RecordingRow, purpose: str, actor: str) -> None:
+    """Let a recording be released for a purpose; raises Refused for one that is neither its own nor the law's (Art. 5(1)(b)).
+
+    That ``actor`` tried is noted.
+    """
+    if purpose not in {row.purpose, *BY_RIGHT}:
+        body = {"purpose": purpose[:PURPOSE_LETTERS], "actor": actor}
+        vault.note(Fact(Kind.RELEASE_DENIED, row.id, row.controller, body))
+        own = f"{row.purpose}, " if row.purpose else ""
+        raise Refused(f"recording {row.id} was not made for {purpose!r}", f"purposes: {own}{', '.join(BY_RIGHT)}")
 
 
 def may_leave(vault: Vault, row: RecordingRow, role: str, exception: str) -> None:

@@ -56,6 +56,7 @@ class Kind(StrEnum):
     NEVER_RECORD = "never_record"
     MAY_RECORD = "may_record"
     NOTICE_OWED = "notice_owed"
+    RELEASE_DENIED = "release_denied"
     REQUEST_OPENED = "request_opened"
     REQUEST_PERSON = "request_person"
     REQUEST_CONTACT = "request_contact"

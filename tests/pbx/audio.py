@@ -26,7 +26,7 @@ DEVICES = """\
 <{root}/usr/share/alsa/alsa.conf>
 pcm.nowhere {{ type null }}
 pcm.tape {{ type file; slave.pcm "nowhere"; file "{played}"; infile "{spoken}"; format raw }}
-pcm.!default {{ type plug; slave {{ pcm tape; rate 48000; format S16_LE; channels 1 }} }}
+pcm.!default {{ type plug; slave {{ pcm tape; rate {rate}; format S16_LE; channels 1 }} }}
 """
 
 
@@ -76,10 +76,10 @@ def libraries() -> Path:
     return next((FOLDER / "root/usr/lib").glob("*/libportaudio.so.2")).parent
 
 
-def environment(folder: Path, spoken: Path, played: Path) -> dict[str, str]:
-    """Return an environment in which the microphone hears ``spoken`` (raw, 48 kHz), and what is played goes to ``played``."""
+def environment(folder: Path, spoken: Path, played: Path, rate: int = 48_000) -> dict[str, str]:
+    """Return an environment in which the microphone hears ``spoken`` (raw, at ``rate``), and what is played goes to ``played``."""
     devices = folder / "asound.conf"
-    devices.write_text(DEVICES.format(root=FOLDER / "root", spoken=spoken, played=played))
+    devices.write_text(DEVICES.format(root=FOLDER / "root", spoken=spoken, played=played, rate=rate))
     own = {"LD_LIBRARY_PATH": str(libraries()), "ALSA_CONFIG_PATH": str(devices), "PYTHONPATH": str(FOLDER / "site")}
     return dict(os.environ) | own
 
