@@ -3,11 +3,11 @@
 The signing key is a secret of this host. Who holds it can sign what never was: only what left the host before binds it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gdprcall.config import Config
-from gdprcall.errors import ConfigError, VaultError
+from gdprcall.errors import ConfigError, GdprcallError, VaultError
 from gdprcall.handout import HandOut
 from gdprcall.vault import checks, proving
 from gdprcall.vault.archive import Vault
@@ -55,6 +55,14 @@ def signer(config: Config) -> Signer:
 def hand_out(config: Config) -> HandOut:
     """Return where checkpoints are handed out to."""
     return HandOut(config.checkpoint_folder, config.checkpoint_command)
+
+
+def after(vault: Vault, config: Config, alarm: Callable[[GdprcallError], None]) -> None:
+    """Sign and hand out what was erased; what was erased stays so when that fails, and ``alarm`` hears of it."""
+    try:
+        make(vault, config)
+    except GdprcallError as error:
+        alarm(error)
 
 
 def make(vault: Vault, config: Config) -> Made:

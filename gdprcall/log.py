@@ -161,6 +161,11 @@ EVENTS: Mapping[str, Event] = {
     ),
     "spool_lost": Event("error", "the spool cannot be watched", "check that it is mounted, its owner and modes"),
     "withdrawn": Event("info", "a caller withdrew or objected, and what was recorded is destroyed", NOTHING),
+    "retention_overdue": Event(
+        "error",
+        "recordings that expired two days ago are still there",
+        "is gdprcall-retention.timer on? gdprcall retention sweep",
+    ),
     "withdrawal_kept": Event(
         "error",
         "a caller withdrew what a hold or a restriction keeps: it is used for nothing else",

@@ -21,17 +21,15 @@ from gdprcall import (
     safekeeping,
     scope,
     standing,
+    sweeping,
 )
 from gdprcall.context import Context, Json, Operation
 from gdprcall.custody import asked as custody
-from gdprcall.errors import ConfigError, GdprcallError, NotFound
+from gdprcall.errors import ConfigError, NotFound
 from gdprcall.parameters import Params, flag, limit, moment, text, wanted
 from gdprcall.rights import keeping as rights
-from gdprcall.rights import retention
-from gdprcall.times import rfc3339
-from gdprcall.vault.forgetting import Due
 from gdprcall.vault.ledger import Kind
-from gdprcall.vault.rows import Export, RecordingRow
+from gdprcall.vault.rows import Export
 
 Less = TypeVar("Less")
 __all__ = ["CHANGING", "OPERATIONS", "Context", "export", "run"]
@@ -70,41 +68,6 @@ def recordings_show(context: Context, params: Params) -> Json:
     parts = [segment.as_json() for segment in context.vault.segments(id_)]
     history = [entry.as_json() for entry in context.vault.ledger.entries(recording=id_)]
     return row.as_json() | {"parts": parts, "history": history}
-
-
-def retention_due(context: Context, params: Params) -> Json:
-    """Return the recordings that expire by ``by`` (RFC 3339, default now), and the decisions to be forgotten by then."""
-    recordings, proofs = _due(context, _by(context, params))
-    told = [{"what": "recording"} | row.as_json() for row in recordings]
-    return told + [
-        {"what": "decision"} | one.row.as_json() | {"proof_until": rfc3339(one.proof.until or 0)} for one in proofs
-    ]
-
-
-def retention_sweep(context: Context, params: Params) -> Json:
-    """Erase what has expired, and forget what need no longer be proven; return the receipts and what failed."""
-    if flag(params, "dry_run"):
-        recordings, proofs = _due(context, _by(context, params))
-        would = {"would_erase": [row.as_json() for row in recordings], "would_forget": [one.row.id for one in proofs]}
-        would |= {"requests": [row.id for row in register.over(_registrar(context))]}
-        return would | {"erased": [], "forgotten": [], "failed": []}
-    by, now = _by(context, params), context.clock()
-    if by > now:
-        raise ConfigError("nothing is erased before its time", "leave --by out, or add --dry-run")
-    actor, progress, controller = context.actor, context.progress, context.controller
-    swept = list(retention.sweep(context.vault, by, actor=actor, progress=progress, controller=controller))
-    failed: list[dict[str, object]] = [{"recording": one.recording, "error": one.error} for one in swept if one.error]
-    forgotten: list[str] = []
-    requests: list[str] = []
-    try:
-        proofs = _due(context, by)[1]
-        forgotten.extend(one.row.id for one in retention.forget_proofs(context.vault, proofs, actor=actor))
-        requests = register.sweep(_registrar(context))
-    except GdprcallError as error:
-        failed.append({"recording": None, "error": f"proofs could not be forgotten: {error.message}"})
-    _checkpoint_after(context, bool(swept or forgotten))
-    erased = [one.receipt.as_json() for one in swept if one.receipt]
-    return {"erased": erased, "forgotten": forgotten, "requests": requests, "failed": failed}
 
 
 def audit_log(context: Context, params: Params) -> Json:
@@ -190,7 +153,7 @@ def _keeper(context: Context) -> keeping.Keeper:
 
 def _claiming(context: Context) -> claims.Claiming:
     vault, config, clock, progress = context.vault, context.config, context.clock, context.progress
-    erased = partial(_checkpoint_after, context, erased=True)
+    erased = partial(auditing.after, vault, config, context.alarm)
     return claims.Claiming(vault, config, context.controller, context.actor, clock, progress, erased)
 
 
@@ -214,8 +177,6 @@ OPERATIONS: Mapping[str, Operation] = (
         "decisions/verify": decisions_verify,
         "recordings/list": recordings_list,
         "recordings/show": recordings_show,
-        "retention/due": retention_due,
-        "retention/sweep": retention_sweep,
         "audit/log": audit_log,
         "audit/verify": audit_verify,
         "audit/checkpoint": audit_checkpoint,
@@ -241,8 +202,9 @@ OPERATIONS: Mapping[str, Operation] = (
     | _through(_registrar, register.OPERATIONS)
     | _through(_keeper, keeping.OPERATIONS)
     | _through(_claiming, claims.OPERATIONS)
+    | sweeping.OPERATIONS
 )
-CHANGING = frozenset({"retention/sweep", "prompts/purge", "vault/backup"})
+CHANGING = sweeping.CHANGING | frozenset({"prompts/purge", "vault/backup"})
 CHANGING |= custody.CHANGING | incall.CHANGING | accessing.CHANGING | keeping.CHANGING | claims.CHANGING
 CHANGING |= register.CHANGING
 
@@ -266,26 +228,6 @@ def _ours(context: Context, answer: Mapping[str, object]) -> Json:
     found = answer["findings"]
     assert isinstance(found, list)
     return {**answer, "findings": scope.findings(context.vault, context.controller, found)}
-
-
-def _due(context: Context, by: int) -> tuple[list[RecordingRow], list[Due]]:
-    """Return the recordings and the decisions whose time is over by then."""
-    recordings = retention.due(context.vault, by, context.controller)
-    return recordings, retention.proofs_due(context.vault, by, context.controller)
-
-
-def _checkpoint_after(context: Context, erased: bool) -> None:  # whether there was anything to tell
-    """Sign and hand out what was erased; what was erased stays so when that fails."""
-    if erased:
-        try:
-            auditing.make(context.vault, context.config)
-        except GdprcallError as error:
-            context.alarm(error)
-
-
-def _by(context: Context, params: Params) -> int:
-    by = moment(params, "by")
-    return context.clock() if by is None else by
 
 
 def run(context: Context, name: str, params: Params) -> Json:

@@ -1,4 +1,4 @@
-"""The daemon's reminders: it tells the log when a person's request must soon be answered, or should have been.
+"""The daemon's reminders: it tells the log when a person's request must soon be answered, and when expired recordings do not go.
 
 It says how many of which controller, and nothing of who asks or for what. No call waits for it.
 """
@@ -10,7 +10,8 @@ from gdprcall.config import Config
 from gdprcall.errors import GdprcallError
 from gdprcall.log import get_logger
 from gdprcall.register.registrar import remind_days
-from gdprcall.rights import requests
+from gdprcall.rights import requests, retention
+from gdprcall.rights.stores import LATE_MS
 from gdprcall.times import DAY_MS
 from gdprcall.vault.archive import Vault
 
@@ -43,10 +44,22 @@ class Reminders:
             get_logger().error("requests_failed", error=type(error).__name__, hint=error.hint)
             return
         daily = now - self._told_at >= DAY_MS
+        if daily:
+            self._look_at_retention(now)
         for (how, controller), ids in sorted(found.items()):
             if daily or not ids <= self._told.get((how, controller), frozenset()):
                 _tell(how, controller, len(ids))
         self._told, self._told_at = found, now if daily else self._told_at
+
+    def _look_at_retention(self, now: int) -> None:
+        """Tell when what expired two days ago is still there: the sweep has not run, or has done nothing (RET-03)."""
+        try:
+            late = retention.due(self._vault, now - LATE_MS)
+        except GdprcallError as error:
+            get_logger().error("requests_failed", error=type(error).__name__, hint=error.hint)
+            return
+        if late:
+            get_logger().error("retention_overdue", count=len(late))
 
     def _pressing(self, now: int) -> Pressing:
         settings, found = self._settings(), dict[tuple[str, str], set[str]]()

@@ -45,7 +45,15 @@ _REQUESTS = frozenset({"requests/list", "requests/check"})
 MAY: Mapping[Role, frozenset[str]] = {
     # Who runs the host sees that all is well, and hears and releases nothing (Art. 32(4)).
     Role.OPERATOR: frozenset(
-        {"status", "recordings/list", "retention/due", "retention/sweep", "audit/key", "audit/verify"}
+        {
+            "status",
+            "recordings/list",
+            "retention/due",
+            "retention/sweep",
+            "retention/check",
+            "audit/key",
+            "audit/verify",
+        }
     )
     | {"audit/checkpoint", "keys/list", "prompts/purge", "vault/backup", "vault/verify", "requests/check"},
     Role.OFFICER: _LOOK
@@ -54,7 +62,7 @@ MAY: Mapping[Role, frozenset[str]] = {
     | _KEYS
     # A running recording ends by who answers for it, and he alone may have to know who is calling.
     | {"calls/stop", "calls/pause", "calls/resume", "calls/number"}
-    | {"retention/due", "retention/sweep", "recordings/erase", "vault/verify", EXPORT}
+    | {"retention/due", "retention/sweep", "retention/check", "recordings/erase", "vault/verify", EXPORT}
     | {"subject/access", "subject/papers", "subject/packaged", "subject/object", "subject/erase", "subject/allow"}
     | {"recordings/restrict", "recordings/unrestrict", "recordings/hold", "recordings/release", "recordings/decide"}
     | {"recordings/kept"}
@@ -65,7 +73,7 @@ MAY: Mapping[Role, frozenset[str]] = {
     | _LIVE
     | _CHECK
     | _REQUESTS
-    | {"retention/due", "vault/verify", "keys/list", "recordings/kept"},
+    | {"retention/due", "retention/check", "vault/verify", "keys/list", "recordings/kept"},
     Role.NOBODY: frozenset(),
 }
 """What each role may ask; what stands nowhere here is for the admin alone."""

@@ -89,6 +89,7 @@ LAYERS: dict[str, set[str]] = {
     "scope": {"errors", "vault"},
     "persons": {"config", "errors", "vault"},
     "accessing": {"config", "consents", "errors", "parameters", "persons", "rights", "scope", "times", "vault"},
+    "sweeping": {"auditing", "context", "errors", "parameters", "register", "rights", "times", "vault"},
     "keeping": {"errors", "parameters", "rights", "scope", "times", "vault"},
     "claims": {"config", "errors", "parameters", "persons", "rights", "scope", "times", "vault"},
     "packing": {"age", "errors", "vault"},
@@ -108,8 +109,8 @@ LAYERS: dict[str, set[str]] = {
     "register": {"config", "errors", "parameters", "persons", "rights", "times", "timing", "vault"},
     "operations": {
         *("accessing", "auditing", "consents", "context", "custody", "errors", "incall", "parameters"),
-        *("claims", "keeping", "promptkeeping", "register"),
-        *("rights", "safekeeping", "scope", "standing", "times", "vault"),
+        *("claims", "keeping", "promptkeeping", "register", "sweeping"),
+        *("rights", "safekeeping", "scope", "standing", "vault"),
     },
     "reminders": {"config", "errors", "log", "register", "rights", "times", "vault"},
     "peers": {"errors"},

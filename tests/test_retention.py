@@ -1,18 +1,24 @@
 """Retention: nothing before its time, everything after it, and one that fails stops no other."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from gdprcall import config
+from gdprcall.reminders import Reminders
 from gdprcall.rights import retention
 from gdprcall.times import DAY_MS, now_ms, rfc3339
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.vault.rows import ErasureStep, Receipt
-from tests.test_cli_exits import Shell
+from tests.test_cli_exits import Shell, shell
 from tests.vaults import DAY_ONE, EXPIRED, Clock, decision, facts, opened, recording_id, sealed, spooled
+
+__all__ = ["shell"]
 
 JUST_BEFORE = DAY_ONE + 30 * DAY_MS - 1
 
@@ -142,3 +148,82 @@ def test_ret_01_what_is_in_quarantine_is_named_with_its_day_and_destroyed_on_it(
     assert rows("recordings", "list", "--state", "quarantined") == {fresh: ends[fresh]}
     assert not (tmp_path / "vault" / "objects" / over[:2] / f"{over}.1").exists()
     assert shell("vault", "verify")[0] == 0
+
+
+def test_ret_02_a_shorter_retention_reaches_backwards_and_a_longer_one_never_does(tmp_path: Path) -> None:
+    with opened(tmp_path) as vault:
+        recording = sealed(vault, tmp_path / "spool")
+        for days, first in ((10, 10), (29, 29), (30, 30), (60, 30)):
+            lines = {("acme", "support"): days}
+            assert retention.due(vault, DAY_ONE + first * DAY_MS - 1, lines=lines) == []
+            found = retention.due(vault, DAY_ONE + first * DAY_MS, lines=lines)
+            assert [row.id for row in found] == [recording], days
+        assert retention.due(vault, DAY_ONE + 20 * DAY_MS, lines={("beta", "support"): 1, ("acme", "orders"): 1}) == []
+        swept = list(retention.sweep(vault, DAY_ONE + 10 * DAY_MS, actor="test", lines={("acme", "support"): 10}))
+        assert [one.recording for one in swept] == [recording]
+
+
+def test_ret_02_the_sweep_goes_by_the_line_as_it_is_configured_now(shell: Shell) -> None:
+    with opened(shell.folder, clock=Clock(now_ms())) as vault:
+        fresh = recording_id(2)
+        vault.note(decision(fresh))
+        closed = now_ms() - 8 * DAY_MS
+        vault.seal(spooled(shell.folder / "spool", fresh), facts(fresh, closed_at=closed))
+    text = shell.config.read_text()
+    shell.config.write_text(text.replace('basis = "consent"', 'basis = "consent"\nretention_days = 9'))
+    assert fresh not in shell("retention", "due")[1]
+    shell.config.write_text(text.replace('basis = "consent"', 'basis = "consent"\nretention_days = 7'))
+    assert fresh in shell("retention", "due")[1]
+    assert shell("retention", "sweep", "--yes")[0] == 0
+    with opened(shell.folder) as vault:
+        assert vault.recording(fresh).state == "erased"
+
+
+def test_ret_03_a_sweep_that_has_not_gone_well_for_two_days_is_found(shell: Shell) -> None:
+    status, out, err = shell("retention", "check", "--json")
+    assert (status, "recordings: 1 should be gone for two days" in err) == (4, True)
+    assert {one["store"] for one in json.loads(out) if not one["ok"]} == {"recordings", "sweep"}
+    assert shell("retention", "sweep", "--yes")[0] == 0
+    status, out, _ = shell("retention", "check", "--json")
+    assert status == 0
+    with opened(shell.folder) as vault:
+        (swept,) = vault.ledger.entries(kinds={Kind.SWEPT})
+    assert (swept.body or {})["erased"] == 1
+
+
+def test_ret_07_every_store_is_listed_with_its_period(shell: Shell) -> None:
+    (shell.folder / "spool").mkdir(exist_ok=True)
+    _, out, _ = shell("retention", "check", "--json")
+    assert [one["store"] for one in json.loads(out)] == [
+        "recordings",
+        "held or restricted",
+        "proof of consent, refusals",
+        "backups of the keys",
+        "access packages",
+        "marks of who is never recorded",
+        "ledger",
+        "the log",
+        "sweep",
+        "spool",
+    ]
+    assert all(one["period"] for one in json.loads(out))
+
+
+def test_ret_07_sound_that_waits_in_the_spool_for_hours_is_found(shell: Shell) -> None:
+    left = spooled(shell.folder / "spool", recording_id(3))
+    os.utime(left, (0, 0))
+    assert "sound waits to be sealed" in shell("retention", "check")[2]
+
+
+def test_ret_03_the_daemon_tells_when_what_is_over_does_not_go(tmp_path: Path, shell: Shell) -> None:
+    settings = config.load(shell.config)
+    clock = Clock(EXPIRED + 3 * DAY_MS)
+    with opened(tmp_path / "other", clock=clock) as vault, capture_logs() as told:
+        sealed(vault, tmp_path / "spool")
+        reminders = Reminders(vault, lambda: settings)
+        reminders.look(clock.now)
+        reminders.look(clock.now + 60_000)
+        assert [(line["event"], line.get("count")) for line in told] == [("retention_overdue", 1)]
+        list(retention.sweep(vault, clock.now, actor="test"))
+        reminders.look(clock.now + DAY_MS)
+    assert len(told) == 1

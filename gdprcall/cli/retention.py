@@ -8,7 +8,7 @@ from gdprcall.cli import options
 from gdprcall.cli.output import print_json, print_rows, progress
 from gdprcall.cli.recordings import COLUMNS
 from gdprcall.cli.shared import Shared, example, shared
-from gdprcall.errors import GdprcallError
+from gdprcall.errors import CheckFailed, GdprcallError
 
 PROOFS = {
     "proof_until": "PROOF UNTIL",
@@ -17,6 +17,9 @@ PROOFS = {
     "line": "LINE",
     "outcome": "OUTCOME",
 }
+
+
+STORES = {"store": "STORE", "period": "PERIOD", "oldest": "OLDEST", "ok": "OK", "says": ""}
 
 
 @click.group()
@@ -68,6 +71,19 @@ def sweep(state: Shared, dry_run: bool, yes: bool, json_: bool) -> None:
             click.echo(f"  {one['recording'] or 'proofs'}: {one['error']}")
     if result["failed"]:
         raise GdprcallError(f"{len(result['failed'])} recordings could not be erased", "run: gdprcall audit verify")
+
+
+@retention.command(epilog=example("gdprcall retention check", "gdprcall retention check --json"))
+@options.as_json
+@shared
+def check(state: Shared, json_: bool) -> None:
+    """List every store with its period and its oldest item; one that does not keep its time ends with status 4."""
+    rows = state.backend.call("retention/check", {})
+    assert isinstance(rows, list)
+    print_json(rows) if json_ else print_rows(rows, STORES, "")
+    late = [f"{row['store']}: {row['says']}" for row in rows if not row["ok"]]
+    if late:
+        raise CheckFailed("; ".join(late), "run: gdprcall retention sweep; is gdprcall-retention.timer on?")
 
 
 def _print(rows: list[dict[str, object]]) -> None:

@@ -4,12 +4,14 @@ It destroys and releases nothing.
 """
 
 from gdprcall.errors import ConfigError, Refused
-from gdprcall.rights import precedence
+from gdprcall.rights import precedence, terms
 from gdprcall.rights.precedence import Exception18, Ground, Request, Use, Verdict
 from gdprcall.roles import Role
+from gdprcall.times import DAY_MS
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.entry import Fact, Kind
 from gdprcall.vault.keeps import RESTRICTION
+from gdprcall.vault.kept import Kept
 from gdprcall.vault.rows import RecordingRow
 
 BY_LAW = "legal_obligation"
@@ -26,10 +28,20 @@ def state(vault: Vault, row: RecordingRow) -> precedence.State:
     return precedence.State(
         row.basis,
         row.expires_at or 0,
-        law_until=row.expires_at if row.basis == BY_LAW else None,
+        law_until=_law_until(vault, row),
         held=row.held,
         restricted=grounds[0] if grounds else None,
     )
+
+
+def _law_until(vault: Vault, row: RecordingRow) -> int | None:
+    """Return until when a law wants a recording: its line's ``min_retention_days``, as the policy of the decision says."""
+    if row.basis != BY_LAW or row.expires_at is None:
+        return None
+    decision = vault.index.decision(row.decision)
+    form = Kept(vault.folder).policy(decision.policy_sha256) if decision else None
+    least = terms.read(form, decision)[1].number("min_retention_days") if form and decision else 0
+    return row.expires_at - max(0, row.retention_days - least) * DAY_MS if least else row.expires_at
 
 
 def weigh(vault: Vault, row: RecordingRow, request: Request, now: int) -> Verdict:

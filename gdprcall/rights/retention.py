@@ -3,7 +3,7 @@
 The deadline was fixed when the recording was sealed; a longer retention set later never applies to it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gdprcall.errors import GdprcallError
@@ -15,6 +15,8 @@ from gdprcall.vault.forgetting import Due
 from gdprcall.vault.rows import Receipt, RecordingRow
 
 ALL = -1
+Lines = Mapping[tuple[str, str], int]
+"""For how many days each line of each controller keeps its recordings now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,17 @@ class Swept:
     error: str = ""
 
 
-def due(vault: Vault, now: int, controller: str | None = None) -> list[RecordingRow]:
+def due(vault: Vault, now: int, controller: str | None = None, lines: Lines | None = None) -> list[RecordingRow]:
     """Return all recordings that have expired by ``now`` (milliseconds), the longest overdue first.
 
-    Those of one controller, or of all.
+    Those of one controller, or of all. Where a line of ``lines`` keeps recordings for fewer days than one was sealed for, its days
+    count: shortening reaches backwards, and lengthening never does (Art. 13(3), RET-02).
     """
     vault.catch_up()
-    return [row for row in vault.index.due(now, ALL) if controller in {None, row.controller}]
+    found = {row.id: row for row in vault.index.due(now, ALL)}
+    for (owner, line), days in (lines or {}).items():
+        found |= {row.id: row for row in vault.index.shortened(now, owner, line, days)}
+    return [row for row in found.values() if controller in {None, row.controller}]
 
 
 def sweep(
@@ -45,12 +51,13 @@ def sweep(
     actor: str,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
     controller: str | None = None,
+    lines: Lines | None = None,
 ) -> Iterator[Swept]:
-    """Erase everything that has expired; one that fails stays and is named, and the rest goes on.
+    """Erase everything that is due, see ``due``; one that fails stays and is named, and the rest goes on.
 
     ``progress`` is told how many of how many were tried.
     """
-    ids = [row.id for row in due(vault, now, controller)]
+    ids = [row.id for row in due(vault, now, controller, lines)]
     for recording, outcome in erasure.erase_all(vault, ids, reason="retention", actor=actor, progress=progress):
         yield _swept(recording, outcome)
 

@@ -57,6 +57,7 @@ class Kind(StrEnum):
     MAY_RECORD = "may_record"
     NOTICE_OWED = "notice_owed"
     RELEASE_DENIED = "release_denied"
+    SWEPT = "swept"
     REQUEST_OPENED = "request_opened"
     REQUEST_PERSON = "request_person"
     REQUEST_CONTACT = "request_contact"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gdprcall.errors import VaultError
+from gdprcall.times import DAY_MS
 from gdprcall.vault import holders, keeps, packages, proofs, requests
 from gdprcall.vault.database import Store
 from gdprcall.vault.holders import Known
@@ -47,6 +48,7 @@ _KEYS = {
     "access_package": ("id",),
     "keep": ("recording", "flag", "name"),
     "never_record": ("seq",),
+    "sweep": ("seq",),
     "request": ("id",),
     "request_entry": ("request", "seq"),
 }
@@ -146,6 +148,12 @@ class Index:
         where = f"WHERE r.{EXPIRING} AND r.expires_at <= ? AND NOT {keeps.HAS}"
         return self._recordings(where, "r.expires_at, r.id", (now, limit))
 
+    def shortened(self, now: int, controller: str, line: str, days: int) -> list[RecordingRow]:
+        """Return what would have expired by ``now`` if it had been kept for so many days, and was to be kept for longer."""
+        shorter = f"r.controller = ? AND r.line = ? AND r.retention_days > ? AND NOT {keeps.HAS}"
+        where = f"WHERE r.{EXPIRING} AND {shorter} AND r.expires_at - (r.retention_days - ?) * {DAY_MS} <= ?"
+        return self._recordings(where, "r.expires_at, r.id", (controller, line, days, days, now, -1))
+
     def unfinished(self) -> list[RecordingRow]:
         """Return the granted recordings of which nothing more is known, and nobody wants them gone."""
         where = "WHERE r.state IN ('recording', 'spooled') AND NOT r.intended AND d.withdrawn_at IS NULL"
@@ -213,6 +221,11 @@ class Index:
         """Return by which entries of the ledger a person is never to be recorded; none if he may be."""
         sql = "SELECT seq FROM never_record WHERE controller = ? AND subject = ? ORDER BY seq"
         return [int(str(seq)) for (seq,) in self._store.rows(sql, (controller, subject))]
+
+    def first(self, sql: str, *values: object) -> int | None:
+        """Return the one number that a query gives, None for none."""
+        ((found,),) = self._store.rows(sql, values)
+        return None if found is None else int(str(found))
 
     def page(self, table: str, after: Key, limit: int, until: Key | None = None) -> dict[Key, dict[str, object]]:
         """Return rows of one of ``TABLES`` in the order of their keys, each by its key, without who called."""

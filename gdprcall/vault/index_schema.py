@@ -5,7 +5,7 @@ It opens no file, and knows no row.
 
 from sqlite_utils import Database, Migrations
 
-from gdprcall.vault import holders, keeps, packages, proofs, requests
+from gdprcall.vault import holders, keeps, packages, proofs, requests, sweeps
 
 migrations = Migrations("gdprcall.index")
 
@@ -110,4 +110,11 @@ def keeping(db: Database) -> None:
 def persons_requests(db: Database) -> None:
     """Create the register of the requests of persons."""
     for sql in requests.TABLES:
+        db.conn.execute(sql)
+
+
+@migrations()
+def sweeping(db: Database) -> None:
+    """Create what is known of the sweeps."""
+    for sql in sweeps.TABLES:
         db.conn.execute(sql)

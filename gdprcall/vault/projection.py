@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 
 from gdprcall.times import DAY_MS
-from gdprcall.vault import holders, keeps, packages, requests
+from gdprcall.vault import holders, keeps, packages, requests, sweeps
 from gdprcall.vault.ledger import Entry, Kind
 
 Body = Mapping[str, object]
@@ -175,6 +175,7 @@ _WITHOUT_RECORDING = (
         {Kind.DECISION, Kind.FORGOTTEN, Kind.KEYS_BACKED_UP, Kind.REWRAP_EXPORTED, *holders.CHANGES, *packages.CHANGES}
     )
     | requests.CHANGES.keys()
+    | sweeps.CHANGES.keys()
     | keeps.WITHOUT_RECORDING
 )
 _TOLD_BY_BODY = (
@@ -201,4 +202,5 @@ _CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
     **packages.CHANGES,
     **keeps.CHANGES,
     **requests.CHANGES,
+    **sweeps.CHANGES,
 }
