@@ -4,6 +4,7 @@ import argparse
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from tests.pbx.bench.load import Agents, Traffic
@@ -52,9 +53,16 @@ def play(folder: Path, seconds: float, rate: float | None) -> int:
     with world.asterisk, Agents(world), world.installation:
         seen, samples = run(world, traffic, max(1.0, seconds / SAMPLES), tell)
         problems = [*broken(seen, samples), *(f"no speech in {id_}" for id_ in unheard(world))]
+        told = Counter(
+            f"{line['event']} {line.get('reason', '')}".strip()
+            for line in world.installation.log()
+            if line["level"] != "info"
+        )
     say(f"{seen.placed} placed, {seen.granted} granted, {seen.refused} refused, {len(seen.sealed_seconds)} sealed")
     for flat in FLAT:
         say(f"{flat.name}: {' to '.join(f'{value:.1f}' for value in ends(flat, samples))}")
+    for event, count in told.most_common() if problems else ():
+        say(f"the daemon told {count} times: {event}")
     for problem in problems:
         say(f"NOT AS IT MUST BE: {problem}")
     return 1 if problems else 0
