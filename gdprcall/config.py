@@ -69,6 +69,7 @@ class Config:
     tombstone_command: tuple[str, ...] = ()
     reserve_bytes: int = 64 << 20
     quarantine_days: int = 7
+    releases_an_hour: int = 50
     memory: Path = Path("/run/gdprcall/sealing")
     progressive: bool = True
     location: str = ""
@@ -175,6 +176,7 @@ def _config(path: Path, file: schema.File, policy: Policy, warnings: tuple[Findi
         tombstones=Path(file.backup.tombstones) if file.backup.tombstones else None,
         tombstone_command=tuple(file.backup.tombstone_command),
         reserve_bytes=file.vault.reserve_mib << 20,
+        releases_an_hour=file.vault.releases_an_hour,
         quarantine_days=file.vault.quarantine_days,
         location=file.vault.location,
         memory=Path(file.sealing.memory),

@@ -5,6 +5,7 @@ They take and give JSON values, and print nothing.
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +15,8 @@ from gdprcall import (
     auditing,
     claims,
     consents,
+    correcting,
+    importing,
     incall,
     keeping,
     promptkeeping,
@@ -27,7 +30,9 @@ from gdprcall.context import Context, Json, Operation
 from gdprcall.custody import asked as custody
 from gdprcall.errors import ConfigError, NotFound
 from gdprcall.parameters import Params, flag, limit, moment, text, wanted
+from gdprcall.rights import bulk
 from gdprcall.rights import keeping as rights
+from gdprcall.roles import Role
 from gdprcall.vault.ledger import Kind
 from gdprcall.vault.rows import Export
 
@@ -57,8 +62,14 @@ def decisions_show(context: Context, params: Params) -> Json:
 
 
 def recordings_list(context: Context, params: Params) -> Json:
-    """Return recordings, the newest first."""
-    return [row.as_json() for row in context.vault.recordings(scope.rows(context.controller, wanted(params)))]
+    """Return recordings, the newest first; with ``agent`` those alone whose agent that was (PTY-07)."""
+    asked = scope.rows(context.controller, wanted(params))
+    if params.get("agent") is None:
+        return [row.as_json() for row in context.vault.recordings(asked)]
+    told = context.vault.ledger.entries(kinds={Kind.AGENT})
+    his = {entry.recording for entry in told if (entry.body or {}).get("agent") == params["agent"]}
+    rows = [row for row in context.vault.recordings(replace(asked, limit=-1)) if row.id in his]
+    return [row.as_json() for row in rows[: max(0, asked.limit)]]
 
 
 def recordings_show(context: Context, params: Params) -> Json:
@@ -203,8 +214,10 @@ OPERATIONS: Mapping[str, Operation] = (
     | _through(_keeper, keeping.OPERATIONS)
     | _through(_claiming, claims.OPERATIONS)
     | sweeping.OPERATIONS
+    | correcting.OPERATIONS
+    | importing.OPERATIONS
 )
-CHANGING = sweeping.CHANGING | frozenset({"prompts/purge", "vault/backup"})
+CHANGING = sweeping.CHANGING | correcting.CHANGING | importing.CHANGING | frozenset({"prompts/purge", "vault/backup"})
 CHANGING |= custody.CHANGING | incall.CHANGING | accessing.CHANGING | keeping.CHANGING | claims.CHANGING
 CHANGING |= register.CHANGING
 
@@ -219,6 +232,8 @@ def export(
     purpose = text({"purpose": purpose}, "purpose")
     row = context.vault.recording(scope.recording(context.vault, context.controller, recording))
     rights.may_be_for(context.vault, row, purpose, context.actor)
+    if context.role != Role.ADMIN and not (noted or {}).get("package"):
+        bulk.check(context.vault, context.actor, context.clock(), context.config.releases_an_hour)
     rights.may_leave(context.vault, row, context.role, (noted or {}).get("exception", ""))
     return context.vault.export(recording, segment, actor=context.actor, purpose=purpose, noted=noted)
 

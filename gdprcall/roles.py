@@ -65,7 +65,7 @@ MAY: Mapping[Role, frozenset[str]] = {
     | {"retention/due", "retention/sweep", "retention/check", "recordings/erase", "vault/verify", EXPORT}
     | {"subject/access", "subject/papers", "subject/packaged", "subject/object", "subject/erase", "subject/allow"}
     | {"recordings/restrict", "recordings/unrestrict", "recordings/hold", "recordings/release", "recordings/decide"}
-    | {"recordings/kept"}
+    | {"recordings/kept", "recordings/correct", "recordings/statement", "recordings/approve"}
     | _REQUESTS
     | {"requests/open", "requests/show", "requests/identify", "requests/extend", "requests/answer", "requests/refuse"},
     Role.REVIEWER: _LOOK | _LIVE | {EXPORT},

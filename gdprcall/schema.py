@@ -51,12 +51,13 @@ class Asterisk(Section):
 
 
 class Vault(Section):
-    """Where the vault and the local API are, what room is left free, and how long a doubtful file waits."""
+    """Where the vault and the local API are, what room is left free, how long a doubtful file waits, and what needs four eyes."""
 
     folder: Place = "/var/lib/gdprcall"
     socket: Place = "/run/gdprcall/api.sock"
     reserve_mib: Annotated[int, Field(ge=1, le=1 << 20)] = 64
     quarantine_days: Days = 7
+    releases_an_hour: Annotated[int, Field(ge=1, le=1_000_000)] = 50
     location: Annotated[str, Field(max_length=200)] = ""
 
 

@@ -1,6 +1,7 @@
 """Who answers a recorded call: he is noted, or nothing of it is kept; private calls are noted; lamps are put out."""
 
 import asyncio
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,13 +24,14 @@ from gdprcall.policy.model import Basis, Line, Policy
 from gdprcall.policy.staff import Agent, AgentBasis, Agents
 from gdprcall.prompts import catalogue
 from gdprcall.vault.archive import Vault
-from gdprcall.vault.ledger import Kind
+from gdprcall.vault.ledger import Fact, Kind
+from tests.test_cli_exits import Shell, shell
 from tests.test_evidence import CONTROLLER
 from tests.test_intake import Room
 from tests.test_reception import AGENT, CHANNEL, DUTY, LINE, Clicks, Desk, hurry, open_desk, until
 from tests.vaults import ACME, decision, opened, recording_id
 
-__all__ = ["hurry"]
+__all__ = ["hurry", "shell"]
 
 REC = recording_id(1)
 READY = Agent("north", ("PJSIP/201",), AgentBasis.WORKS_AGREEMENT, "2", "2020-01-31")
@@ -181,6 +183,17 @@ async def test_pty_01_an_agent_whose_note_does_not_become_durable_counts_as_unkn
     await attendance.met(found, told.append)
     assert told == [AgentUnready("agent_not_noted")]
     assert [line["event"] for line in logged] == ["evidence_failed"]
+
+
+def test_pty_07_the_recordings_of_one_agent_are_found_by_his_name(shell: Shell) -> None:
+    other = recording_id(2)
+    with opened(shell.folder) as vault:
+        vault.note(decision(other))
+        for recording, name in ((REC, "north"), (other, "south")):
+            vault.note(Fact(Kind.AGENT, recording, "acme", NOTED | {"agent": name}))
+    rows = json.loads(shell("recordings", "list", "--agent", "south", "--json")[1])
+    assert [row["id"] for row in rows] == [other]
+    assert json.loads(shell("recordings", "list", "--agent", "nobody", "--json")[1]) == []
 
 
 def test_an_agents_name_is_forgotten_with_the_recording(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -335,3 +336,31 @@ def test_every_command_of_the_readmes_section_runs(house: House) -> None:
         status, out, err = house.shell(*words[1:])
         assert status == 0, f"{command}\n{out}{err}"
     assert states(house) == dict.fromkeys(OWN, "erased") | {B: "sealed"}
+
+
+def test_sec_06_more_releases_than_a_few_in_an_hour_need_a_second_person(house: House) -> None:
+    text = house.shell.config.read_text()
+    house.shell.config.write_text(text.replace("[vault]", "[vault]\nreleases_an_hour = 2"))
+    settings, clock = config.load(house.shell.config), Clock()
+
+    def release(actor: str, **noted: str) -> None:
+        context = Context(vault, settings, actor=actor, clock=clock, role="reviewer")
+        operations.export(context, ASKED, 1, "access", noted)
+
+    with vaults.opened(house.folder, clock=clock) as vault:
+        release("uid:5")
+        release("uid:5")
+        with pytest.raises(Refused, match="need a second person"):
+            release("uid:5")
+        release("uid:6")
+        release("uid:5", package="ab" * 16)
+        officer = Context(vault, settings, actor="uid:5", clock=clock, role="officer")
+        approval = {"actor": "uid:5", "count": 1, "reason": "an audit"}
+        with pytest.raises(Refused, match="nobody approves"):
+            operations.run(officer, "recordings/approve", approval)
+        operations.run(replace(officer, actor="uid:7"), "recordings/approve", approval)
+        release("uid:5")
+        with pytest.raises(Refused, match="more than 3 releases"):
+            release("uid:5")
+        clock.now += 3_600_001
+        release("uid:5")

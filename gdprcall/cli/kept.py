@@ -127,6 +127,17 @@ def kept(state: Shared, json_: bool) -> None:
         raise CheckFailed(text, "hold it again with a new --review, or: gdprcall recordings release")
 
 
+@click.command(epilog=example('gdprcall recordings approve uid:1005 --count 200 --reason "audit of March"'))
+@click.argument("actor")
+@click.option("--count", type=click.IntRange(1), required=True, help="How many more, within the hour.")
+@click.option("--reason", required=True, help="Why; it is kept in the ledger. No names or numbers.")
+@shared
+def approve(state: Shared, actor: str, count: int, reason: str) -> None:
+    """Let somebody else release more recordings in an hour than one may alone (releases_an_hour): four eyes."""
+    state.backend.call("recordings/approve", {"actor": actor, "count": count, "reason": reason})
+    click.echo(f"{actor} may release {count} more within the hour")
+
+
 def _ask(state: Shared, what: str, params: Mapping[str, object], *, json_: bool) -> None:
     rows = state.backend.call(f"recordings/{what}", params)
     assert isinstance(rows, list)
@@ -144,4 +155,4 @@ def _stands(row: dict[str, Any]) -> str:
     return f"kept by {', '.join(names)}" if names else "nothing stands against its end"
 
 
-COMMANDS = (restrict, unrestrict, hold, release, decide, kept)
+COMMANDS = (restrict, unrestrict, hold, release, decide, kept, approve)

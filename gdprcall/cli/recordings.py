@@ -8,7 +8,7 @@ from typing import BinaryIO
 import click
 
 from gdprcall import age
-from gdprcall.cli import kept, listening, options
+from gdprcall.cli import corrected, kept, listening, options
 from gdprcall.cli.exported import check_binding, sealed
 from gdprcall.cli.files import read_identities, write_whole
 from gdprcall.cli.joined import Joined
@@ -39,11 +39,14 @@ def recordings() -> None:
 )
 @options.filters
 @click.option("--state", "state_", metavar="STATE", help="In this state only: sealed, erased, not_started …")
+@click.option("--agent", metavar="NAME", help="Of this agent only, as [agents] names him: for his own request.")
 @options.as_json
 @shared
-def list_(state: Shared, controller: str, line: str, since: str, limit: int, state_: str, json_: bool) -> None:
+def list_(
+    state: Shared, controller: str, line: str, since: str, limit: int, state_: str, agent: str | None, json_: bool
+) -> None:
     """List recordings, the newest first."""
-    params = {"controller": controller, "line": line, "since": since, "limit": limit, "state": state_}
+    params = {"controller": controller, "line": line, "since": since, "limit": limit, "state": state_, "agent": agent}
     rows = state.backend.call("recordings/list", params)
     if json_:
         print_json(rows)
@@ -257,7 +260,7 @@ def _to_standard_output(
     sys.stdout.buffer.flush()
 
 
-for command in (*listening.COMMANDS, *kept.COMMANDS):
+for command in (*corrected.COMMANDS, *listening.COMMANDS, *kept.COMMANDS):
     recordings.add_command(command)
 
 COMMANDS = (recordings,)

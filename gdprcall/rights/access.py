@@ -54,9 +54,13 @@ def withheld(row: RecordingRow, reason: str) -> Json:
 
 
 def described(vault: Vault, row: RecordingRow) -> Json:
-    """Return all that is known of a recording: its row and its segments."""
+    """Return all that is known of a recording: its row, its segments, and what the person has said of it (Art. 16)."""
     parts = [segment.as_json() for segment in vault.segments(row.id)]
-    return row.as_json() | {"parts": parts}
+    said = [
+        {"at": rfc3339(entry.time), "text": (entry.body or {}).get("text")}
+        for entry in vault.ledger.entries(recording=row.id, kinds={Kind.STATEMENT})
+    ]
+    return row.as_json() | {"parts": parts, "statements": said}
 
 
 def accesses(entries: Iterable[Entry]) -> list[Json]:

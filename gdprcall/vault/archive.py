@@ -12,11 +12,11 @@ from pathlib import Path
 from types import TracebackType
 
 from gdprcall import age
-from gdprcall.errors import CheckFailed, GdprcallError, NotFound, Refused, VaultError
+from gdprcall.errors import GdprcallError, NotFound, Refused, VaultError
 from gdprcall.times import Clock, now_ms
 from gdprcall.vault import checks, erasing, incomplete, sealing
 from gdprcall.vault.beginning import begin
-from gdprcall.vault.binding import NUMBER, binding_stanza, bound_header, check_header
+from gdprcall.vault.binding import NUMBER, binding_stanza, bound_header
 from gdprcall.vault.growing import Growing, Recipients
 from gdprcall.vault.index import Index
 from gdprcall.vault.keys import Keys, Slot
@@ -30,7 +30,6 @@ from gdprcall.vault.sound import Source
 from gdprcall.vault.stores import Step, Stores
 from gdprcall.vault.tombstones import Tombstones
 
-VERIFY_HINT = "run: gdprcall audit verify"
 BUSY_SECONDS = 0.25
 """How soon a growing file is looked at again whose recording somebody else has."""
 
@@ -217,11 +216,19 @@ class Vault:
             entry = self.stores.sealed(recording, segment)
             if entry is None or entry.body is None:
                 raise NotFound(f"recording {recording} has no sealed segment {segment}", f"its state is {row.state}")
-            header = self._as_sealed(entry, recording, segment)
+            header = sealing.as_sealed(self.stores, entry, recording, segment)
             body = {**(noted or {}), "segment": segment, "actor": actor, "purpose": purpose}
             body["header_sha256"] = entry.body["header_sha256"]
             self.note(Fact(Kind.RELEASED, recording, row.controller, body))
             return Export(recording, segment, header, self.objects.path(recording, segment))
+
+    def check(self, recording: str, segment: int) -> None:
+        """Read a sealed segment whole; raises CheckFailed unless it is what the ledger says, NotFound without one."""
+        with self.stores.holding(recording):
+            entry = self.stores.sealed(recording, segment)
+            if entry is None:
+                raise NotFound(f"recording {recording} has no sealed segment {segment}", sealing.VERIFY_HINT)
+            sealing.as_sealed(self.stores, entry, recording, segment)
 
     def verify(self, progress: checks.Progress = lambda _done, _all: None) -> Iterator[Finding]:
         """Yield everything in the vault that is not as the ledger says; see ``checks.verify``."""
@@ -281,19 +288,6 @@ class Vault:
     def ledger_is_whole(self) -> bool:
         """Whether every entry of the ledger is as it was written."""
         return self.ledger.trusted() and next(self.ledger.verify(), None) is None
-
-    def _as_sealed(self, entry: Entry, recording: str, segment: int) -> bytes:
-        """Return the header of a segment; raises CheckFailed unless it and the payload are what ``entry`` says."""
-        header = self.keys.get(recording, segment, Slot.HEADER)
-        stored = self.objects.stored(recording, segment)
-        problem = check_header(header, entry)
-        if problem is not None:
-            problem = f"its header is {problem}"
-        elif stored is None or stored.sha256 != (entry.body or {}).get("payload_sha256"):
-            problem = "its payload is missing" if stored is None else "its payload is not the one that was sealed"
-        if header is None or problem is not None:
-            raise CheckFailed(f"segment {segment} of recording {recording} is not served: {problem}", VERIFY_HINT)
-        return header
 
     def _why(self, row: RecordingRow) -> str:
         intents = [e for e in self.ledger.entries(recording=row.id) if e.kind is Kind.ERASURE_INTENDED]

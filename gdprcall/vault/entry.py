@@ -57,7 +57,10 @@ class Kind(StrEnum):
     MAY_RECORD = "may_record"
     NOTICE_OWED = "notice_owed"
     RELEASE_DENIED = "release_denied"
+    BULK_APPROVED = "bulk_approved"
     SWEPT = "swept"
+    CORRECTED = "corrected"
+    STATEMENT = "statement"
     REQUEST_OPENED = "request_opened"
     REQUEST_PERSON = "request_person"
     REQUEST_CONTACT = "request_contact"
@@ -106,7 +109,12 @@ class Entry:
 
 
 def names_caller(entry: Entry) -> bool:
-    """Whether an entry holds a pseudonym: one of its own kind, or, in the first ledgers, the decision; or an agent's name."""
+    """Whether an entry holds what goes with the recording: a pseudonym, an agent's name, the words of a person.
+
+    In the first ledgers the decision has the pseudonym.
+    """
+    if entry.kind is Kind.STATEMENT:
+        return entry.body is not None
     told = isinstance(entry.body, dict) and (entry.body.get("subject") or entry.body.get("agent"))
     return entry.kind in {Kind.SUBJECT, Kind.AGENT, Kind.DECISION} and bool(told)
 

@@ -49,6 +49,8 @@ _KEYS = {
     "keep": ("recording", "flag", "name"),
     "never_record": ("seq",),
     "sweep": ("seq",),
+    "release": ("seq",),
+    "approval": ("seq",),
     "request": ("id",),
     "request_entry": ("request", "seq"),
 }

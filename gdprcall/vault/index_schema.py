@@ -5,7 +5,7 @@ It opens no file, and knows no row.
 
 from sqlite_utils import Database, Migrations
 
-from gdprcall.vault import holders, keeps, packages, proofs, requests, sweeps
+from gdprcall.vault import holders, keeps, packages, proofs, releases, requests, sweeps
 
 migrations = Migrations("gdprcall.index")
 
@@ -117,4 +117,11 @@ def persons_requests(db: Database) -> None:
 def sweeping(db: Database) -> None:
     """Create what is known of the sweeps."""
     for sql in sweeps.TABLES:
+        db.conn.execute(sql)
+
+
+@migrations()
+def releasing(db: Database) -> None:
+    """Create what is known of releases, and of who may release many."""
+    for sql in releases.TABLES:
         db.conn.execute(sql)

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 
 from gdprcall.times import DAY_MS
-from gdprcall.vault import holders, keeps, packages, requests, sweeps
+from gdprcall.vault import holders, keeps, packages, releases, requests, sweeps
 from gdprcall.vault.ledger import Entry, Kind
 
 Body = Mapping[str, object]
@@ -51,6 +51,12 @@ def _decided(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
 def _called(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
     subject = _texts(body, ["subject"])["subject"] or None
     db.execute("UPDATE recording SET subject = ? WHERE id = ? AND NOT intended", (subject, entry.recording))
+
+
+def _corrected(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
+    if body.get("field") == "language":
+        values = _texts(body, ["new", "decision"])
+        db.execute("UPDATE decision SET language = :new WHERE id = :decision", values)
 
 
 def _started(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
@@ -177,6 +183,7 @@ _WITHOUT_RECORDING = (
     | requests.CHANGES.keys()
     | sweeps.CHANGES.keys()
     | keeps.WITHOUT_RECORDING
+    | releases.WITHOUT_RECORDING
 )
 _TOLD_BY_BODY = (
     frozenset({Kind.DECISION, Kind.SUBJECT, Kind.SEALED, Kind.QUARANTINED, Kind.REWRAPPED}) | keeps.TOLD_BY_BODY
@@ -186,6 +193,7 @@ _CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
     Kind.DECISION: _decided,
     Kind.SUBJECT: _called,
     Kind.STARTED: _started,
+    Kind.CORRECTED: _corrected,
     Kind.STOPPED: _stopped,
     Kind.NOT_STARTED: _not_started,
     Kind.DISCARDED: _discarded,
@@ -203,4 +211,5 @@ _CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
     **keeps.CHANGES,
     **requests.CHANGES,
     **sweeps.CHANGES,
+    **releases.CHANGES,
 }

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gdprcall import age
-from gdprcall.errors import NotFound, Refused, VaultError
+from gdprcall.errors import CheckFailed, NotFound, Refused, VaultError
 from gdprcall.times import DAY_MS
 from gdprcall.vault import incomplete
 from gdprcall.vault.binding import binding_stanza, bound_header, check_header
@@ -24,6 +24,7 @@ from gdprcall.vault.sound import Sound, Source, opened, paths, remove, rest_of
 from gdprcall.vault.stores import Stores
 
 COPY_BYTES = 256 * 1024
+VERIFY_HINT = "run: gdprcall audit verify"
 
 SILENT_SECONDS = 5.0
 """In a segment of this length or more both voices are expected to be heard."""
@@ -217,3 +218,17 @@ def _encrypt(file_key: bytes, nonce: bytes, sound: Sound, sink: HashingSink) -> 
         rest -= len(data)
     sound.check(rest)
     writer.finish()
+
+
+def as_sealed(stores: Stores, entry: Entry, recording: str, segment: int) -> bytes:
+    """Return the header of a segment; raises CheckFailed unless it and the payload are what ``entry`` says."""
+    header = stores.keys.get(recording, segment, Slot.HEADER)
+    stored = stores.objects.stored(recording, segment)
+    problem = check_header(header, entry)
+    if problem is not None:
+        problem = f"its header is {problem}"
+    elif stored is None or stored.sha256 != (entry.body or {}).get("payload_sha256"):
+        problem = "its payload is missing" if stored is None else "its payload is not the one that was sealed"
+    if header is None or problem is not None:
+        raise CheckFailed(f"segment {segment} of recording {recording} is not served: {problem}", VERIFY_HINT)
+    return header

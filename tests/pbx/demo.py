@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.pbx import hands
+from tests.pbx import hands, rights
 from tests.pbx.asterisk import Asterisk
 from tests.pbx.callers import Agent, Caller, Hangup, Press, Step, Wait
 from tests.pbx.checker import Checker, Seen
@@ -139,6 +139,9 @@ def main() -> int:
     for guest in [guest for guest in sealed if not guest.scene]:
         agree &= prove(installation, guest, checker.recording(guest.number))
     agree &= verified(installation, len(guests))
+    asks = next(guest for guest in guests if guest.scene == "by FastAGI")
+    say(f"{asks.company.name}'s caller who {asks.does} asks for a copy, and then to be forgotten")
+    agree &= rights.exercised(installation, asks.number, checker.recording(asks.number), DEMO)
     show(installation)
     say("every row agrees" if agree else "THE ROWS DO NOT AGREE")
     return 0 if agree else 1

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.pbx.bench import access, custody, rounds, rows, vault
+from tests.pbx.bench import access, custody, past, rounds, rows, vault
 from tests.pbx.bench.growing import growing
 from tests.pbx.bench.lives import lives, ratios, sealing
 from tests.pbx.bench.load import Agents, Traffic
@@ -171,6 +171,8 @@ class Bench:
         (place / "access").mkdir()
         for row, value in zip(rows.ACCESS, access.giving(place / "access"), strict=True):
             self._add(row, [value])
+        (place / "import").mkdir()
+        self._add(rows.IMPORTED, [past.importing(place / "import")])
         shutil.rmtree(place)
 
     def _memory(self) -> None:

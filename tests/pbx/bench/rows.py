@@ -51,7 +51,8 @@ FOUND = Row("of 1,000,000 recordings the 500 of a person found, with their segme
 PACKED = Row("500 recordings of a person packed for him, speed against their sound, one core", "x", ">=", 20)
 FINISHED = Row("the same finished where the identity is, with Opus, one core", "x", ">=", 20)
 ACCESS = (FOUND, PACKED, FINISHED)
-VAULT = (ERASE, OVERWRITE, REWRAP, APPEND, CALLER, DUE, DAY, GO_SHORT, GO_LONG, GO_MEMORY, *ACCESS)
+IMPORTED = Row("100 ten-minute files imported, speed against writing and syncing them", "x", ">=", 0.5)
+VAULT = (ERASE, OVERWRITE, REWRAP, APPEND, CALLER, DUE, DAY, GO_SHORT, GO_LONG, GO_MEMORY, *ACCESS, IMPORTED)
 SHOWN = (
     Row("fdatasync in the key's rounds, p99", "ms"),
     Row("baseline: key to MixMonitorStart, p50", "ms"),

@@ -1,0 +1,18 @@
+"""Four eyes: whoever releases more than a few recordings in an hour needs a second person's word before (Art. 32(4))."""
+
+from gdprcall.errors import Refused
+from gdprcall.vault import releases
+from gdprcall.vault.archive import Vault
+
+HOUR_MS = 3_600_000
+
+
+def check(vault: Vault, actor: str, now: int, limit: int) -> None:
+    """Let an actor release one more at ``now`` (milliseconds); raises Refused over ``limit`` in an hour without a second's word."""
+    vault.catch_up()
+    since = now - HOUR_MS
+    done = vault.index.first(releases.RELEASED, actor, since) or 0
+    granted = vault.index.first(releases.APPROVED, actor, since) or 0
+    if done >= limit + granted:
+        hint = f"somebody else with this role: gdprcall recordings approve {actor} --count N --reason TEXT"
+        raise Refused(f"more than {limit + granted} releases in an hour need a second person", hint)
