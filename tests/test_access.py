@@ -355,6 +355,15 @@ def test_rgt_04_every_file_has_its_hash_and_sha256sum_agrees(house: House, words
     assert len([name for name in files if name.startswith("prompts/")]) == 1
 
 
+def test_rgt_06_a_release_that_was_refused_is_no_access(house: House) -> None:
+    status, _, err = house.shell("recordings", "export", ASKED, "-o", str(house.folder), "--purpose", "marketing")
+    assert (status, "was not made for" in err) == (1, True)
+    with house.vault() as vault:
+        entries = list(vault.ledger.entries(recording=ASKED))
+    assert Kind.RELEASE_DENIED in {entry.kind for entry in entries}
+    assert access.accesses(entries) == []
+
+
 def test_rgt_06_dates_and_purposes_of_every_access_are_told_and_no_names(house: House) -> None:
     with house.vault() as vault:
         vault.export(ASKED, 1, actor="anna.svensson", purpose="quality review")

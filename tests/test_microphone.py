@@ -21,6 +21,7 @@ __all__ = ["shell"]
 class Stream:
     def __init__(self, audio: "PyAudio") -> None:
         self._audio = audio
+        self._pending: list[bytes] = []
 
     def read(self, frames: int, *, exception_on_overflow: bool) -> bytes:
         assert not exception_on_overflow
@@ -29,9 +30,13 @@ class Stream:
         return next(self._audio.heard)[: 2 * frames]
 
     def write(self, data: bytes) -> None:
-        self._audio.played.append(data)
+        self._pending.append(data)
 
-    def close(self) -> None:
+    def stop_stream(self) -> None:
+        self._audio.played += self._pending
+        self._pending = []
+
+    def close(self) -> None:  # as Pa_CloseStream: what was not played yet never is
         self._audio.closed += 1
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.pbx import audio
 from tests.pbx.prepare import PBX
 from tests.test_cli_exits import CONFIG, RECORDING, Shell
-from tests.vaults import ACME, wav
+from tests.vaults import ACME, files_with, wav
 from tests.voices import hum
 
 pytestmark = [
@@ -105,3 +105,35 @@ def test_a_recording_is_played_sample_by_sample_as_it_was_sealed(tmp_path: Path)
     heard = played.read_bytes()
     assert heard[: len(sound)] == sound
     assert set(heard[len(sound) :]) <= {0}, "nothing but silence follows"
+
+
+AUDITED = """
+import os, sys
+trace = open(sys.argv[1], "w", buffering=1)
+def look(event, given):
+    if event == "open" and isinstance(given[2], int) and given[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        trace.write(f"{given[0]}\\n")
+sys.addaudithook(look)
+sys.dont_write_bytecode = True
+from gdprcall.cli.main import run
+sys.exit(run(sys.argv[2:]))
+"""
+
+
+def test_sec_01_what_is_heard_is_written_nowhere(tmp_path: Path) -> None:
+    capture = Shell(tmp_path, None)  # type: ignore[arg-type]  # its folder alone is wanted
+    command = [sys.executable, "-m", "gdprcall", "--config", str(capture.config), "recordings"]
+    subprocess.run([*command, "export", RECORDING, "-o", str(tmp_path)], check=True, capture_output=True, timeout=60)
+    silence, played, trace = tmp_path / "silence.raw", tmp_path / "played.raw", tmp_path / "trace"
+    silence.write_bytes(bytes(2))
+    words = ["recordings", "play", str(tmp_path / f"{RECORDING}.1.age"), "-i", str(capture.identity)]
+    done = subprocess.run(
+        [sys.executable, "-c", AUDITED, str(trace), *words],
+        stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60,
+        env=audio.environment(tmp_path, silence, played, rate=8000),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    sound = wav(seed=101)[44:]
+    needles = [sound[place : place + 64] for place in (0, 4000, len(sound) - 64)]
+    assert files_with(tmp_path, *needles) == ["played.raw"], "the loudspeaker alone, which is a file here"
+    assert [line for line in trace.read_text().splitlines() if not line.startswith("/dev/")] == []

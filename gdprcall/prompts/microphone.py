@@ -56,12 +56,14 @@ class Desk:
         """Play a sound to its end."""
         with self._open("maxOutputChannels", output=True) as stream:
             stream.write(sound.samples.tobytes())
+            stream.stop_stream()
 
     @contextmanager
     def loudspeaker(self, rate: int, channels: int) -> Iterator[Callable[[bytes], None]]:
         """Yield what plays samples of 16 bit, and returns when the device has taken them; at the end all was heard."""
         with self._open("maxOutputChannels", rate, channels, output=True) as stream:
             yield stream.write
+            stream.stop_stream()  # it waits for what the device has not played yet; closing throws that away
 
     @contextmanager
     def _open(self, channels: str, rate: int = RATE, count: int = 1, **way: bool) -> Iterator[Any]:

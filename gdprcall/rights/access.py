@@ -16,8 +16,8 @@ from gdprcall.vault.rows import RecordingRow, Wanted
 Json = dict[str, object]
 MOST = 1_000_000
 GIVEN = frozenset({"sealed", "quarantined"})
-UNSAID = frozenset({Kind.DECISION})
-"""Kinds of entries whose purpose is that of the recording, not of an access."""
+UNSAID = frozenset({Kind.DECISION, Kind.RELEASE_DENIED})
+"""Kinds of entries whose purpose is that of the recording, or of an access that did not come about."""
 
 
 @dataclass(frozen=True, slots=True)
