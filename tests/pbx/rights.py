@@ -54,7 +54,8 @@ def answered(installation: Installation, request: str, note: str) -> None:
 
 def holds_both(copy: Path, recording: str) -> bool:
     """Print whose speech the copy holds; whether both are in it, and the letter."""
-    (sound,) = [path for path in copy.rglob("*.wav") if recording in path.name]
+    (row,) = [row for row in json.loads((copy / "metadata.json").read_text()) if row["id"] == recording]
+    (sound,) = [copy / name for name in row["files"] if name.endswith(".wav")]
     seconds = whose(read_wav(sound), WHO)
     print(f"  the copy: {', '.join(f'{who} {seconds[who]:.1f} s' for who in WHO)}")
     return all(seconds[who] >= LEAST_S for who in WHO) and (copy / "letter.html").is_file()
