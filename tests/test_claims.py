@@ -364,3 +364,11 @@ def test_sec_06_more_releases_than_a_few_in_an_hour_need_a_second_person(house: 
             release("uid:5")
         clock.now += 3_600_001
         release("uid:5")
+
+
+def test_rgt_09_a_request_for_erasure_is_not_refused_without_a_ground_of_the_law(house: House) -> None:
+    words = ("--controller", "acme", "--type", "erasure", "--channel", "mail", "--received", rfc3339(now_ms()))
+    (id_,) = re.findall(r"^request ([0-9a-f]{32}): ", house.shell("requests", "open", DIALLED, *words)[1], re.MULTILINE)
+    assert house.shell("requests", "refuse", id_, "--reason", "we need it")[0] == 2
+    assert house.shell("requests", "refuse", id_, "--ground", "whim", "--reason", "we need it")[0] == 2
+    assert house.shell("requests", "refuse", id_, "--ground", "legal_claims", "--reason", "we need it")[0] == 0

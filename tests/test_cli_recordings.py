@@ -118,10 +118,14 @@ def test_a_terminal_gets_no_bytes(shell: Shell) -> None:
 
 def test_the_purpose_stands_in_the_history_and_is_not_left_out(shell: Shell, tmp_path: Path) -> None:
     assert shell("recordings", "export", RECORDING, "-o", str(tmp_path), "--purpose", " ")[0] == 2
-    assert shell("recordings", "export", RECORDING, "-o", str(tmp_path), "--purpose", "quality")[0] == 0
+    assert (
+        shell("recordings", "export", RECORDING, "-o", str(tmp_path), "--purpose", "quality", "--reason", "audit 5")[0]
+        == 0
+    )
     status, out, _ = shell("recordings", "show", RECORDING)
     assert status == 0
     assert '"purpose": "quality"' in out
+    assert '"reason": "audit 5"' in out
     assert "kind=released" in out
 
 

@@ -93,6 +93,15 @@ def test_a_terminal_tells_each_key_as_it_is_pressed(monkeypatch: pytest.MonkeyPa
             assert pressed() == ""
 
 
+def test_keys_that_were_typed_ahead_are_told_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "wb", buffering=0) as desk, os.fdopen(theirs) as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        with keys() as pressed:
+            desk.write(b"\x1b[C\x1b[C \x1bOD")
+            assert [pressed() for _ in range(5)] == [RIGHT, RIGHT, PAUSE, LEFT, ""]
+
+
 def exported(shell: Shell) -> Path:
     assert shell("recordings", "export", RECORDING, "-o", str(shell.folder))[0] == 0
     return shell.folder / f"{RECORDING}.1.age"

@@ -135,3 +135,14 @@ def test_ret_04_what_is_denied_says_what_is_missing() -> None:
         assert denied(state, Use.PLAY, Role.REVIEWER, exception=exception, told=False) is expected
     held = State("consent", NOW, held=True)
     assert denied(held, Use.PLAY, Role.REVIEWER, exception=None, told=False) is None
+
+
+def test_rgt_09_an_erasure_is_refused_by_a_law_a_claim_or_a_restriction_alone() -> None:
+    kept = {
+        weigh(state, Request.ERASURE, NOW).why
+        for state in ALL
+        if weigh(state, Request.ERASURE, NOW).outcome is Outcome.KEEP
+    }
+    assert kept == {Why.LAW, Why.HOLD, Why.RESTRICTION}
+    assert "17(3)(b)" in Why.LAW
+    assert "17(3)(e)" in Why.HOLD

@@ -227,3 +227,17 @@ def test_ret_03_the_daemon_tells_when_what_is_over_does_not_go(tmp_path: Path, s
         list(retention.sweep(vault, clock.now, actor="test"))
         reminders.look(clock.now + DAY_MS)
     assert len(told) == 1
+
+
+def test_sec_08_every_default_is_the_careful_one(shell: Shell) -> None:
+    settings = config.load(shell.config)
+    (line,), (controller,) = settings.policy.lines.values(), settings.policy.controllers.values()
+    assert (line.retention_days, controller.retention_days, controller.refusal_days) == (30, 30, 30)
+    assert (controller.disclosed_to, controller.transfers) == ((), ())
+    assert not any(
+        (line.legs, line.art9, line.minors, line.spoken, line.agent_asks, line.must, line.autostart, line.emergency)
+    )
+    assert (line.joins, line.foreign_recorder, line.on_refuse) == ("stop", "report", "same_service")
+    assert (settings.access, settings.progressive, settings.releases_an_hour) == ((), True, 50)
+    shell.config.write_text(shell.config.read_text().split("[controllers")[0])
+    assert config.load(shell.config).policy.lines == {}, "nothing is recorded before somebody says what"

@@ -1,6 +1,7 @@
 """Single keys of a terminal, as they are pressed; where there is no terminal, none ever are."""
 
 import os
+import re
 import select
 import sys
 import termios
@@ -11,8 +12,9 @@ from contextlib import contextmanager
 from gdprcall.playing import LEFT, RIGHT
 
 ARROWS = {"\x1b[D": LEFT, "\x1b[C": RIGHT, "\x1bOD": LEFT, "\x1bOC": RIGHT}
-LONGEST = 8
-"""Bytes of the longest thing that one key sends."""
+_KEY = re.compile(r"\x1b[\[O][A-Za-z]|.", re.DOTALL)
+AT_ONCE = 64
+"""So many bytes of what was typed ahead are read together."""
 
 
 @contextmanager
@@ -25,13 +27,15 @@ def keys() -> Iterator[Callable[[], str]]:
     before = termios.tcgetattr(number)
     try:
         tty.setcbreak(number)
-        yield lambda: _pressed(number)
+        ahead: list[str] = []
+        yield lambda: _pressed(number, ahead)
     finally:
         termios.tcsetattr(number, termios.TCSADRAIN, before)
 
 
-def _pressed(number: int) -> str:
-    if not select.select([number], [], [], 0)[0]:
-        return ""
-    sent = os.read(number, LONGEST).decode(errors="replace")
-    return ARROWS.get(sent, sent[:1])
+def _pressed(number: int, ahead: list[str]) -> str:
+    if select.select([number], [], [], 0)[0]:
+        sent = os.read(number, AT_ONCE).decode(errors="replace")
+        ahead += _KEY.findall(sent)
+    key = ahead.pop(0) if ahead else ""
+    return ARROWS.get(key, key)

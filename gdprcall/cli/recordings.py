@@ -73,6 +73,7 @@ def show(state: Shared, id_: str, json_: bool) -> None:
 @click.option("--segment", type=click.IntRange(1), help="This segment only; default: all.")
 @click.option("-o", "--output", default=".", show_default=True, metavar="FILE|DIR|-", help="Where to write.")
 @click.option("--purpose", default="access", show_default=True, help="Why; it is kept in the ledger.")
+@click.option("--reason", default="", help="Why now; it is kept in the ledger. No names or numbers.")
 @click.option(
     "--exception",
     type=click.Choice(["consent", "claims", "protection"]),
@@ -81,7 +82,14 @@ def show(state: Shared, id_: str, json_: bool) -> None:
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 @shared
 def export(
-    state: Shared, id_: str, segment: int | None, output: str, purpose: str, exception: str | None, force: bool
+    state: Shared,
+    id_: str,
+    segment: int | None,
+    output: str,
+    purpose: str,
+    reason: str,
+    exception: str | None,
+    force: bool,
 ) -> None:
     """Write a recording as age files, sealed as it is; the release is noted in the ledger."""
     shown = state.backend.call("recordings/show", {"id": id_})
@@ -89,7 +97,7 @@ def export(
     parts = [part["segment"] for part in shown["parts"] if segment in {None, part["segment"]}]
     if not parts:
         raise NotFound(f"recording {id_} has no such sealed segment", f"its state is {shown['state']}")
-    noted = {"exception": exception} if exception else None
+    noted = {name: value for name, value in (("reason", reason), ("exception", exception)) if value}
     if output == "-":
         _to_standard_output(state, id_, parts, purpose, noted)
         return
