@@ -135,6 +135,22 @@ def test_ret_05_a_backup_of_yesterday_does_not_bring_back_what_was_erased_today(
         assert done.returncode != 0
 
 
+@pytest.mark.parametrize("kind", [Kind.HELD, Kind.RESTRICTED])
+def test_ret_05_a_tombstone_is_carried_out_on_what_was_still_kept_when_the_backup_was_made(
+    site: Site, kind: Kind
+) -> None:
+    name = {"matter": "C-17", "ground": "c", "review_at": site.clock.now + DAY_MS}
+    lifted = Kind.HOLD_LIFTED if kind is Kind.HELD else Kind.RESTRICTION_LIFTED
+    with site.opened() as vault:
+        vault.note(Fact(kind, A, "acme", name))
+        site.back_up(vault)
+        vault.note(Fact(lifted, A, "acme", name))
+        vault.erase(A, reason="request", actor="officer")
+    assert site.restore().erased == 1
+    with site.opened("new") as vault:
+        assert vault.recording(A).state == "erased"
+
+
 def test_what_is_there_already_is_not_copied_again_and_what_was_erased_leaves_the_backup(site: Site) -> None:
     with site.opened() as vault:
         site.back_up(vault)

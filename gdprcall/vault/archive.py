@@ -165,23 +165,26 @@ class Vault:
             self.growing.over(segment.recording, segment.segment)
             return incomplete.put_away(self.stores, segment)
 
-    def erase(self, recording: str, *, reason: str, actor: str) -> Receipt:
+    def erase(self, recording: str, *, reason: str, actor: str, regardless: bool = False) -> Receipt:
         """Destroy a recording: its header first, so that no copy of the payload anywhere opens again.
 
-        Idempotent: an erased one gives its receipt again. Raises NotFound for an unknown recording, and VaultError
-        when a step could not be carried out: it is then tried again at the next start, or by another call.
+        Idempotent: an erased one gives its receipt again. Raises NotFound for an unknown recording, StillKept for what is held or
+        restricted, unless it is destroyed ``regardless``, and VaultError when a step could not be carried out: it is then
+        tried again at the next start, or by another call.
         """
-        outcome = self.erase_all([recording], reason=reason, actor=actor)[recording]
+        outcome = self.erase_all([recording], reason=reason, actor=actor, regardless=regardless)[recording]
         if isinstance(outcome, GdprcallError):
             raise outcome
         return outcome
 
-    def erase_all(self, recordings: Sequence[str], *, reason: str, actor: str) -> dict[str, erasing.Outcome]:
+    def erase_all(
+        self, recordings: Sequence[str], *, reason: str, actor: str, regardless: bool = False
+    ) -> dict[str, erasing.Outcome]:
         """Destroy many recordings with one search for what was overwritten; one that fails stops no other."""
         with self.stores.holding(*recordings):
             kept = self.growing.forget(set(recordings))
             rest = [recording for recording in recordings if recording not in kept]
-            return erasing.erase(self.stores, rest, reason=reason, actor=actor) | kept
+            return erasing.erase(self.stores, rest, reason=reason, actor=actor, regardless=regardless) | kept
 
     def finish_erasures(self) -> list[Receipt]:
         """Erase what was withdrawn or was being erased when a crash came; called at start, before anything is served.

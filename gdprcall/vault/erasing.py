@@ -30,6 +30,7 @@ class _Batch:
     stores: Stores
     reason: str
     actor: str
+    regardless: bool
     rows: dict[str, RecordingRow] = field(default_factory=dict)
     steps: dict[str, list[ErasureStep]] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -39,9 +40,11 @@ class _Batch:
         return [row for id_, row in self.rows.items() if id_ not in self.outcomes]
 
 
-def erase(stores: Stores, recordings: Sequence[str], *, reason: str, actor: str) -> dict[str, Outcome]:
+def erase(
+    stores: Stores, recordings: Sequence[str], *, reason: str, actor: str, regardless: bool = False
+) -> dict[str, Outcome]:
     """Destroy recordings, or finish their interrupted erasure, or return the receipts they have; see ``Vault.erase_all``."""
-    batch = _Batch(stores, reason, actor)
+    batch = _Batch(stores, reason, actor, regardless)
     for recording in recordings:
         _take(batch, recording)
     try:
@@ -58,7 +61,7 @@ def _take(batch: _Batch, recording: str) -> None:
         row = batch.stores.recording(recording)
         if row.state == "erased":
             batch.outcomes[recording] = _receipt(batch.stores, recording)
-        elif (row.held or row.restricted) and not row.erasing:
+        elif (row.held or row.restricted) and not (row.erasing or batch.regardless):
             why = "a legal hold, Art. 17(3)(e)" if row.held else "a restriction, Art. 18"
             batch.outcomes[recording] = StillKept(
                 f"recording {recording} is kept by {why}", "see: gdprcall recordings kept"

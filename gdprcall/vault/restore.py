@@ -191,7 +191,8 @@ def _fill(vault: Vault, wanted: Wanted, made: Manifest, erased: set[str], lost: 
     for recording in sorted(erased):
         row = vault.index.recording(recording)
         if row is not None and row.state != "erased":
-            vault.erase(recording, reason=REASON, actor=ACTOR)
+            # What kept it when the backup was made was lifted before its tombstone was written.
+            vault.erase(recording, reason=REASON, actor=ACTOR, regardless=True)
             replayed += 1
     vault.finish_erasures()
     missing, damaged = _payloads(vault, wanted.source, progress)
