@@ -135,6 +135,18 @@ def test_ret_05_a_backup_of_yesterday_does_not_bring_back_what_was_erased_today(
         assert done.returncode != 0
 
 
+def test_ret_05_what_is_held_although_it_was_withdrawn_comes_back_with_its_keys(site: Site) -> None:
+    with site.opened() as vault:
+        vault.note(Fact(Kind.HELD, A, "acme", {"matter": "C-17", "review_at": site.clock.now + DAY_MS}))
+        vault.note(Fact(Kind.WITHDRAWN, A, "acme", {"method": "key", "reason": "withdrawn"}))
+        site.back_up(vault)
+    site.restore()
+    with site.opened("new") as vault:
+        assert site.restore_keys(vault)[0] == {"controller": "acme", "restored": 3, "passed_over": 0}
+        export = vault.export(A, 1, actor="officer", purpose="claims")
+        assert ACME.opens(export.header + export.payload.read_bytes()) == vaults.wav(seed=101)
+
+
 @pytest.mark.parametrize("kind", [Kind.HELD, Kind.RESTRICTED])
 def test_ret_05_a_tombstone_is_carried_out_on_what_was_still_kept_when_the_backup_was_made(
     site: Site, kind: Kind

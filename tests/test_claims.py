@@ -156,7 +156,9 @@ def test_ret_04_a_withdrawal_of_what_is_held_is_noted_and_carried_out_when_it_is
         vault.note(Fact(Kind.WITHDRAWN, ASKED, "acme", {"method": "key", "reason": "withdrawn"}))
         assert vault.finish_erasures() == []
         assert vault.recording(ASKED).state == "sealed"
-    assert house.shell("recordings", "export", ASKED, "-o", str(house.folder / "out.age"))[0] == 1
+    out_ = ("-o", str(house.folder / "out.age"))
+    assert house.shell("recordings", "export", ASKED, *out_)[0] == 1
+    assert house.shell("recordings", "export", ASKED, *out_, "--purpose", "claims")[0] == 0
     status, out, _ = house.shell("recordings", "release", ASKED, "--matter", "C-17", "--reason", "settled")
     assert (status, out) == (0, f"{ASKED}: erased\n")
 

@@ -30,6 +30,7 @@ from gdprcall.vault.sound import Source
 from gdprcall.vault.stores import Step, Stores
 from gdprcall.vault.tombstones import Tombstones
 
+CLAIMS = "claims"
 BUSY_SECONDS = 0.25
 """How soon a growing file is looked at again whose recording somebody else has."""
 
@@ -214,7 +215,8 @@ class Vault:
         """
         with self.stores.holding(recording):
             row = self.recording(recording)
-            if row.state == "erased" or row.erasing or row.withdrawn:
+            # What is held for a claim although its consent was withdrawn is of use for that claim alone (Art. 17(3)(e)).
+            if row.state == "erased" or row.erasing or (row.withdrawn and not (row.held and purpose == CLAIMS)):
                 raise Refused(f"recording {recording} was withdrawn or erased", "see: gdprcall recordings show")
             entry = self.stores.sealed(recording, segment)
             if entry is None or entry.body is None:

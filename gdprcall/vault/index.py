@@ -137,9 +137,9 @@ class Index:
         return next(iter(self._recordings("WHERE r.id = ?", "r.id", (id_, 1))), None)
 
     def claim(self, id_: str) -> tuple[str, bool] | None:
-        """Return whose a recording is, and whether it is to stay: neither erased nor withdrawn, nor about to be."""
-        sql = """SELECT r.controller, r.state <> 'erased' AND NOT r.intended AND d.withdrawn_at IS NULL
-            FROM recording r LEFT JOIN decision d ON d.id = r.decision WHERE r.id = ?"""
+        """Return whose a recording is, and whether it is to stay: neither erased nor about to be, nor withdrawn, unless it is kept."""
+        sql = f"""SELECT r.controller, r.state <> 'erased' AND NOT r.intended AND (d.withdrawn_at IS NULL OR {keeps.HAS})
+            FROM recording r LEFT JOIN decision d ON d.id = r.decision WHERE r.id = ?"""  # noqa: S608 # constants
         return next(((str(whose), bool(stays)) for whose, stays in self._store.rows(sql, (id_,))), None)
 
     def due(self, now: int, limit: int = 1000) -> list[RecordingRow]:

@@ -160,7 +160,9 @@ def _wanted(vault: Vault, held: Held, controller: str) -> bool:
         return False
     vault.catch_up()
     row = vault.index.recording(held.recording)
-    if row is None or row.state == "erased" or row.erasing or row.withdrawn or row.controller != controller:
+    if row is None or row.state == "erased" or row.erasing or row.controller != controller:
+        return False
+    if row.withdrawn and not (row.held or row.restricted):
         return False
     if held.kind is Slot.NUMBER:
         word = vault.stores.number(held.recording)
