@@ -74,7 +74,8 @@ class Store:
     def _migrate(self, migrations: Migrations) -> None:
         """Bring the tables to what this program knows; raises VaultError for those of a newer one, untouched."""
         db = Database(self.connection, execute_plugins=False)
-        known = {one.name for one in migrations.pending(Database(memory=True))}
+        with closing(sqlite3.connect(":memory:")) as empty:
+            known = {one.name for one in migrations.pending(Database(empty, execute_plugins=False))}
         if {one.name for one in migrations.applied(db)} - known:
             hint = "start the newer gdprcall again, or restore a backup that this one made"
             raise VaultError(f"{self.path.name} was written by a newer gdprcall", hint)
