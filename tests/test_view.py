@@ -64,6 +64,7 @@ async def test_a_stop_in_the_question_gives_the_call_back_unrecorded(tmp_path: P
         assert desk.verdicts() == ["norec"]
         body = await desk.noted(Kind.DECISION)
         assert (body["outcome"], body["reason"]) == ("system_fail", "stopped_by_officer")
+        await until(lambda: not desk.reception._sessions)
         assert await asyncio.to_thread(desk.reception.view.number, row) is None
 
 
