@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from gdprcall import config
 from gdprcall.reminders import Reminders
-from gdprcall.rights import retention
+from gdprcall.rights import retention, stores
 from gdprcall.times import DAY_MS, now_ms, rfc3339
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Fact, Kind
@@ -189,6 +189,14 @@ def test_ret_03_a_sweep_that_has_not_gone_well_for_two_days_is_found(shell: Shel
     with opened(shell.folder) as vault:
         (swept,) = vault.ledger.entries(kinds={Kind.SWEPT})
     assert (swept.body or {})["erased"] == 1
+
+
+def test_ret_03_a_sweep_of_the_house_is_one_of_each_controller(shell: Shell) -> None:
+    assert shell("retention", "sweep", "--yes")[0] == 0
+    with opened(shell.folder, clock=Clock(now_ms())) as vault:
+        for controller in (None, "acme"):
+            found = {one.name: one.ok for one in stores.examine(vault, now_ms(), controller, {})}
+            assert found["sweep"], controller
 
 
 def test_ret_07_every_store_is_listed_with_its_period(shell: Shell) -> None:

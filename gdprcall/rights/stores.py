@@ -78,7 +78,7 @@ def spool(folder: Path, now: int) -> Store:
 
 
 def _sweeps(vault: Vault, now: int, controller: str | None) -> Store:
-    last = _oldest(vault, _SWEEP, controller)
+    last = vault.index.first(_SWEEP, controller, controller)  # one of the house is one of each controller
     since = last if last is not None else _oldest(vault, _FIRST, controller)
     ok = since is None or now - since <= LATE_MS
     return Store("sweep", "daily, by its timer", last, ok, "" if ok else "no sweep has gone well for two days")
@@ -93,4 +93,4 @@ _BACKUP = "SELECT min(expires_at) FROM key_backup WHERE 1"
 _PACKAGE = "SELECT min(begun_at) FROM access_package WHERE 1"
 _MARK = "SELECT min(since) FROM never_record WHERE 1"
 _FIRST = "SELECT min(decided_at) FROM decision WHERE 1"
-_SWEEP = "SELECT max(at) FROM sweep WHERE failed = 0"
+_SWEEP = "SELECT max(at) FROM sweep WHERE failed = 0 AND (? IS NULL OR controller IN ('', ?))"
