@@ -4,14 +4,14 @@ import json
 import os
 import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.pbx import tones
-from tests.pbx.asterisk import Asterisk
+from tests.pbx.asterisk import OTHER, Asterisk
 from tests.pbx.callers import Agent, Hangup, Press, Stay, Wait
 from tests.pbx.installation import Installation
 from tests.pbx.speech import Samples, whose
@@ -19,6 +19,9 @@ from tests.pbx.talks import LINES, alone, opened
 from tests.pbx.waiting import HEARD, call, wait_for_file
 
 pytestmark = pytest.mark.pbx
+
+OLD_BYTES = 4000
+"""A quarter of a second."""
 
 
 @pytest.fixture
@@ -64,13 +67,19 @@ def is_apart(sound: Path) -> None:
     assert sides[0]["agent"] == sides[1]["caller"] == 0, sides
 
 
+def short(installation: Installation) -> list[Mapping[str, object]]:
+    """Return what is told of legs of different length; Asterisk 16 ends the two some frames apart."""
+    allowed = OLD_BYTES if OTHER == "16" else 0
+    return [line for line in installation.log("leg_short") if int(str(line["missing"])) > allowed]
+
+
 def test_rgt_05_each_voice_is_on_a_side_of_its_own_and_one_can_be_silenced_in_a_copy(
     pbx: Asterisk, apart: Installation
 ) -> None:
     sound = recorded(pbx, apart)
     is_apart(sound)
     (line,) = apart.log("sealed")
-    assert not apart.log("leg_short")
+    assert not short(apart)
     left, right = channels(sound)
     assert float(str(line["seconds"])) == pytest.approx(len(left) / 8000, abs=0.001)
     export = sound.with_suffix(".age")
@@ -161,7 +170,7 @@ def test_fcl_04_a_call_whose_daemon_is_killed_is_sealed_whole_by_the_next(pbx: A
     assert caller.wait() == 0, caller.problem()
     apart.wait_until_quiet()
     is_apart(apart.opened(str(only(apart)["id"])))
-    assert not apart.log("leg_short")
+    assert not short(apart)
 
 
 DESK = """
@@ -223,4 +232,4 @@ def test_pty_06_each_segment_of_a_call_that_was_held_has_each_tone_on_its_own_si
             left, right = channels(installation.opened(talk.recording, segment))
             assert alone(tones.in_sound(left), tones.CALLER), segment
             assert alone(tones.in_sound(right), tones.AGENT), segment
-        assert not installation.log("leg_short")
+        assert not short(installation)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.pbx import tones
-from tests.pbx.asterisk import Asterisk
+from tests.pbx.asterisk import OTHER, Asterisk
 from tests.pbx.phone import Call, Codec, Phone, State, Way
 from tests.pbx.tones import AGENT, CALLER, MUSIC, OUTSIDE, THIRD
 
@@ -263,7 +263,8 @@ def test_a_recorder_may_miss_whom_the_caller_hears_after_a_transfer(
     assert tones.seconds(spans[AGENT]) > 0.5
     assert tones.seconds(spans[CALLER]) > 2.5
     # Its frames are not newer than the last one that the recorder saw, if their numbers begin lower than the agent's.
-    assert tones.seconds(spans[THIRD]) == (pytest.approx(2, abs=0.5) if shown else 0)
+    # Asterisk 16 goes by no numbers.
+    assert tones.seconds(spans[THIRD]) == (pytest.approx(2, abs=0.5) if shown or OTHER == "16" else 0)
 
 
 def test_a_recorder_may_miss_a_caller_whose_numbers_begin_anew(plain: Asterisk, caller: Phone, agent: Phone) -> None:
@@ -275,7 +276,7 @@ def test_a_recorder_may_miss_a_caller_whose_numbers_begin_anew(plain: Asterisk, 
     outer.hang_up()
     spans = recorded(plain)
     assert tones.seconds(inner.heard(since=renumbered + 0.1)[CALLER]) > 0.8
-    assert tones.seconds(spans[CALLER]) == pytest.approx(1.1, abs=0.3)
+    assert tones.seconds(spans[CALLER]) == pytest.approx(2.1 if OTHER == "16" else 1.1, abs=0.3)
     assert tones.seconds(spans[AGENT]) == pytest.approx(2.1, abs=0.3)
 
 

@@ -69,6 +69,6 @@ class Lamps:
     def hint(self, telephone: str) -> str:
         """Return what the hint of a telephone's lamp shows now."""
         for line in self.asterisk.rx(f"core show hint rec{telephone}").splitlines():
-            if f"gdprcall-{telephone}" in line:
+            if line.strip().startswith(f"rec{telephone}@"):  # Asterisk 16 cuts what comes after it
                 return line.split("State:")[1].split()[0]
         return ""
