@@ -201,7 +201,7 @@ def test_an_original_is_not_removed_if_what_was_sealed_is_not_what_the_ledger_sa
     assert (status, there(archive)) == (1, before)
 
 
-@pytest.mark.parametrize("name", [PBX, f"out-0301234567-201-20260131-120000-{WHEN}.17"])
+@pytest.mark.parametrize("name", [PBX, f"out-0301234567-201-20260131-120000-{WHEN}.17"], ids=["in", "out"])
 def test_the_outer_party_is_whom_the_call_came_from_or_went_to(name: str) -> None:
     known = past.item(Path(f"/x/{name}.wav"), {})
     assert (known.number, known.started_at) == ("0301234567", WHEN * 1000)
