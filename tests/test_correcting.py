@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from gdprcall.vault.archive import Vault
-from gdprcall.vault.ledger import Kind
+from gdprcall.vault.ledger import Fact, Kind
 from tests.test_access import ASKED, DIALLED, House, house, rows
 from tests.vaults import ACME
 
@@ -34,6 +34,7 @@ def test_bas_12_a_corrected_language_has_the_old_one_in_its_history_and_the_soun
         "reason": "request 20",
     }
     assert house.shell("audit", "verify")[0] == 0
+    assert house.shell("vault", "verify")[0] == 0
 
 
 def test_bas_12_a_recording_whose_number_is_corrected_is_found_by_the_right_one_alone(house: House) -> None:
@@ -49,15 +50,36 @@ def test_bas_12_a_recording_whose_number_is_corrected_is_found_by_the_right_one_
     assert OTHER.replace(" ", "").encode() not in raw
 
 
+def test_a_number_that_was_rewrapped_and_then_corrected_is_as_the_ledger_says(house: House) -> None:
+    with house.vault() as vault:
+        was = vault.sealed_number(ASKED) or b""
+        body = {"slot": "number", "segment": 0, "was": hashlib.sha256(was).hexdigest(), "header_sha256": "ab" * 32}
+        vault.note(Fact(Kind.REWRAPPED, ASKED, "acme", body | {"recipients": []}))
+    assert house.shell("recordings", "correct", ASKED, "--number", OTHER, *WHY)[0] == 0
+    with house.vault() as vault:
+        assert vault.stores.number(ASKED) == {}
+        assert not [one for one in vault.verify() if "number" in str(one)]
+
+
+def test_an_agents_recording_is_found_to_be_whole(house: House) -> None:
+    with house.vault() as vault:
+        vault.note(Fact(Kind.AGENT, ASKED, "acme", {"agent": "north"}))
+    assert house.shell("audit", "verify")[0] == 0
+    assert house.shell("vault", "verify")[0] == 0
+
+
 def test_bas_12_the_persons_statement_goes_with_the_copy_and_is_erased_with_the_recording(house: House) -> None:
     letter = house.folder / "letter.txt"
     letter.write_text(WORDS)
     assert house.shell("recordings", "statement", ASKED, "--text", str(letter), "--request", "20")[0] == 0
     assert [one["text"] for one in rows(house.finished())[ASKED]["statements"]] == [WORDS]
+    assert house.shell("audit", "verify")[0] == 0
+    assert house.shell("vault", "verify")[0] == 0
     assert house.shell("recordings", "erase", ASKED, "--reason", "x", "--yes")[0] == 0
     raw = b"".join(path.read_bytes() for path in (house.folder / "vault").glob("*.db*"))
     assert WORDS.encode() not in raw
     assert house.shell("audit", "verify")[0] == 0
+    assert house.shell("vault", "verify")[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from gdprcall.errors import VaultError
 from gdprcall.vault.binding import check_header, check_number
-from gdprcall.vault.entry import names_caller
+from gdprcall.vault.entry import goes_with_recording
 from gdprcall.vault.index import Index
 from gdprcall.vault.keys import Keys, Slot
 from gdprcall.vault.ledger import Entry, Kind, Ledger
@@ -68,7 +68,7 @@ def follow(stores: Stores, entry: Entry, *, read: bool = True) -> Iterator[Findi
             gone = erased(stores, str(entry.recording))
             found = [] if gone else list(_segment(stores, _as_it_is(stores, entry), read=read))
         yield from found
-    elif names_caller(entry) and erased(stores, str(entry.recording)):
+    elif goes_with_recording(entry) and erased(stores, str(entry.recording)):
         yield Finding("ledger", f"entry {entry.seq}", f"who called is {BACK}")
 
 

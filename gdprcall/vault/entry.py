@@ -109,14 +109,14 @@ class Entry:
 
 
 def names_caller(entry: Entry) -> bool:
-    """Whether an entry holds what goes with the recording: a pseudonym, an agent's name, the words of a person.
+    """Whether an entry holds a caller's pseudonym: one of its own kind, or, in the first ledgers, the decision."""
+    told = isinstance(entry.body, dict) and entry.body.get("subject")
+    return entry.kind in {Kind.SUBJECT, Kind.DECISION} and bool(told)
 
-    In the first ledgers the decision has the pseudonym.
-    """
-    if entry.kind is Kind.STATEMENT:
-        return entry.body is not None
-    told = isinstance(entry.body, dict) and (entry.body.get("subject") or entry.body.get("agent"))
-    return entry.kind in {Kind.SUBJECT, Kind.AGENT, Kind.DECISION} and bool(told)
+
+def goes_with_recording(entry: Entry) -> bool:
+    """Whether an entry's body is forgotten with its recording: who called, the agent's name, the words of a person."""
+    return names_caller(entry) or (entry.kind in {Kind.AGENT, Kind.STATEMENT} and entry.body is not None)
 
 
 def entry_of(row: tuple[object, ...]) -> Entry:

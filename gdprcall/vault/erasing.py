@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from gdprcall.errors import GdprcallError, VaultError
 from gdprcall.times import rfc3339
-from gdprcall.vault.entry import names_caller
+from gdprcall.vault.entry import goes_with_recording
 from gdprcall.vault.keeps import StillKept
 from gdprcall.vault.keys import Shredded
 from gdprcall.vault.ledger import Fact, Kind
@@ -149,7 +149,9 @@ def _clear_index(batch: _Batch) -> None:
 def _forget_callers(batch: _Batch) -> None:
     """Forget who called; that somebody agreed, when and to what, stays as it was noted."""
     ledger, going = batch.stores.ledger, batch.going()
-    told = {row.id: [entry.seq for entry in ledger.entries(recording=row.id) if names_caller(entry)] for row in going}
+    told = {
+        row.id: [entry.seq for entry in ledger.entries(recording=row.id) if goes_with_recording(entry)] for row in going
+    }
     # Also when there is nothing to forget: an erasure that was interrupted here had forgotten, and not cut the log.
     ledger.forget([seq for seqs in told.values() for seq in seqs])
     for row in going:

@@ -107,10 +107,15 @@ class Stores:
         return found
 
     def number(self, recording: str) -> Mapping[str, object]:
-        """Return the ledger's word on the header of a caller's sealed number: nothing until it is rewrapped."""
+        """Return the ledger's word on the header of a caller's sealed number: nothing until it is rewrapped.
+
+        A number that was corrected is sealed anew, and what was said of the one before is not said of it.
+        """
         word: Mapping[str, object] = {}
-        for entry in self.ledger.entries(recording=recording, kinds={Kind.REWRAPPED}):
+        for entry in self.ledger.entries(recording=recording, kinds={Kind.REWRAPPED, Kind.CORRECTED}):
             body = entry.body or {}
+            if entry.kind is Kind.CORRECTED and body.get("field") == "number":
+                word = {}
             if body.get("slot") == Slot.NUMBER:
                 word = _rewrapped(word or {"header_sha256": body.get("was")}, body)
         return word
