@@ -3,7 +3,6 @@
 It gives no sound: that leaves by the release of each recording. A number is turned into a pseudonym and kept nowhere.
 """
 
-import hashlib
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from gdprcall.errors import ConfigError, GdprcallError, NotFound, Refused
 from gdprcall.parameters import Params, text, texts
 from gdprcall.rights import access, receipts, requests
 from gdprcall.times import rfc3339
+from gdprcall.vault import packages
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.entry import Fact, Kind
 from gdprcall.vault.packages import Package
@@ -59,7 +59,7 @@ def begin(asking: Asking, params: Params) -> object:
     ]
     return {
         **asdict(known),
-        "mark": hashlib.sha256(f"{known.id}{subject}".encode()).hexdigest(),
+        "mark": packages.mark(known.id, subject),
         "purpose": PURPOSE,
         "recipients": list(asking.config.policy.controllers[controller].recipients),
         "recordings": recordings,

@@ -28,7 +28,7 @@ UPLOAD_SECONDS = 10.0
 STALL_SECONDS = 60.0
 """How long a peer may not read any of what it asked for."""
 DRAIN_SECONDS = 5.0
-NOTED = ("reason", "package", "exception")
+NOTED = ("reason", "package", "mark", "exception")
 """What else the ledger is told of a release, when whoever asks says it."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 STATUS = {1: 409, 2: 400, 3: 404, 4: 422}

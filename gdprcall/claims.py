@@ -6,11 +6,11 @@ A number is turned into a pseudonym and kept nowhere, but as the mark of who is 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gdprcall import persons, scope
+from gdprcall import __version__, persons, scope
 from gdprcall.config import Config
 from gdprcall.errors import GdprcallError, NotFound, VaultError
 from gdprcall.parameters import Params, flag, text, texts
-from gdprcall.rights import access, erasure, keeping
+from gdprcall.rights import access, certifying, erasure, keeping
 from gdprcall.rights.precedence import Ground, Outcome, Request, Verdict
 from gdprcall.times import Clock, rfc3339
 from gdprcall.vault.archive import Vault
@@ -60,7 +60,7 @@ def object_(claiming: Claiming, params: Params) -> object:
 
     Return each recording with what came of it, and why.
     """
-    controller, rows = _of(claiming, params)
+    controller, _, rows = _of(claiming, params)
     reason, told = str(params.get("reason") or ""), []
     for row, verdict in _weighed(claiming, rows, Request.OBJECTION):
         if verdict.outcome is Outcome.RESTRICT and not flag(params, "dry_run"):
@@ -74,28 +74,31 @@ def erase(claiming: Claiming, params: Params) -> object:
     """Destroy everything that is recorded of a person with a controller and that nothing stands against (Art. 17).
 
     Return a certificate: the receipts, what is kept and why, who is to be told because he was given some (Art. 19), and
-    in which packages copies went out. With ``dry_run`` nothing is destroyed. What fails is named, and tried again by asking again.
+    in which packages copies went out. With ``dry_run`` nothing is destroyed. What was interrupted or failed is gone on with by
+    asking again, under the same certificate.
     """
-    controller, rows = _of(claiming, params)
-    reason, begun, dry_run = text(params, "reason"), claiming.clock(), flag(params, "dry_run")
+    controller, subject, rows = _of(claiming, params)
+    vault, begun, dry_run = claiming.vault, claiming.clock(), flag(params, "dry_run")
     weighed = _weighed(claiming, rows, Request.ERASURE)
-    going = [row for row, verdict in weighed if verdict.outcome is Outcome.ERASE and row.state != erasure.RUNNING]
-    kept = [_line(row) | {"why": _why(row, str(verdict.why))} for row, verdict in weighed if row not in going]
-    given = _given(claiming.vault, going)
-    receipts: list[Json] = []
-    failed: list[Json] = []
-    if not dry_run:
-        _before(claiming, controller, params, given)
-        receipts, failed = _erase(claiming, [row.id for row in going], reason)
-    return {
-        **_certificate(claiming, controller, params, begun),
-        "would_erase": [_line(row) for row in going] if dry_run else [],
-        "erased": receipts,
-        "failed": failed,
-        "kept": kept,
-        "recipients": [{"recipient": name, "recordings": ids} for name, ids in given.recipients.items()],
-        "packages": given.packages,
-    }
+    going = [row.id for row, verdict in weighed if verdict.outcome is Outcome.ERASE and row.state != erasure.RUNNING]
+    kept = [_line(row) | {"why": _why(row, str(verdict.why))} for row, verdict in weighed if row.id not in going]
+    before = certifying.begun(vault, controller, subject)
+    order = certifying.wanted(vault, controller, going, before)
+    if dry_run:
+        would = [_line(row) for id_ in order.recordings if (row := vault.recording(id_)).state != "erased"]
+        return order.as_json() | {"dry_run": True, "would_erase": would, "erased": [], "failed": [], "kept": kept}
+    if flag(params, "never_record"):
+        _never(claiming, controller, subject)
+    reason = text(params, "reason")
+    order = certifying.begin(vault, order, subject, before, {"reason": reason, "actor": claiming.actor})
+    receipts, failed = _erase(claiming, order.recordings, reason)
+    certificate = order.as_json() | _certificate(claiming, controller, params, begun)
+    certificate |= {"erased": receipts, "failed": failed, "kept": kept, "would_erase": []}
+    certificate["never_record"] = (controller, subject) in vault.never
+    if not failed:
+        certificate |= certifying.certify(vault, order, certificate, claiming.actor)
+        claiming.erased()
+    return certificate
 
 
 def allow(claiming: Claiming, params: Params) -> object:
@@ -108,6 +111,8 @@ def allow(claiming: Claiming, params: Params) -> object:
         body = {"marks": marks, "reason": text(params, "reason"), "actor": claiming.actor}
         claiming.vault.note(Fact(Kind.MAY_RECORD, None, controller, body))
         claiming.vault.ledger.forget(marks)  # who it was is nobody's business any more
+        claiming.vault.catch_up()
+        claiming.vault.know_marks()
     return {"controller": controller, "marks": len(marks)}
 
 
@@ -120,26 +125,6 @@ OPERATIONS: Mapping[str, Callable[[Claiming, Params], object]] = {
 CHANGING = frozenset(OPERATIONS)
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """Who was given copies of recordings, and in which packages for the person himself they went out."""
-
-    recipients: dict[str, list[str]]
-    packages: list[str]
-
-
-def _given(vault: Vault, rows: Sequence[RecordingRow]) -> _Given:
-    recipients: dict[str, list[str]] = {}
-    packages: list[str] = []
-    for row in rows:
-        entries = list(vault.ledger.entries(recording=row.id, kinds={Kind.RELEASED}))
-        for one in access.disclosures(entries):
-            ids = recipients.setdefault(str(one["recipient"]), [])
-            ids += [] if row.id in ids else [row.id]
-        packages += [str(body["package"]) for entry in entries if (body := entry.body or {}).get("package")]
-    return _Given(recipients, list(dict.fromkeys(packages)))
-
-
 def _controller(claiming: Claiming, params: Params) -> str:
     name = text(params, "controller")
     if claiming.controller not in {None, name} or name not in claiming.config.policy.controllers:
@@ -147,19 +132,18 @@ def _controller(claiming: Claiming, params: Params) -> str:
     return name
 
 
-def _of(claiming: Claiming, params: Params) -> tuple[str, list[RecordingRow]]:
-    """Return the controller and all of a person's recordings there, the oldest first; raises NotFound without any.
+def _of(claiming: Claiming, params: Params) -> tuple[str, str, list[RecordingRow]]:
+    """Return the controller, the person, and all of his recordings there, the oldest first; raises NotFound without any.
 
-    A mark alone needs no recording. What is being destroyed already is destroyed first: it says no more whose it was.
+    A mark alone needs no recording, nor does an erasure that was begun: what is being destroyed says no more whose it was.
     """
     controller = _controller(claiming, params)
     subject = persons.subject_of(claiming.config, controller, text(params, "number"))
-    claiming.vault.finish_erasures()
     found = claiming.vault.recordings(Wanted(controller=controller, subject=subject, limit=access.MOST))[::-1]
     rows = [row for row in found if row.state != "erased"]
-    if not rows and not flag(params, "never_record"):
+    if not rows and not flag(params, "never_record") and certifying.begun(claiming.vault, controller, subject) is None:
         raise NotFound(f"there is nothing of this number with {controller}", "see: gdprcall recordings list")
-    return controller, rows
+    return controller, subject, rows
 
 
 def _weighed(claiming: Claiming, rows: Sequence[RecordingRow], request: Request) -> list[tuple[RecordingRow, Verdict]]:
@@ -177,35 +161,27 @@ def _line(row: RecordingRow) -> Json:
 
 
 def _certificate(claiming: Claiming, controller: str, params: Params, begun: int) -> Json:
-    """Return what a certificate says beside what was destroyed; the entries up to its number are what proves it."""
+    """Return what a certificate says beside what was destroyed: for whom, why, when, and what stays for how long."""
     until = claiming.vault.index.keys_kept_until(controller)
     return {
         "controller": controller,
         "request": str(params.get("request") or ""),
-        "ground": text(params, "reason"),
-        "dry_run": flag(params, "dry_run"),
+        "ground": str(params.get("ground") or ""),
+        "reason": text(params, "reason"),
+        "dry_run": False,
         "begun_at": rfc3339(begun),
         "ended_at": rfc3339(claiming.clock()),
         "key_backups_until": None if until is None else rfc3339(until),
-        "never_record": flag(params, "never_record"),
-        "ledger_entries": claiming.vault.ledger.size(),
+        "proof_days": claiming.config.policy.controllers[controller].proof_days,
+        "software": __version__,
     }
 
 
-def _before(claiming: Claiming, controller: str, params: Params, given: _Given) -> None:
-    """Note what must not be lost if the erasure is interrupted: who is never recorded again, and who is to be told."""
-    if flag(params, "never_record"):
-        _never(claiming, controller, text(params, "number"))
-    for recipient, ids in given.recipients.items():
-        body = {"recipient": recipient, "recordings": ids, "article": "19", "actor": claiming.actor}
-        claiming.vault.note(Fact(Kind.NOTICE_OWED, None, controller, body))
-
-
-def _never(claiming: Claiming, controller: str, number: str) -> None:
-    subject = persons.subject_of(claiming.config, controller, number)
-    if not claiming.vault.index.never_record(controller, subject):
+def _never(claiming: Claiming, controller: str, subject: str) -> None:
+    if (controller, subject) not in claiming.vault.never:
         claiming.vault.note(Fact(Kind.NEVER_RECORD, None, controller, {"subject": subject, "actor": claiming.actor}))
         claiming.vault.catch_up()
+        claiming.vault.know_marks()
 
 
 def _erase(claiming: Claiming, ids: Sequence[str], reason: str) -> tuple[list[Json], list[Json]]:

@@ -18,7 +18,9 @@ from gdprcall.policy.model import Basis, Controller, Line
 from gdprcall.rights import past
 from gdprcall.times import rfc3339
 from gdprcall.vault import subjects, wav
+from gdprcall.vault.beginning import IMPORTS
 from gdprcall.vault.entry import Fact, Kind
+from gdprcall.vault.index import IMPORTED
 from gdprcall.vault.kept import Kept
 from gdprcall.vault.keys import fingerprint
 from gdprcall.vault.objects import sync_folder
@@ -26,7 +28,6 @@ from gdprcall.vault.rows import SegmentFacts
 
 OUTCOMES = {Basis.CONSENT: "granted", Basis.LEGAL_OBLIGATION: "legal_required"}
 """What the decision of an imported recording says; of every other basis that the person was informed."""
-STAGING = "import"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,12 @@ def take_in(context: Context, params: Params) -> Json:
     archive = _archive(context, params)
     table = params.get("table")
     rows = past.table(Path(str(table))) if table else {}
-    found = past.items(archive.folder, rows)
+    found, gone = past.items(archive.folder, rows)
     terms = past.Terms(archive.line.basis is Basis.CONSENT, archive.line.retention_days)
     weighed = [(known, sound, why) for known in found for sound, why in [_weigh(known, terms, context.clock())]]
     taken = [(known, sound) for known, sound, why in weighed if why is None and sound is not None]
     left = [{"file": _name(archive, known), "why": str(why)} for known, _, why in weighed if why is not None]
+    left += [{"file": name, "why": str(past.Why.GONE)} for name in gone]
     answer: dict[str, object] = {
         "line": archive.line.id,
         "would_take": [_name(archive, known) for known, _ in taken] if flag(params, "dry_run") else [],
@@ -111,7 +113,7 @@ def _take_all(
             said = error.message if isinstance(error, GdprcallError) else error.strerror or type(error).__name__
             failed.append({"file": name, "error": said})
         archive.context.progress(place + 1, len(taken))
-    shutil.rmtree(vault.folder / STAGING, ignore_errors=True)
+    shutil.rmtree(vault.folder / IMPORTS, ignore_errors=True)
     return {"taken": done, "failed": failed}
 
 
@@ -120,7 +122,7 @@ def _take(archive: Archive, known: past.Item, sound: wav.Wav, reason: str, *, ke
     vault, recording = archive.context.vault, _recording(archive, known)
     if vault.index.recording(recording) is None:
         _decide(archive, known, recording, reason)
-    staged = vault.folder / STAGING / f"{recording}.1.wav"
+    staged = vault.folder / IMPORTS / f"{recording}.1.wav"
     _stage(known.path, staged)
     owner, ended = archive.controller, past.ended(known, sound)
     facts = SegmentFacts(
@@ -169,7 +171,7 @@ def _body(archive: Archive, known: past.Item, recording: str, reason: str) -> di
         "purpose": str(line.purpose),
         "basis": str(line.basis),
         "outcome": OUTCOMES.get(line.basis, "informed"),
-        "reason": "imported",
+        "reason": IMPORTED,
         "language": known.language or line.languages[0],
         "prompt_sha256": "",
         "text_sha256": "",

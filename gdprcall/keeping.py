@@ -11,10 +11,9 @@ from gdprcall import scope
 from gdprcall.errors import ConfigError, GdprcallError, Refused
 from gdprcall.parameters import Params, flag, moment, text, texts
 from gdprcall.rights import keeping
-from gdprcall.rights.precedence import Ground, Outcome, Request
+from gdprcall.rights.precedence import Ground, Outcome, Request, may_override
 from gdprcall.times import DAY_MS, Clock, rfc3339
 from gdprcall.vault.archive import Vault
-from gdprcall.vault.checks import Progress
 from gdprcall.vault.entry import Fact, Kind
 from gdprcall.vault.keeps import HOLD, RESTRICTION
 from gdprcall.vault.rows import RecordingRow
@@ -35,23 +34,22 @@ REVIEW_DAYS = 183
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
-    """Who asks, and for which controller he may, None for all; ``progress`` hears how much of how much is destroyed.
-
-    ``alarm`` hears what went wrong beside what was carried out.
-    """
+    """Who asks, and for which controller he may, None for all; ``erased`` is called when something was destroyed."""
 
     vault: Vault
     controller: str | None
     actor: str
     clock: Clock
-    progress: Progress
-    alarm: Callable[[GdprcallError], None]
+    erased: Callable[[], None]
 
 
 def restrict(keeper: Keeper, params: Params) -> object:
     """Restrict recordings on a ground of Art. 18(1); return each as it stands then."""
     ground, reason = _ground(params), text(params, "reason")
     rows = _rows(keeper, params)
+    for row in rows:
+        if ground is Ground.OBJECTION and not may_override(keeping.state(keeper.vault, row)):
+            raise Refused(f"the basis of recording {row.id} knows no objection, Art. 21(1)", "name another ground")
     _note(keeper, rows, Kind.RESTRICTED, {"ground": str(ground), "reason": reason})
     return _told(keeper, rows)
 
@@ -112,6 +110,8 @@ def decide(keeper: Keeper, params: Params) -> object:
         verdict = keeping.weigh(keeper.vault, row, Request.UPHELD, now)
         if verdict.outcome is not Outcome.ERASE:
             raise Refused(f"recording {row.id} is kept: {verdict.why}", keeping.HINT)
+    if flag(params, "dry_run"):
+        return [row.as_json() | {"keeps": [], "would_erase": True} for row in rows]
     for row in rows:
         # Together: whatever is killed in between, the next start finds what is to go.
         gone = Fact(Kind.WITHDRAWN, row.id, row.controller, {"method": "decided", "reason": "objected"})
@@ -200,9 +200,12 @@ def _told(keeper: Keeper, rows: Sequence[RecordingRow]) -> list[Json]:
     keeper.vault.catch_up()
     now = [keeper.vault.recording(row.id) for row in rows]
     freed = [row.id for row in now if row.withdrawn and row.state != "erased" and not (row.held or row.restricted)]
-    for outcome in keeper.vault.erase_all(freed, reason="withdrawn", actor=keeper.actor).values() if freed else ():
-        if isinstance(outcome, GdprcallError):
-            raise outcome
+    if freed:
+        outcomes = keeper.vault.erase_all(freed, reason="withdrawn", actor=keeper.actor).values()
+        keeper.erased()
+        for outcome in outcomes:
+            if isinstance(outcome, GdprcallError):
+                raise outcome
     found = []
     for row in rows:
         keeps = [one.as_json() for one in keeper.vault.index.keeps(row.id)]

@@ -162,9 +162,7 @@ EVENTS: Mapping[str, Event] = {
     "spool_lost": Event("error", "the spool cannot be watched", "check that it is mounted, its owner and modes"),
     "withdrawn": Event("info", "a caller withdrew or objected, and what was recorded is destroyed", NOTHING),
     "retention_overdue": Event(
-        "error",
-        "recordings that expired two days ago are still there",
-        "is gdprcall-retention.timer on? gdprcall retention sweep",
+        "error", "recordings that expired two days ago are still there", "is gdprcall-retention.timer on?"
     ),
     "withdrawal_kept": Event(
         "error",
@@ -193,7 +191,10 @@ EVENTS: Mapping[str, Event] = {
     "request_overdue": Event(
         "error", "so many requests of persons should have been answered by now (Art. 12(3))", "gdprcall requests check"
     ),
-    "requests_failed": Event("error", "the register of requests could not be looked through", "see hint"),
+    "reminders_failed": Event("error", "it could not be looked what presses: requests, retention, holds", "see hint"),
+    "hold_overdue": Event(
+        "error", "holds whose day of review has come were not looked at again", "gdprcall recordings kept"
+    ),
     "prompt_unfit": Event(
         "error", "a prompt is missing or changed: the line is not recorded", "gdprcall prompts build"
     ),

@@ -157,9 +157,8 @@ def _registrar(context: Context) -> register.Registrar:
 
 
 def _keeper(context: Context) -> keeping.Keeper:
-    return keeping.Keeper(
-        context.vault, context.controller, context.actor, context.clock, context.progress, context.alarm
-    )
+    erased = partial(auditing.after, context.vault, context.config, context.alarm)
+    return keeping.Keeper(context.vault, context.controller, context.actor, context.clock, erased)
 
 
 def _claiming(context: Context) -> claims.Claiming:
@@ -230,12 +229,14 @@ def export(
     For one that the recording was not made for it is refused, and the ledger knows who tried.
     """
     purpose = text({"purpose": purpose}, "purpose")
-    row = context.vault.recording(scope.recording(context.vault, context.controller, recording))
-    rights.may_be_for(context.vault, row, purpose, context.actor)
-    if context.role != Role.ADMIN and not (noted or {}).get("package"):
-        bulk.check(context.vault, context.actor, context.clock(), context.config.releases_an_hour)
-    rights.may_leave(context.vault, row, context.role, (noted or {}).get("exception", ""))
-    return context.vault.export(recording, segment, actor=context.actor, purpose=purpose, noted=noted)
+    vault, actor, said = context.vault, context.actor, dict(noted or {})
+    row = vault.recording(scope.recording(vault, context.controller, recording))
+    rights.may_be_for(vault, row, purpose, role=context.role, actor=actor)
+    packed = bulk.is_packed(vault, row, said.get("package", ""), said.pop("mark", ""))
+    if context.role != Role.ADMIN and not packed:
+        bulk.check(vault, actor, context.clock(), context.config.releases_an_hour)
+    rights.may_leave(vault, row, context.role, said.get("exception", ""))
+    return vault.export(recording, segment, actor=actor, purpose=purpose, noted=said)
 
 
 def _ours(context: Context, answer: Mapping[str, object]) -> Json:

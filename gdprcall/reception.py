@@ -91,13 +91,9 @@ class Reception:
         return question_seconds(case.prompt.total_ms if case.prompt else 0, case.line.timeout_ms)
 
     def _is_never_recorded(self, case: Case) -> bool:
-        """Whether the caller wants never to be recorded and no law wants it; if that cannot be known, he does."""
-        if case.subject is None or case.line.basis in {Basis.LEGAL_OBLIGATION, Basis.VITAL_INTEREST}:
-            return False
-        try:
-            return bool(self._house.vault.index.never_record(case.controller.id, case.subject))
-        except VaultError:
-            return True
+        """Whether the caller wants never to be recorded, and no law and no emergency wants it."""
+        bound = case.line.basis in {Basis.LEGAL_OBLIGATION, Basis.VITAL_INTEREST}
+        return not bound and (case.controller.id, case.subject) in self._house.vault.never
 
     def arrive(self, arrival: Arrival, front: CallFront) -> None:
         """Serve a claimed call in a task of its own."""

@@ -38,28 +38,27 @@ class Reminders:
 
     def look(self, now: int) -> None:
         """Tell what presses at ``now`` (milliseconds): at once what is new, and all of it once a day."""
+        daily = now - self._told_at >= DAY_MS
         try:
             found = self._pressing(now)
+            late, reviews = self._kept_too_long(now) if daily else (0, 0)
         except GdprcallError as error:
-            get_logger().error("requests_failed", error=type(error).__name__, hint=error.hint)
+            get_logger().error("reminders_failed", error=type(error).__name__, hint=error.hint)
             return
-        daily = now - self._told_at >= DAY_MS
-        if daily:
-            self._look_at_retention(now)
+        if late:
+            get_logger().error("retention_overdue", count=late)
+        if reviews:
+            get_logger().error("hold_overdue", count=reviews)
         for (how, controller), ids in sorted(found.items()):
             if daily or not ids <= self._told.get((how, controller), frozenset()):
                 _tell(how, controller, len(ids))
         self._told, self._told_at = found, now if daily else self._told_at
 
-    def _look_at_retention(self, now: int) -> None:
-        """Tell when what expired two days ago is still there: the sweep has not run, or has done nothing (RET-03)."""
-        try:
-            late = retention.due(self._vault, now - LATE_MS)
-        except GdprcallError as error:
-            get_logger().error("requests_failed", error=type(error).__name__, hint=error.hint)
-            return
-        if late:
-            get_logger().error("retention_overdue", count=len(late))
+    def _kept_too_long(self, now: int) -> tuple[int, int]:
+        """Return how many recordings should be gone for two days (RET-03), and how many holds should be reviewed (RGT-11)."""
+        late = retention.due(self._vault, now - LATE_MS)
+        kept = self._vault.index.keeps()
+        return len(late), sum(one.review_at is not None and one.review_at <= now for one in kept)
 
     def _pressing(self, now: int) -> Pressing:
         settings, found = self._settings(), dict[tuple[str, str], set[str]]()

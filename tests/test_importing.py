@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shlex
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,8 +17,8 @@ from gdprcall.vault import subjects
 from gdprcall.vault.archive import Vault
 from tests import vaults
 from tests.pbx.prepare import ROOT
-from tests.test_access import ASKED, DIALLED, House, house
-from tests.vaults import ACME, Clock
+from tests.test_access import ASKED, DIALLED, WAITING, House, house
+from tests.vaults import ACME, Clock, recording_id
 
 __all__ = ["house"]
 
@@ -129,9 +128,8 @@ def test_the_table_says_what_a_name_does_not(house: House, archive: Path) -> Non
         ("name,proof\na,b\n", "columns are"),
         ("file,started_at\n2026/01/greeting.wav,yesterday\n", "line 2: started_at"),
         ("file\n2026/01/greeting.wav\n2026/01/greeting.wav\n", "line 3"),
-        ("file\nexternal-201-0301234567.wav\n", "line 2: there is no such file"),
     ],
-    ids=["columns", "time", "twice", "gone"],
+    ids=["columns", "time", "twice"],
 )
 def test_a_table_that_is_wrong_is_refused_with_its_line_and_no_number(
     house: House, archive: Path, text: str, says: str
@@ -142,6 +140,17 @@ def test_a_table_that_is_wrong_is_refused_with_its_line_and_no_number(
     words = ("vault", "import", str(archive), "--line", "claims", "--table", str(table), "--yes")
     status, _, err = house.shell(*words)
     assert (status, says in err, "0301234567" in err, there(archive)) == (2, True, False, before)
+
+
+def test_a_row_whose_file_was_taken_before_is_named_and_stops_nothing(house: House, archive: Path) -> None:
+    table = house.folder / "archive.csv"
+    (house.folder / f"{WHEN}.9.wav").write_bytes(vaults.wav())
+    table.write_text(f"file\ngone/before.wav\n../{WHEN}.9.wav\n")
+    status, done = take(house, archive, "--table", str(table), "--yes")
+    assert (status, len(done["taken"])) == (0, 2)  # type: ignore[arg-type]
+    for name in ("gone/before.wav", f"../{WHEN}.9.wav"):
+        assert {"file": name, "why": past.Why.GONE} in done["left"]  # type: ignore[operator]
+    assert (house.folder / f"{WHEN}.9.wav").exists(), "what is not below the folder is not touched"
 
 
 def test_the_originals_stay_if_that_is_wanted_and_nothing_is_taken_twice(house: House, archive: Path) -> None:
@@ -155,32 +164,30 @@ def test_the_originals_stay_if_that_is_wanted_and_nothing_is_taken_twice(house: 
     assert len(before - there(archive)) == len(third["taken"]) == 2  # type: ignore[arg-type]
 
 
-def test_an_import_that_is_killed_anywhere_goes_on_and_loses_nothing(house: House, archive: Path) -> None:
-    settings = config.load(house.shell.config)
-    params = {"folder": str(archive), "line": "claims", "reason": "x"}
-    steps: list[str] = []
+def test_what_an_import_left_in_the_clear_is_gone_at_the_next_opening(house: House) -> None:
+    left = house.folder / "vault" / "import" / "left.wav"
+    left.parent.mkdir()
+    left.write_bytes(vaults.wav())
+    with house.vault():
+        assert not left.parent.exists()
 
-    def once(step: str | None) -> None:
-        def crash(name: str) -> None:
-            steps.append(name)
-            if name == step:
-                raise KeyboardInterrupt
 
-        with suppress(KeyboardInterrupt), vaults.opened(house.folder, clock=Clock(NOW), step=crash) as vault:
-            operations.run(Context(vault, settings, clock=Clock(NOW)), "vault/import", dict(params))
+def test_the_daemons_look_for_lost_recordings_takes_none_that_is_being_imported(house: House, archive: Path) -> None:
+    settings, seen = config.load(house.shell.config), []
 
-    once("payload stored")
-    for step in dict.fromkeys(steps):
-        once(step)
-    once(None)
-    assert not {f"{PBX}.wav", f"{WHEN}.18.wav"} & there(archive)
-    with Vault.open(house.folder / "vault", clock=Clock(NOW)) as vault:
-        imported = [row for row in vault.recordings() if vault.decision(row.decision).reason == "imported"]
-        assert len(imported) == 2
-        for row in imported:
-            assert row.state == "sealed"
-            vault.check(row.id, 1)
-    assert house.shell("audit", "verify")[0] == 0
+    def look(_name: str) -> None:
+        seen.append([row.id for row in vault.unfinished() if row.id != WAITING])
+
+    with vaults.opened(house.folder, clock=Clock(NOW), step=look) as vault:
+        context = Context(vault, settings, clock=Clock(NOW))
+        operations.run(context, "vault/import", {"folder": str(archive), "line": "claims", "reason": "x"})
+    assert [] in seen
+    assert not any(seen)
+    lost, later = recording_id(30), Clock(NOW + 2 * 3_600_000)
+    with vaults.opened(house.folder, clock=Clock(NOW)) as vault:
+        vault.note(vaults.decision(lost, reason="imported"))
+    with vaults.opened(house.folder, clock=later) as vault:
+        assert lost in [row.id for row in vault.unfinished()], "what was begun and never taken in is closed some day"
 
 
 def test_an_original_is_not_removed_if_what_was_sealed_is_not_what_the_ledger_says(

@@ -255,10 +255,10 @@ def test_due_is_found_by_its_index(index: Index) -> None:
 
 def test_what_is_to_be_destroyed_is_not_unfinished_but_unerased(index: Index) -> None:
     index.apply(entries(GRANTED, STARTED))
-    assert [row.id for row in index.unfinished()] == [A]
+    assert [row.id for row in index.unfinished(0)] == [A]
     assert index.unerased() == []
     index.apply(entries(GRANTED, STARTED, WITHDRAWN))
-    assert index.unfinished() == []
+    assert index.unfinished(0) == []
     assert [row.id for row in index.unerased()] == [A]
     index.apply(entries(GRANTED, STARTED, WITHDRAWN, INTENDED, ERASED))
     assert index.unerased() == []

@@ -17,6 +17,7 @@ from gdprcall.asterisk.spool import Spool, SpoolFile
 from gdprcall.errors import GdprcallError, PeerError, VaultError
 from gdprcall.intake import Intake
 from gdprcall.policy.model import Controller
+from gdprcall.rights import retention
 from gdprcall.times import DAY_MS
 from gdprcall.vault.keys import Slot
 from gdprcall.vault.ledger import Fact, Kind
@@ -598,8 +599,8 @@ async def test_ret_01_what_is_sealed_apart_has_a_clock_of_its_own_that_is_never_
     await room.intake.take(file)
     ends = DAY_ONE + kept * DAY_MS
     assert room.vault.recording(REC).expires_at == room.vault.index.first_end("quarantined") == ends
-    assert [row.id for row in room.vault.due(ends)] == [REC]
-    assert room.vault.due(ends - 1) == []
+    assert [row.id for row in retention.due(room.vault, ends)] == [REC]
+    assert retention.due(room.vault, ends - 1) == []
 
 
 async def test_ret_01_a_doubtful_file_beside_whole_ones_goes_when_they_go(room: Room) -> None:

@@ -117,7 +117,7 @@ def test_a_register_that_cannot_be_looked_through_is_told_and_looked_at_again(
     for _ in range(2):
         with pytest.raises(KeyError):
             told(40)
-    assert {json.loads(line)["event"] for line in out.getvalue().splitlines()} == {"requests_failed"}
+    assert {json.loads(line)["event"] for line in out.getvalue().splitlines()} == {"reminders_failed"}
 
 
 def test_a_request_whose_body_is_damaged_ends_no_daemon(

@@ -163,6 +163,16 @@ def test_ret_02_a_shorter_retention_reaches_backwards_and_a_longer_one_never_doe
         assert [one.recording for one in swept] == [recording]
 
 
+def test_ret_04_a_shorter_retention_takes_nothing_before_a_laws_minimum_is_over(tmp_path: Path) -> None:
+    law = recording_id(21)
+    with opened(tmp_path) as vault:
+        vault.note(decision(law, basis="legal_obligation"))
+        vault.seal(spooled(tmp_path / "spool", law), facts(law))
+        lines = {("acme", "support"): 1}
+        assert retention.due(vault, DAY_ONE + 29 * DAY_MS, lines=lines) == []
+        assert [row.id for row in retention.due(vault, DAY_ONE + 30 * DAY_MS, lines=lines)] == [law]
+
+
 def test_ret_02_the_sweep_goes_by_the_line_as_it_is_configured_now(shell: Shell) -> None:
     with opened(shell.folder, clock=Clock(now_ms())) as vault:
         fresh = recording_id(2)

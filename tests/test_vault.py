@@ -17,6 +17,7 @@ import pytest
 
 from gdprcall import age
 from gdprcall.errors import GdprcallError, NotFound, Refused, VaultError
+from gdprcall.rights import retention
 from gdprcall.times import DAY_MS
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.binding import BINDING
@@ -453,10 +454,10 @@ def test_what_was_granted_and_never_recorded_can_be_erased_with_its_number(vault
     vault.keep_number(recording, "acme", NUMBER, ACME.recipients)
     vault.note(vaults.decision(recording))
     vault.note(Fact(Kind.NOT_STARTED, recording, "acme", {"reason": "no_file"}))
-    assert [row.id for row in vault.due(vaults.EXPIRED)] == [recording]
+    assert [row.id for row in retention.due(vault, vaults.EXPIRED)] == [recording]
     assert vault.erase(recording, reason="retention", actor="sweep").complete
     assert vault.sealed_number(recording) is None
-    assert vault.due(vaults.EXPIRED) == []
+    assert retention.due(vault, vaults.EXPIRED) == []
 
 
 @pytest.mark.parametrize("id_", ["0" * 32, "nonsense", "../../etc", ""])
@@ -750,8 +751,8 @@ def test_ret_02_expiry_is_fixed_when_sealed(tmp_path: Path, spool: Path) -> None
     clock = Clock()
     with vaults.opened(tmp_path, clock=clock) as vault:
         recording = vaults.sealed(vault, spool)
-        assert vault.due(DAY_ONE + 30 * DAY_MS - 1) == []
-        assert [row.id for row in vault.due(DAY_ONE + 30 * DAY_MS)] == [recording]
+        assert retention.due(vault, DAY_ONE + 30 * DAY_MS - 1) == []
+        assert [row.id for row in retention.due(vault, DAY_ONE + 30 * DAY_MS)] == [recording]
 
 
 def test_rgt_08_one_search_finds_key_pseudonym_and_number_before_and_none_of_them_after(

@@ -385,7 +385,7 @@ def test_a_sealed_copy_that_the_ledger_never_heard_of_is_named_and_goes_with_its
         name = f"{RECORDING}.1"
         assert {(f.where, f.name) for f in vault.verify()} == {("header", name), ("payload", name)}
         vault.note(Fact(Kind.NOT_STARTED, RECORDING, "acme", {"reason": "no_file"}))
-        assert [row.id for row in vault.due(vaults.EXPIRED)] == [RECORDING]
+        assert [row.id for row in retention.due(vault, vaults.EXPIRED)] == [RECORDING]
         assert vault.erase(RECORDING, reason="retention", actor="sweep").complete
         assert vault.keys.names(Slot.HEADER) == list(vault.objects.names()) == []
         assert list(vault.verify()) == []

@@ -19,7 +19,9 @@ OUTCOMES = COLUMNS | {"outcome": "OUTCOME", "why": "WHY"}
 def _of(command: Command) -> Command:
     """Add NUMBER and --controller."""
     help_ = "Whose recordings; those of others are not looked at."
-    return click.argument("number")(click.option("--controller", required=True, metavar="ID", help=help_)(command))
+    return click.argument("number", metavar="NUMBER|-")(
+        click.option("--controller", required=True, metavar="ID", help=help_)(command)
+    )
 
 
 @click.command(
@@ -52,21 +54,33 @@ def object_(state: Shared, number: str, controller: str, reason: str, dry_run: b
 )
 @_of
 @click.option("--request", default="", metavar="ID", help="The request that this answers; the certificate names it.")
+@click.option(
+    "--ground", type=click.Choice(list("abcdef")), default=None, help="The letter of Art. 17(1) that it rests on."
+)
 @click.option("--reason", required=True, help="Why; it is kept in the ledger. No names or numbers.")
 @click.option("--never-record", is_flag=True, help="Never ask or record this number again, where no law wants it.")
 @options.destructive
 @options.as_json
 @shared
 def erase(
-    state: Shared, number: str, controller: str, request: str, reason: str, never_record: bool, dry_run: bool, yes: bool, json_: bool
-) -> None:  # fmt: skip
+    state: Shared,
+    number: str,
+    controller: str,
+    request: str,
+    ground: str | None,
+    reason: str,
+    never_record: bool,
+    dry_run: bool,
+    yes: bool,
+    json_: bool,
+) -> None:
     """Destroy everything that is recorded of a person with a controller (Art. 17), and print the certificate.
 
     What a law, a claim or a restriction keeps stays, and is named with its reason; so is everybody who was given a
     copy, and is to be told (Art. 19). What was interrupted is finished by the same command.
     """
     params = {"number": _number(number), "controller": controller, "request": request, "reason": reason}
-    params |= {"never_record": never_record}  # type: ignore[dict-item]  # JSON has it
+    params |= {"never_record": never_record, "ground": ground}  # type: ignore[dict-item]  # JSON has it
     would = state.backend.call("subject/erase", params | {"dry_run": True})
     assert isinstance(would, dict)
     if dry_run:
@@ -77,10 +91,7 @@ def erase(
         done = state.backend.call("subject/erase", params, tell)
     assert isinstance(done, dict)
     print_json(done) if json_ else _print_done(done)
-    if done["failed"]:
-        raise GdprcallError(f"{len(done['failed'])} recording(s) could not be erased", "run the same command again")
-    if not all(receipt["complete"] for receipt in done["erased"]):
-        raise CheckFailed("not every step was verified", "run: gdprcall audit verify")
+    _refuse_half(done)
 
 
 @click.command(epilog=example('gdprcall subject allow - --controller acme --reason "he called" < number'))
@@ -104,6 +115,14 @@ def _number(given: str) -> str:
     return sys.stdin.readline().strip() if given == "-" else given
 
 
+def _refuse_half(done: dict[str, Any]) -> None:
+    """Raise if a recording is left, or gone without its proof: an erasure that is not whole is nobody's success."""
+    if done["failed"]:
+        raise GdprcallError(f"{len(done['failed'])} recording(s) could not be erased", "run the same command again")
+    if not all(receipt["complete"] for receipt in done["erased"]):
+        raise CheckFailed("not every step was verified", "run: gdprcall audit verify")
+
+
 def _print_would(would: dict[str, Any]) -> None:
     print_rows(would["would_erase"], COLUMNS, "nothing would be erased")
     _print_rest(would)
@@ -115,6 +134,8 @@ def _print_done(done: dict[str, Any]) -> None:
     for one in done["failed"]:
         click.echo(f"FAILED {one['recording']}: {one['error']}")
     _print_rest(done)
+    if "sha256" in done:
+        click.echo(f"certificate {done['certificate']}: SHA-256 {done['sha256']}, entry {done['ledger_entry']}")
     if done["key_backups_until"]:
         click.echo(f"backups of the keys may exist until {done['key_backups_until']}")
     if done["never_record"]:

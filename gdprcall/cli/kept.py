@@ -99,18 +99,32 @@ def release(state: Shared, ids: tuple[str, ...], reason: str, json_: bool, matte
 @_of
 @click.option("--upheld/--overridden", required=True, default=None, help="Whether the person's objection stands.")
 @_told
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@options.destructive
 @shared
 def decide(
-    state: Shared, ids: tuple[str, ...], reason: str, json_: bool, upheld: bool, told: str | None, yes: bool
+    state: Shared,
+    ids: tuple[str, ...],
+    reason: str,
+    json_: bool,
+    upheld: bool,
+    told: str | None,
+    dry_run: bool,
+    yes: bool,
 ) -> None:
     """Decide an objection (Art. 21(1)): upheld, the recordings are destroyed for good.
 
     It is overridden by compelling grounds alone; --reason documents them, and the person was told before.
     """
-    if upheld:
+    if dry_run and not upheld:
+        raise click.UsageError("--dry-run is for --upheld: nothing else destroys")
+    if upheld and not dry_run:
         options.confirm(f"Destroy {len(ids)} recording(s) for good?", yes=yes)
-    _ask(state, "decide", {"ids": list(ids), "reason": reason, "upheld": upheld, "told": told}, json_=json_)
+    _ask(
+        state,
+        "decide",
+        {"ids": list(ids), "reason": reason, "upheld": upheld, "told": told, "dry_run": dry_run},
+        json_=json_,
+    )
 
 
 @click.command(epilog=example("gdprcall recordings kept", "gdprcall recordings kept --json"))
@@ -149,8 +163,8 @@ def _ask(state: Shared, what: str, params: Mapping[str, object], *, json_: bool)
 
 
 def _stands(row: dict[str, Any]) -> str:
-    if row["state"] == "erased":
-        return "erased"
+    if row["state"] == "erased" or row.get("would_erase"):
+        return "erased" if row["state"] == "erased" else "would be erased"
     names = [f"{one['flag']} {one['name']}" for one in row["keeps"]]
     return f"kept by {', '.join(names)}" if names else "nothing stands against its end"
 

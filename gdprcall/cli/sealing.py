@@ -119,7 +119,7 @@ def _release(backend: Backend, staging: Staging, plan: Json, id_: str, part: Jso
     if path.exists() and _is_whole(path, part):
         return
     # The person asks, so he agrees, should it be restricted (Art. 18(2)).
-    noted = {"reason": plan["reason"], "package": plan["id"], "exception": "consent"}
+    noted = {"reason": plan["reason"], "package": plan["id"], "mark": plan["mark"], "exception": "consent"}
     try:
         write_whole(path, lambda sink: backend.export(id_, part["segment"], plan["purpose"], sink, noted), force=True)
     except (Refused, NotFound):

@@ -1,10 +1,24 @@
 """Four eyes: whoever releases more than a few recordings in an hour needs a second person's word before (Art. 32(4))."""
 
 from gdprcall.errors import Refused
-from gdprcall.vault import releases
+from gdprcall.vault import packages, releases
 from gdprcall.vault.archive import Vault
+from gdprcall.vault.rows import RecordingRow
 
 HOUR_MS = 3_600_000
+
+
+def is_packed(vault: Vault, row: RecordingRow, package: str, mark: str) -> bool:
+    """Whether a recording goes into its person's package: only then is it not counted. Raises Refused for another's."""
+    if not package:
+        return False
+    known = vault.index.package(package)
+    theirs = (
+        known is not None and known.controller == row.controller and mark == packages.mark(package, row.subject or "")
+    )
+    if not theirs:
+        raise Refused(f"recording {row.id} is not in this package", "run: gdprcall subject access")
+    return True
 
 
 def check(vault: Vault, actor: str, now: int, limit: int) -> None:

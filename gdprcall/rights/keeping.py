@@ -28,13 +28,13 @@ def state(vault: Vault, row: RecordingRow) -> precedence.State:
     return precedence.State(
         row.basis,
         row.expires_at or 0,
-        law_until=_law_until(vault, row),
+        law_until=law_until(vault, row),
         held=row.held,
         restricted=grounds[0] if grounds else None,
     )
 
 
-def _law_until(vault: Vault, row: RecordingRow) -> int | None:
+def law_until(vault: Vault, row: RecordingRow) -> int | None:
     """Return until when a law wants a recording: its line's ``min_retention_days``, as the policy of the decision says."""
     if row.basis != BY_LAW or row.expires_at is None:
         return None
@@ -49,16 +49,17 @@ def weigh(vault: Vault, row: RecordingRow, request: Request, now: int) -> Verdic
     return precedence.weigh(state(vault, row), request, now)
 
 
-def may_be_for(vault: Vault, row: RecordingRow, purpose: str, actor: str) -> None:
+def may_be_for(vault: Vault, row: RecordingRow, purpose: str, *, role: str, actor: str) -> None:
     """Let a recording be released for a purpose; raises Refused for one that is neither its own nor the law's (Art. 5(1)(b)).
 
-    That ``actor`` tried is noted.
+    What the law wants is for a ``role`` that decides of it. That ``actor`` tried is noted.
     """
-    if purpose not in {row.purpose, *BY_RIGHT}:
+    by_right = BY_RIGHT if role in precedence.DECIDES else ()
+    if purpose not in {row.purpose, *by_right}:
         body = {"purpose": purpose[:PURPOSE_LETTERS], "actor": actor}
         vault.note(Fact(Kind.RELEASE_DENIED, row.id, row.controller, body))
         own = f"{row.purpose}, " if row.purpose else ""
-        raise Refused(f"recording {row.id} was not made for {purpose!r}", f"purposes: {own}{', '.join(BY_RIGHT)}")
+        raise Refused(f"recording {row.id} was not made for {purpose!r}", f"purposes: {own}{', '.join(by_right)}")
 
 
 def may_leave(vault: Vault, row: RecordingRow, role: str, exception: str) -> None:

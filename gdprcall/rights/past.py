@@ -32,6 +32,7 @@ class Why(StrEnum):
     EMPTY = "it holds no sound"
     OVER = "its time is over; delete it"
     NOT_A_FILE = "it is no file of its own"
+    GONE = "it is not there; was it taken before?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +69,18 @@ def table(path: Path) -> dict[str, Mapping[str, str]]:
             for row in reader:
                 place = f"{path.name}, line {reader.line_num}"
                 _check(row, rows, place)
-                rows[row["file"]] = {name: (row.get(name) or "").strip() for name in COLUMNS} | {"place": place}
+                rows[row["file"]] = {name: (row.get(name) or "").strip() for name in COLUMNS}
             return rows
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"{path.name} cannot be read: {type(error).__name__}", "it is CSV in UTF-8") from error
 
 
-def items(folder: Path, rows: Mapping[str, Mapping[str, str]]) -> list[Item]:
-    """Return the sound files below a folder, in the order of their names; raises ConfigError for a row without a file."""
+def items(folder: Path, rows: Mapping[str, Mapping[str, str]]) -> tuple[list[Item], list[str]]:
+    """Return the sound files below a folder in the order of their names, and the names of rows that are none of them."""
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".wav")
-    names = {str(path.relative_to(folder)) for path in found}
-    for name, row in rows.items():
-        if name not in names:  # and is not said: numbers of callers are in it
-            raise ConfigError(f"{row['place']}: there is no such file", "files are named as below the folder")
-    return [item(path, rows.get(str(path.relative_to(folder)), {})) for path in found]
+    names = [str(path.relative_to(folder)) for path in found]
+    known = [item(path, rows.get(name, {})) for path, name in zip(found, names, strict=True)]
+    return known, sorted(set(rows) - set(names))
 
 
 def item(path: Path, row: Mapping[str, str]) -> Item:

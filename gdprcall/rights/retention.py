@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gdprcall.errors import GdprcallError
-from gdprcall.rights import erasure
+from gdprcall.rights import erasure, keeping
 from gdprcall.vault import forgetting
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.erasing import Outcome
@@ -35,12 +35,13 @@ def due(vault: Vault, now: int, controller: str | None = None, lines: Lines | No
     """Return all recordings that have expired by ``now`` (milliseconds), the longest overdue first.
 
     Those of one controller, or of all. Where a line of ``lines`` keeps recordings for fewer days than one was sealed for, its days
-    count: shortening reaches backwards, and lengthening never does (Art. 13(3), RET-02).
+    count: shortening reaches backwards, though not before the end of a law's minimum, and lengthening never does (Art. 13(3), RET-02).
     """
     vault.catch_up()
     found = {row.id: row for row in vault.index.due(now, ALL)}
     for (owner, line), days in (lines or {}).items():
-        found |= {row.id: row for row in vault.index.shortened(now, owner, line, days)}
+        shorter = vault.index.shortened(now, owner, line, days)
+        found |= {row.id: row for row in shorter if (keeping.law_until(vault, row) or 0) <= now}
     return [row for row in found.values() if controller in {None, row.controller}]
 
 

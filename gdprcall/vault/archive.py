@@ -44,6 +44,11 @@ class Vault:
         self.growing = growing
         self.ledger, self.keys, self.index, self.objects = stores.ledger, stores.keys, stores.index, stores.objects
         self._closing = closing
+        self.know_marks()
+
+    def know_marks(self) -> None:
+        """Read anew who is never to be recorded: a call that comes is not kept waiting for the index."""
+        self.never = self.index.marks()
 
     @classmethod
     def open(
@@ -260,7 +265,7 @@ class Vault:
     def unfinished(self) -> list[RecordingRow]:
         """Return the granted recordings of which nothing more is known, and nobody wants them gone."""
         self.catch_up()
-        return self.index.unfinished()
+        return self.index.unfinished(self.stores.clock())
 
     def decision(self, id_: str) -> DecisionRow:
         """Return one decision; raises NotFound."""
@@ -284,11 +289,6 @@ class Vault:
         """Whether it is noted that somebody who was not asked can be heard in a segment."""
         told = self.ledger.entries(recording=recording, kinds={Kind.OVERHEARD})
         return any((entry.body or {}).get("segment") == segment for entry in told)
-
-    def due(self, now: int) -> list[RecordingRow]:
-        """Return what has expired by ``now`` (milliseconds), the longest overdue first, a thousand at most."""
-        self.catch_up()
-        return self.index.due(now)
 
     def ledger_is_whole(self) -> bool:
         """Whether every entry of the ledger is as it was written."""

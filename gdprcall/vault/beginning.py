@@ -3,14 +3,21 @@
 It destroys nothing under a ledger that cannot be trusted.
 """
 
+import shutil
+
 from gdprcall.errors import VaultError
 from gdprcall.vault import rewrapping
 from gdprcall.vault.keys import Slot
 from gdprcall.vault.stores import Stores
 
+IMPORTS = "import"
+"""Where in the vault's folder the sound of an archive is while it is sealed."""
+
 
 def begin(stores: Stores) -> None:
     """Bring the stores into step, and finish what a crash left."""
+    # What was copied there to be sealed is still where it was copied from; nobody else imports while this opens.
+    shutil.rmtree(stores.objects.folder.parent / IMPORTS, ignore_errors=True)
     _distrust(stores)
     try:
         stores.catch_up()

@@ -3,7 +3,6 @@
 Who asked is in it as a mark that only the same number makes again, and that is forgotten once the erasure is certified.
 """
 
-import hashlib
 import sqlite3
 from collections.abc import Callable, Mapping
 
@@ -15,17 +14,17 @@ TABLES = (
         id TEXT PRIMARY KEY, controller TEXT NOT NULL, mark TEXT NOT NULL, seq INTEGER NOT NULL,
         certified_at INTEGER) STRICT""",
 )
-OPEN = "SELECT id, mark, seq FROM erasure WHERE controller = ? AND certified_at IS NULL ORDER BY seq"
-
-
-def mark(id_: str, subject: str) -> str:
-    """Return what ties an erasure to a person's pseudonym without telling it."""
-    return hashlib.sha256(f"{id_}{subject}".encode()).hexdigest()
+OPEN = "SELECT id, mark FROM erasure WHERE (? IS NULL OR controller = ?) AND certified_at IS NULL ORDER BY seq"
 
 
 def _asked(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
-    values = (_text(body, "certificate"), entry.controller or "", _text(body, "mark"), entry.seq)
-    db.execute("INSERT OR IGNORE INTO erasure VALUES (?, ?, ?, ?, NULL)", values)
+    values = (_text(body, "certificate"), entry.controller or "", entry.seq)
+    db.execute("INSERT OR IGNORE INTO erasure VALUES (?, ?, '', ?, NULL)", values)
+
+
+def _person(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
+    values = (_text(body, "mark"), _text(body, "certificate"), entry.controller or "")
+    db.execute("UPDATE erasure SET mark = ? WHERE id = ? AND controller = ? AND certified_at IS NULL", values)
 
 
 def _certified(db: sqlite3.Connection, entry: Entry, body: Body) -> None:
@@ -42,5 +41,6 @@ def _text(body: Body, name: str) -> str:
 
 CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
     Kind.ERASURE_ASKED: _asked,
+    Kind.ERASURE_PERSON: _person,
     Kind.ERASURE_CERTIFIED: _certified,
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gdprcall.errors import VaultError
 from gdprcall.times import DAY_MS
-from gdprcall.vault import holders, keeps, packages, proofs, requests
+from gdprcall.vault import certificates, holders, keeps, packages, proofs, requests
 from gdprcall.vault.database import Store
 from gdprcall.vault.holders import Known
 from gdprcall.vault.index_schema import EXPIRING, migrations
@@ -35,6 +35,9 @@ SEGMENT = """
 """
 
 
+IMPORTED = "imported"
+"""The reason of a decision under which a recording of an archive is taken in."""
+IMPORT_MS = 3_600_000
 Key = tuple[object, ...]
 """What names a row of a table."""
 
@@ -48,6 +51,7 @@ _KEYS = {
     "access_package": ("id",),
     "keep": ("recording", "flag", "name"),
     "never_record": ("seq",),
+    "erasure": ("id",),
     "sweep": ("seq",),
     "release": ("seq",),
     "approval": ("seq",),
@@ -156,10 +160,14 @@ class Index:
         where = f"WHERE r.{EXPIRING} AND {shorter} AND r.expires_at - (r.retention_days - ?) * {DAY_MS} <= ?"
         return self._recordings(where, "r.expires_at, r.id", (controller, line, days, days, now, -1))
 
-    def unfinished(self) -> list[RecordingRow]:
-        """Return the granted recordings of which nothing more is known, and nobody wants them gone."""
+    def unfinished(self, now: int) -> list[RecordingRow]:
+        """Return the granted recordings of which nothing more is known at ``now``, and nobody wants them gone.
+
+        One that is being imported has its decision a moment before its sound.
+        """
         where = "WHERE r.state IN ('recording', 'spooled') AND NOT r.intended AND d.withdrawn_at IS NULL"
-        return self._recordings(where, "r.started_at, r.id", (-1,))
+        where += " AND (d.reason <> ? OR d.decided_at < ?)"
+        return self._recordings(where, "r.started_at, r.id", (IMPORTED, now - IMPORT_MS, -1))
 
     def unerased(self) -> list[RecordingRow]:
         """Return the recordings that are to be destroyed and are not: by a withdrawal that nothing stands against, or an intent."""
@@ -218,6 +226,16 @@ class Index:
             f"{sql} {where} ORDER BY review_at IS NULL, review_at, keep.recording, flag, name", values
         )
         return [keeps.keep(row) for row in rows]
+
+    def erasures(self, controller: str | None = None) -> list[tuple[str, str]]:
+        """Return the erasures of persons that were begun and are not certified: their numbers, and whose by a mark."""
+        rows = self._store.rows(certificates.OPEN, (controller, controller))
+        return [(str(id_), str(whose)) for id_, whose in rows]
+
+    def marks(self) -> set[tuple[str, str]]:
+        """Return who is never to be recorded: controller and subject."""
+        rows = self._store.rows("SELECT controller, subject FROM never_record")
+        return {(str(controller), str(subject)) for controller, subject in rows}
 
     def never_record(self, controller: str, subject: str) -> list[int]:
         """Return by which entries of the ledger a person is never to be recorded; none if he may be."""

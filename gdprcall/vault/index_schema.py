@@ -5,7 +5,7 @@ It opens no file, and knows no row.
 
 from sqlite_utils import Database, Migrations
 
-from gdprcall.vault import holders, keeps, packages, proofs, releases, requests, sweeps
+from gdprcall.vault import certificates, holders, keeps, packages, proofs, releases, requests, sweeps
 
 migrations = Migrations("gdprcall.index")
 
@@ -124,4 +124,11 @@ def sweeping(db: Database) -> None:
 def releasing(db: Database) -> None:
     """Create what is known of releases, and of who may release many."""
     for sql in releases.TABLES:
+        db.conn.execute(sql)
+
+
+@migrations()
+def certified_erasures(db: Database) -> None:
+    """Create what is known of the erasures of persons."""
+    for sql in certificates.TABLES:
         db.conn.execute(sql)

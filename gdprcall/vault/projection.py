@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 
 from gdprcall.times import DAY_MS
-from gdprcall.vault import holders, keeps, packages, releases, requests, sweeps
+from gdprcall.vault import certificates, holders, keeps, packages, releases, requests, sweeps
 from gdprcall.vault.ledger import Entry, Kind
 
 Body = Mapping[str, object]
@@ -182,6 +182,7 @@ _WITHOUT_RECORDING = (
     )
     | requests.CHANGES.keys()
     | sweeps.CHANGES.keys()
+    | certificates.CHANGES.keys()
     | keeps.WITHOUT_RECORDING
     | releases.WITHOUT_RECORDING
 )
@@ -211,5 +212,6 @@ _CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
     **keeps.CHANGES,
     **requests.CHANGES,
     **sweeps.CHANGES,
+    **certificates.CHANGES,
     **releases.CHANGES,
 }
