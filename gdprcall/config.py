@@ -15,7 +15,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from gdprcall import access, policies, profiles, schema, timing, values
+from gdprcall import access, deadlines, misspelt, policies, profiles, schema, timing, values
+from gdprcall.deadlines import Deadlines
 from gdprcall.errors import ConfigError
 from gdprcall.mistakes import Mistaken, without, written
 from gdprcall.policy import rules
@@ -75,10 +76,11 @@ class Config:
     location: str = ""
     access: tuple[Access, ...] = ()
     timings: Mapping[str, Timing] = field(default_factory=dict)
+    breach: Deadlines = field(default_factory=Deadlines)
 
     def renewed(self, new: "Config") -> "Config":
         """Return what holds after a reload: who may be recorded, who may ask, and when; the places stay."""
-        return replace(self, policy=new.policy, access=new.access, timings=new.timings)
+        return replace(self, policy=new.policy, access=new.access, timings=new.timings, breach=new.breach)
 
     @property
     def prompts(self) -> Path:
@@ -136,7 +138,7 @@ def load(path: Path, *, drafts: bool = False) -> Config:
     try:
         file = schema.File.model_validate(data)
     except ValidationError as error:
-        found += [written(*schema.mistake(detail)) for detail in error.errors()]
+        found += [written(*misspelt.mistake(detail)) for detail in error.errors()]
         found += _of_the_rest(without(data, [detail["loc"] for detail in error.errors()]))
         raise Mistaken(path, found, data) from None
     policy = policies.policy(file, profiles.installed())
@@ -183,6 +185,7 @@ def _config(path: Path, file: schema.File, policy: Policy, warnings: tuple[Findi
         progressive=file.sealing.progressive,
         access=access.rows(file.access),
         timings=timing.timings(file.controllers),
+        breach=deadlines.deadlines(file.breach),
     )
 
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from gdprcall import __version__, agents, config
+from gdprcall.alertness import Alertness
+from gdprcall.alertness import House as Known
 from gdprcall.api import admit, serve_api
 from gdprcall.asterisk import foreign
 from gdprcall.asterisk.ami import Ami
@@ -50,8 +52,7 @@ class Daemon:
         self._settings = settings
         self._vault = vault
         self._spool = Spool(settings.asterisk.spool)
-        self._watching = asyncio.Event()
-        self._stop = asyncio.Event()
+        self._watching, self._stop = asyncio.Event(), asyncio.Event()
         self._reloading = asyncio.Lock()
         self._log = get_logger()
         self._started = time.monotonic()
@@ -62,14 +63,13 @@ class Daemon:
         self._calls = Calls(self._ami, self._unattended_withdrawal, self._overheard, self._ami.is_behind)
         self._follower = Follower(vault, Ground(places.spool, settings.memory, settings.progressive), self._recipients)
         known = (self._spool.files, self._recipients, self, self._live_recordings, self._sole_controller)
-        days, following = settings.quarantine_days, self._follower
         self._intake = Intake(
             Work(
                 *(vault, *known),
-                quarantine_days=days,
+                quarantine_days=settings.quarantine_days,
                 unattended=self._unattended,
-                follow=following.follow,
-                leave=following.leave,
+                follow=self._follower.follow,
+                leave=self._follower.leave,
             )
         )
 
@@ -103,13 +103,14 @@ class Daemon:
         loop = self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+        loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(self._reload()))
         context = Context(
             self._vault, self._settings, self.live, alarm=tell, now=lambda: self._settings, calls=self._reception.view
         )
         parts = [self._watch_spool(), self._intake.run(), self._look_after(), self._tell_systemd()]
         parts += [self._follower.run(), Checkpoints(self._vault, self._settings).run()]
-        parts += [Reminders(self._vault, lambda: self._settings).run()]
+        watched = (self._vault, lambda: self._settings)
+        parts += [Reminders(*watched).run(), Alertness(*watched, self._known).run()]
         parts += [self._ami.run(), *self._fronts.parts(), serve_api(context, self._settings.socket)]
         for part in parts:
             tasks.create_task(part)
@@ -178,8 +179,10 @@ class Daemon:
         return agents.wants_agent(policy, row.line, row.basis) and not agents.noted(self._vault, row.id)
 
     def _sole_controller(self) -> Controller | None:
-        controllers = list(self._settings.policy.controllers.values())
-        return controllers[0] if len(controllers) == 1 else None
+        return self._settings.policy.sole_controller()
+
+    def _known(self) -> Known:
+        return Known(self._live_recordings(), self._intake.ledger_damaged)
 
     def _live_recordings(self) -> frozenset[str] | None:
         return self._calls.recordings if self._ami.linked else None
@@ -268,9 +271,6 @@ class Daemon:
                 told = status
             notify("WATCHDOG=1")
             await asyncio.sleep(min(watchdog_seconds() or 1.0, 1.0) if told else 0.05)
-
-    def _reload_soon(self) -> None:
-        self._tasks.create_task(self._reload())
 
     async def _reload(self) -> None:
         async with self._reloading:

@@ -13,6 +13,7 @@ from typing import TypeVar
 from gdprcall import (
     accessing,
     auditing,
+    breach,
     claims,
     consents,
     correcting,
@@ -26,14 +27,15 @@ from gdprcall import (
     standing,
     sweeping,
 )
+from gdprcall.breach.suspecting import Trigger
 from gdprcall.context import Context, Json, Operation
 from gdprcall.custody import asked as custody
-from gdprcall.errors import ConfigError, NotFound
+from gdprcall.errors import ConfigError, NotFound, VaultError
 from gdprcall.parameters import Params, flag, limit, moment, text, wanted
 from gdprcall.rights import bulk
 from gdprcall.rights import keeping as rights
 from gdprcall.roles import Role
-from gdprcall.vault.ledger import Kind
+from gdprcall.vault.ledger import Fact, Kind
 from gdprcall.vault.rows import Export
 
 Less = TypeVar("Less")
@@ -104,6 +106,7 @@ def audit_verify(context: Context, params: Params) -> Json:
         raise ConfigError("since is no checkpoint", "give the files that were handed out")
     notes = [(str(name), str(note)) for name, note in since.items()]
     answer = auditing.verify(context.vault, context.config, notes, str(key) if key else None, context.progress)
+    breach.found(_desk(context), Trigger.LEDGER_BROKEN, answer["findings"])
     return _ours(context, answer)
 
 
@@ -128,7 +131,21 @@ def audit_key(context: Context, _params: Params) -> Json:
 def vault_backup(context: Context, params: Params) -> Json:
     """Make a backup in a folder of this host, or with ``dry_run`` return what it would be."""
     folder, dry_run = Path(text(params, "folder")), flag(params, "dry_run")
-    return safekeeping.back_up(context.vault, context.config, folder, dry_run=dry_run, progress=context.progress)
+    try:
+        return safekeeping.back_up(context.vault, context.config, folder, dry_run=dry_run, progress=context.progress)
+    except VaultError as error:
+        # A backup that is not there when it is needed is a loss of availability (Art. 4(12)): somebody has to look.
+        context.vault.note(Fact(Kind.BACKUP_FAILED, None, None, {"actor": context.actor, "problem": error.message}))
+        raise
+
+
+def vault_verify(context: Context, params: Params) -> Json:
+    """Look through the vault for a second, or to the end where no daemon serves; see ``safekeeping.verify``."""
+    whole, progress, whose = context.live is None, context.progress, context.controller
+    answer = safekeeping.verify(context.vault, params, whole=whole, progress=progress, controller=whose)
+    if isinstance(answer, dict) and answer.get("finished"):
+        breach.found(_desk(context), Trigger.VAULT_DAMAGED, answer["findings"])
+    return answer
 
 
 def decisions_receipt(context: Context, params: Params) -> Json:
@@ -154,6 +171,10 @@ def _asking(context: Context) -> accessing.Asking:
 
 def _registrar(context: Context) -> register.Registrar:
     return register.Registrar(context.vault, context.config, context.controller, context.actor, context.clock)
+
+
+def _desk(context: Context) -> breach.Desk:
+    return breach.Desk(context.vault, context.config, context.controller, context.actor, context.clock)
 
 
 def _keeper(context: Context) -> keeping.Keeper:
@@ -194,9 +215,7 @@ OPERATIONS: Mapping[str, Operation] = (
         "audit/key": audit_key,
         "prompts/purge": promptkeeping.purge,
         "vault/backup": vault_backup,
-        "vault/verify": lambda context, params: safekeeping.verify(
-            context.vault, params, whole=context.live is None, progress=context.progress, controller=context.controller
-        ),
+        "vault/verify": vault_verify,
     }
     | {
         name: lambda context, params, asked=asked: asked(
@@ -210,6 +229,7 @@ OPERATIONS: Mapping[str, Operation] = (
     | _through(_asker, incall.OPERATIONS)
     | _through(_asking, accessing.OPERATIONS)
     | _through(_registrar, register.OPERATIONS)
+    | _through(_desk, breach.OPERATIONS)
     | _through(_keeper, keeping.OPERATIONS)
     | _through(_claiming, claims.OPERATIONS)
     | sweeping.OPERATIONS
@@ -218,7 +238,7 @@ OPERATIONS: Mapping[str, Operation] = (
 )
 CHANGING = sweeping.CHANGING | correcting.CHANGING | importing.CHANGING | frozenset({"prompts/purge", "vault/backup"})
 CHANGING |= custody.CHANGING | incall.CHANGING | accessing.CHANGING | keeping.CHANGING | claims.CHANGING
-CHANGING |= register.CHANGING
+CHANGING |= register.CHANGING | breach.CHANGING
 
 
 def export(
@@ -234,7 +254,7 @@ def export(
     rights.may_be_for(vault, row, purpose, role=context.role, actor=actor)
     packed = bulk.is_packed(vault, row, said.get("package", ""), said.pop("mark", ""))
     if context.role != Role.ADMIN and not packed:
-        bulk.check(vault, actor, context.clock(), context.config.releases_an_hour)
+        bulk.check(vault, row, actor, context.clock(), context.config.releases_an_hour)
     rights.may_leave(vault, row, context.role, said.get("exception", ""))
     return vault.export(recording, segment, actor=actor, purpose=purpose, noted=said)
 

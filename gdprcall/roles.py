@@ -42,6 +42,7 @@ _KEYS = frozenset(
     {"keys/list", "keys/challenge", "keys/answer", "keys/rotate", "keys/export", "keys/headers", "keys/take"}
 )
 _REQUESTS = frozenset({"requests/list", "requests/check"})
+_BREACHES = frozenset({"breach/list", "breach/show", "breach/check"})
 MAY: Mapping[Role, frozenset[str]] = {
     # Who runs the host sees that all is well, and hears and releases nothing (Art. 32(4)).
     Role.OPERATOR: frozenset(
@@ -55,7 +56,9 @@ MAY: Mapping[Role, frozenset[str]] = {
             "audit/verify",
         }
     )
-    | {"audit/checkpoint", "keys/list", "prompts/purge", "vault/backup", "vault/verify", "requests/check"},
+    | {"audit/checkpoint", "keys/list", "prompts/purge", "vault/backup", "vault/verify", "requests/check"}
+    # Whoever sees it first must be able to say so, at any hour.
+    | {"breach/check", "breach/open"},
     Role.OFFICER: _LOOK
     | _LIVE
     | _CHECK
@@ -66,6 +69,9 @@ MAY: Mapping[Role, frozenset[str]] = {
     | {"subject/access", "subject/papers", "subject/packaged", "subject/object", "subject/erase", "subject/allow"}
     | {"recordings/restrict", "recordings/unrestrict", "recordings/hold", "recordings/release", "recordings/decide"}
     | {"recordings/kept", "recordings/correct", "recordings/statement", "recordings/approve"}
+    | _BREACHES
+    | {"breach/open", "breach/update", "breach/aware", "breach/assess", "breach/contact", "breach/recordings"}
+    | {"breach/notice", "breach/notify", "breach/close"}
     | _REQUESTS
     | {"requests/open", "requests/show", "requests/identify", "requests/extend", "requests/answer", "requests/refuse"},
     Role.REVIEWER: _LOOK | _LIVE | {EXPORT},
@@ -73,6 +79,7 @@ MAY: Mapping[Role, frozenset[str]] = {
     | _LIVE
     | _CHECK
     | _REQUESTS
+    | _BREACHES
     | {"retention/due", "retention/check", "vault/verify", "keys/list", "recordings/kept"},
     Role.NOBODY: frozenset(),
 }

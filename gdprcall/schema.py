@@ -1,15 +1,12 @@
-"""What a configuration file may hold, and how a mistake in it is told: with its place, never with its value.
+"""What a configuration file may hold.
 
 It reads no file and knows no meaning; config.py gives the values theirs.
 """
 
 import datetime
-from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import ErrorDetails
 
 
 class Section(BaseModel):
@@ -87,6 +84,26 @@ class Backup(Section):
     key_days: Annotated[int, Field(ge=1, le=366)] = 14
     tombstones: Annotated[str, Field(pattern=r"^(/[^\x00]*)?$", max_length=4000)] = ""
     tombstone_command: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=32)] = []
+
+
+class Period(Section):
+    """How long a regime gives to tell the authority of a breach, and where that is written."""
+
+    hours: Annotated[int, Field(ge=1, le=720)]
+    source: Text
+
+
+class Breach(Section):
+    """By when whom is told of a breach, how somebody is reminded, and what is looked out for."""
+
+    periods: dict[Literal["EU_GDPR", "UK_GDPR"], Period] = {}
+    controller_hours: Annotated[int, Field(ge=1, le=72)] = 24
+    keep_days: Days = 1827
+    contact_days: Days = 183
+    backup_days: Annotated[int, Field(ge=1, le=366)] = 8
+    stale_seconds: Annotated[int, Field(ge=10, le=86_400)] = 60
+    denied_an_hour: Annotated[int, Field(ge=1, le=1_000_000)] = 5
+    command: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=32)] = []
 
 
 class Contract(Section):
@@ -236,58 +253,8 @@ class File(Section):
     secrets: Secrets = Secrets()
     audit: Audit = Audit()
     backup: Backup = Backup()
+    breach: Breach = Breach()
     access: Annotated[list[Access], Field(max_length=200)] = []
     controllers: dict[Id, Controller] = {}
     lines: dict[Id, Line] = {}
     agents: dict[Id, Agent] = {}
-
-
-def mistake(detail: ErrorDetails) -> tuple[str, str, str]:
-    """Return one mistake in words: its place, what is wrong, and the mend."""
-    named = ".".join(str(part) for part in detail["loc"] if part != "[key]")
-    # A name can hold anything, also what moves the cursor of a terminal.
-    place = "".join(sign if sign.isprintable() else "?" for sign in named)
-    last = detail["loc"][-1] if detail["loc"] else ""
-    if detail["type"] == "extra_forbidden":
-        near = get_close_matches(str(last), _names(detail["loc"]), 1)
-        return place, "unknown key", f"did you mean {near[0]}?" if near else "remove it"
-    if detail["type"] == "missing":
-        return place, "is missing", "add it"
-    if last == "ari_url":
-        return place, "must be http on this host, or https", "for example http://127.0.0.1:8088/ari"
-    if last == "agi_listen":
-        text = "must be a loopback address and a port, since AGI knows no password"
-        return place, text, "for example 127.0.0.1:4573"
-    if last == "checkpoint_folder":
-        return place, "must be a whole path", "for example /var/lib/gdprcall-checkpoints"
-    if last == "memory":
-        return place, "must be a whole path in memory", "for example /run/gdprcall/sealing"
-    if last == "[key]":
-        return place, "a name has small letters, digits and _, and begins with a letter", "rename it"
-    # The value itself is left out: it may be a secret in the wrong place.
-    return place, f"{detail['msg'][0].lower()}{detail['msg'][1:]}", "correct it"
-
-
-def _names(location: tuple[int | str, ...]) -> list[str]:
-    sections: Mapping[str, type[BaseModel]] = {
-        "asterisk": Asterisk,
-        "vault": Vault,
-        "sealing": Sealing,
-        "secrets": Secrets,
-        "audit": Audit,
-        "backup": Backup,
-        "access": Access,
-        "controllers": Controller,
-        "lines": Line,
-        "agents": Agent,
-    }
-    within: Mapping[str, type[BaseModel]] = {
-        "contract": Contract,
-        "assessment": Assessment,
-        "override": Override,
-        "agents": Agents,
-    }
-    section = sections.get(str(location[0])) if len(location) > 1 else None
-    if len(location) > 3:
-        section = within.get(str(location[2]), section)
-    return list(section.model_fields) if section else list(File.model_fields)

@@ -3,7 +3,7 @@
 What is destroyed here had a time that was over; a later, longer one never counts for it.
 """
 
-from gdprcall import auditing, register
+from gdprcall import auditing, breach, register
 from gdprcall.context import Context, Json, Operation
 from gdprcall.errors import ConfigError, GdprcallError
 from gdprcall.parameters import Params, flag, moment
@@ -27,30 +27,27 @@ def sweep(context: Context, params: Params) -> Json:
     """Erase what has expired, and forget what need no longer be proven; return the receipts and what failed."""
     by, now = _by(context, params), context.clock()
     if flag(params, "dry_run"):
-        recordings, proofs = _due(context, by)
-        would = {"would_erase": [row.as_json() for row in recordings], "would_forget": [one.row.id for one in proofs]}
-        would |= {"requests": [row.id for row in register.over(_registrar(context))]}
-        return would | {"erased": [], "forgotten": [], "failed": []}
+        return _would(context, by)
     if by > now:
         raise ConfigError("nothing is erased before its time", "leave --by out, or add --dry-run")
     actor, whose, lines = context.actor, context.controller, _lines(context)
     found = retention.sweep(context.vault, by, actor=actor, progress=context.progress, controller=whose, lines=lines)
     swept = list(found)
-    failed: list[dict[str, object]] = [{"recording": one.recording, "error": one.error} for one in swept if one.error]
-    forgotten: list[str] = []
-    requests: list[str] = []
+    failed: list[object] = [{"recording": one.recording, "error": one.error} for one in swept if one.error]
+    told: dict[str, list[object]] = {"erased": [one.receipt.as_json() for one in swept if one.receipt]}
+    told |= {"forgotten": [], "requests": [], "breaches": [], "failed": failed}
     try:
         proofs = retention.proofs_due(context.vault, by, context.controller)
-        forgotten.extend(one.row.id for one in retention.forget_proofs(context.vault, proofs, actor=actor))
-        requests = register.sweep(_registrar(context))
+        told["forgotten"].extend(one.row.id for one in retention.forget_proofs(context.vault, proofs, actor=actor))
+        told["requests"].extend(register.sweep(_registrar(context)))
+        told["breaches"].extend(breach.sweep(_desk(context)))
     except GdprcallError as error:
         failed.append({"recording": None, "error": f"proofs could not be forgotten: {error.message}"})
-    erased = [one.receipt.as_json() for one in swept if one.receipt]
-    counts = {"erased": len(erased), "forgotten": len(forgotten), "requests": len(requests), "failed": len(failed)}
-    context.vault.note(Fact(Kind.SWEPT, None, context.controller, counts | {"actor": actor}))
-    if swept or forgotten:
+    counts = {name: len(values) for name, values in told.items()}
+    context.vault.note(Fact(Kind.SWEPT, None, context.controller, {**counts, "actor": actor}))
+    if swept or told["forgotten"]:
         auditing.after(context.vault, context.config, context.alarm)
-    return {"erased": erased, "forgotten": forgotten, "requests": requests, "failed": failed}
+    return told
 
 
 def check(context: Context, _params: Params) -> Json:
@@ -66,6 +63,15 @@ OPERATIONS: dict[str, Operation] = {"retention/due": due, "retention/sweep": swe
 CHANGING = frozenset({"retention/sweep"})
 
 
+def _would(context: Context, by: int) -> Json:
+    """Return what a sweep would do, by then."""
+    recordings, proofs = _due(context, by)
+    would = {"would_erase": [row.as_json() for row in recordings], "would_forget": [one.row.id for one in proofs]}
+    would |= {"requests": [row.id for row in register.over(_registrar(context))]}
+    would |= {"breaches": [row.id for row in breach.over(_desk(context))]}
+    return would | {"erased": [], "forgotten": [], "failed": []}
+
+
 def _due(context: Context, by: int) -> tuple[list[RecordingRow], list[Due]]:
     """Return the recordings and the decisions whose time is over by then."""
     recordings = retention.due(context.vault, by, context.controller, _lines(context))
@@ -78,6 +84,10 @@ def _lines(context: Context) -> retention.Lines:
 
 def _registrar(context: Context) -> register.Registrar:
     return register.Registrar(context.vault, context.config, context.controller, context.actor, context.clock)
+
+
+def _desk(context: Context) -> breach.Desk:
+    return breach.Desk(context.vault, context.config, context.controller, context.actor, context.clock)
 
 
 def _by(context: Context, params: Params) -> int:

@@ -131,15 +131,18 @@ def sealed(
     controller: Controller = ACME,
     segments: int = 1,
     subject: str | None = None,
+    closed_at: int = DAY_ONE,
+    **more: object,
 ) -> str:
     """Grant, seal and return a recording with its caller's number."""
     recording = recording_id(number)
     vault.keep_number(recording, controller.name, NUMBER, controller.recipients)
     told = [caller(recording, controller=controller.name, subject=subject)] if subject else []
-    vault.submit(decision(recording, controller=controller.name), *told).result()
+    vault.submit(decision(recording, controller=controller.name, **more), *told).result()
     for segment in range(1, segments + 1):
         data = wav(seed=number * 100 + segment)
-        vault.seal(spooled(spool, recording, segment, data), facts(recording, segment, controller=controller))
+        known = facts(recording, segment, controller=controller, closed_at=closed_at)
+        vault.seal(spooled(spool, recording, segment, data), known)
     return recording
 
 

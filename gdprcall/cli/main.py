@@ -15,7 +15,8 @@ from gdprcall.errors import GdprcallError
 PLACES = {
     **dict.fromkeys(("completion", "doctor", "manual", "serve", "simulate", "status"), "daemon"),
     **{
-        name: name for name in ("audit", "calls", "decisions", "keys", "recordings", "requests", "retention", "subject")
+        name: name
+        for name in ("audit", "breach", "calls", "decisions", "keys", "recordings", "requests", "retention", "subject")
     },
     "vault": "vault",
     "check": "checking",

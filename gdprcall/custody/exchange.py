@@ -90,6 +90,7 @@ def take(
     to = recipients.named(config.policy, head.controller).recipients
     kept = _kept(vault, head.controller, head.bundle)
     if not bundle.genuine(first, kept.key):
+        vault.note(Fact(Kind.ANSWER_FAILED, None, head.controller, {"purpose": "rewrap", "count": 1, "actor": actor}))
         raise CheckFailed("the bundle was changed, or made by somebody without an identity", AGAIN)
     _check(vault, head, kept, to)
     wanted, forged = [], []
@@ -100,6 +101,9 @@ def take(
             wanted.append(one)
         else:
             forged.append((one.name, "the line was changed on its way"))
+    if forged:
+        failed = {"purpose": "rewrap", "count": len(forged), "actor": actor}
+        vault.note(Fact(Kind.ANSWER_FAILED, None, head.controller, failed))
     done = rewrap(vault.stores, wanted, Order(head.controller, to, actor, dry_run))
     refused = [{"name": name, "problem": problem} for name, problem in [*forged, *done.refused]]
     return {"taken": done.taken, "already": done.already, "refused": refused, "residue": done.residue}

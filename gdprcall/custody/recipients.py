@@ -129,6 +129,7 @@ def check(vault: Vault, policy: Policy, wanted: Wanted, text: str, actor: str) -
     row = vault.index.row("challenge", (answer.sha256,))
     told = None if row is None else (row["controller"], row["purpose"], row["recipient"])
     if row is None or told != (controller, purpose, wanted.recipient or row["recipient"]):
+        vault.note(Fact(Kind.ANSWER_FAILED, None, controller, {"purpose": purpose, "actor": actor}))
         hint = f"it is for {answer.purpose} of {answer.controller}; each answer counts once: make a new challenge"
         raise CheckFailed("no open challenge has this answer", hint)
     if int(str(row["expires_at"])) <= vault.stores.clock():

@@ -258,6 +258,10 @@ class Policy:
         """Return the controller of ``line``; the configuration has made sure that there is one."""
         return self.controllers[line.controller]
 
+    def sole_controller(self) -> Controller | None:
+        """Return the only controller, None where there are several or none."""
+        return next(iter(self.controllers.values())) if len(self.controllers) == 1 else None
+
     def sha256(self, line: Line) -> str:
         """Return the hash of the canonical form of a line and its controller, kept with each decision.
 

@@ -3,6 +3,7 @@
 from gdprcall.errors import Refused
 from gdprcall.vault import packages, releases
 from gdprcall.vault.archive import Vault
+from gdprcall.vault.entry import Fact, Kind
 from gdprcall.vault.rows import RecordingRow
 
 HOUR_MS = 3_600_000
@@ -21,12 +22,13 @@ def is_packed(vault: Vault, row: RecordingRow, package: str, mark: str) -> bool:
     return True
 
 
-def check(vault: Vault, actor: str, now: int, limit: int) -> None:
+def check(vault: Vault, row: RecordingRow, actor: str, now: int, limit: int) -> None:
     """Let an actor release one more at ``now`` (milliseconds); raises Refused over ``limit`` in an hour without a second's word."""
     vault.catch_up()
     since = now - HOUR_MS
     done = vault.index.first(releases.RELEASED, actor, since) or 0
     granted = vault.index.first(releases.APPROVED, actor, since) or 0
     if done >= limit + granted:
+        vault.note(Fact(Kind.RELEASE_DENIED, row.id, row.controller, {"why": "four_eyes", "actor": actor}))
         hint = f"somebody else with this role: gdprcall recordings approve {actor} --count N --reason TEXT"
         raise Refused(f"more than {limit + granted} releases in an hour need a second person", hint)

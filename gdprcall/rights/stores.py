@@ -49,6 +49,8 @@ def examine(vault: Vault, now: int, controller: str | None, lines: retention.Lin
         _store("backups of the keys", "their own short life", oldest(_BACKUP)),
         _store("access packages", "destroyed by hand once the person has his", oldest(_PACKAGE)),
         _store("marks of who is never recorded", "until taken back", oldest(_MARK)),
+        _store("requests of persons", "proof_days after their end", oldest(_REQUEST)),
+        _store("breaches", "keep_days after their end", oldest(_BREACH)),
         _store("ledger", "for ever; what is personal in it goes with what it tells of", None),
         _store("the log", "of journald; no personal data is in it", None),
         _sweeps(vault, now, controller),
@@ -92,5 +94,7 @@ _EXPIRY = "SELECT min(expires_at) FROM recording WHERE state NOT IN ('recording'
 _BACKUP = "SELECT min(expires_at) FROM key_backup WHERE 1"
 _PACKAGE = "SELECT min(begun_at) FROM access_package WHERE 1"
 _MARK = "SELECT min(since) FROM never_record WHERE 1"
+_REQUEST = "SELECT min(opened_at) FROM request WHERE forgotten_at IS NULL"
+_BREACH = "SELECT min(opened_at) FROM breach WHERE forgotten_at IS NULL"
 _FIRST = "SELECT min(decided_at) FROM decision WHERE 1"
 _SWEEP = "SELECT max(at) FROM sweep WHERE failed = 0 AND (? IS NULL OR controller IN ('', ?))"

@@ -75,6 +75,19 @@ class Kind(StrEnum):
     REQUEST_ANSWERED = "request_answered"
     REQUEST_REFUSED = "request_refused"
     REQUEST_FORGOTTEN = "request_forgotten"
+    BREACH_OPENED = "breach_opened"
+    BREACH_WORDS = "breach_words"
+    BREACH_AFFECTED = "breach_affected"
+    BREACH_EVIDENCE = "breach_evidence"
+    BREACH_AWARE = "breach_aware"
+    BREACH_DECIDED = "breach_decided"
+    BREACH_TOLD = "breach_told"
+    BREACH_REMINDED = "breach_reminded"
+    BREACH_CLOSED = "breach_closed"
+    BREACH_FORGOTTEN = "breach_forgotten"
+    CONTACT_TESTED = "contact_tested"
+    ANSWER_FAILED = "answer_failed"
+    BACKUP_FAILED = "backup_failed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from gdprcall.errors import VaultError
 from gdprcall.times import DAY_MS
-from gdprcall.vault import certificates, holders, keeps, packages, proofs, requests
+from gdprcall.vault import breaches, certificates, holders, keeps, packages, proofs, requests
 from gdprcall.vault.database import Store
 from gdprcall.vault.holders import Known
-from gdprcall.vault.index_schema import EXPIRING, migrations
+from gdprcall.vault.index_schema import EXPIRING, KEYS, migrations
 from gdprcall.vault.ledger import Entry
 from gdprcall.vault.projection import project
 from gdprcall.vault.rows import DecisionRow, RecordingRow, SegmentRow, Wanted
@@ -41,26 +41,6 @@ IMPORT_MS = 3_600_000
 Key = tuple[object, ...]
 """What names a row of a table."""
 
-_KEYS = {
-    "decision": ("id",),
-    "recording": ("id",),
-    "segment": ("recording", "segment"),
-    "key_backup": ("controller", "expires_at"),
-    "recipient": ("controller", "recipient"),
-    "challenge": ("answer_sha256",),
-    "access_package": ("id",),
-    "keep": ("recording", "flag", "name"),
-    "never_record": ("seq",),
-    "erasure": ("id",),
-    "sweep": ("seq",),
-    "release": ("seq",),
-    "approval": ("seq",),
-    "request": ("id",),
-    "request_entry": ("request", "seq"),
-}
-TABLES = tuple(_KEYS)
-"""Everything that the ledger makes."""
-
 
 class Index:
     """The index file."""
@@ -72,6 +52,7 @@ class Index:
         self._applied = int(str(seq))
         self.proofs = proofs.Proofs(self._store)
         self.requests = requests.Requests(self._store)
+        self.breaches = breaches.Breaches(self._store)
 
     def applied(self) -> int:
         """Return the number of the last ledger entry that is in the index."""
@@ -249,7 +230,7 @@ class Index:
 
     def page(self, table: str, after: Key, limit: int, until: Key | None = None) -> dict[Key, dict[str, object]]:
         """Return rows of one of ``TABLES`` in the order of their keys, each by its key, without who called."""
-        names = _KEYS[table]
+        names = KEYS[table]
         key, marks = ", ".join(names), ", ".join("?" * len(names))
         terms = [f"({key}) > ({marks})"] * bool(after) + [f"({key}) <= ({marks})"] * (until is not None)
         where = f"WHERE {' AND '.join(terms)}" if terms else ""
@@ -260,7 +241,7 @@ class Index:
 
     def row(self, table: str, key: Key) -> dict[str, object] | None:
         """Return one row of one of ``TABLES``."""
-        names = _KEYS[table]
+        names = KEYS[table]
         where = " AND ".join(f"{name} = ?" for name in names)
         columns = [str(row[1]) for row in self._store.rows(f"PRAGMA table_info({table})") if row[1] != "subject"]
         rows = self._store.rows(f"SELECT {', '.join(columns)} FROM {table} WHERE {where}", key)  # noqa: S608 # constants

@@ -5,13 +5,39 @@ It opens no file, and knows no row.
 
 from sqlite_utils import Database, Migrations
 
-from gdprcall.vault import certificates, holders, keeps, packages, proofs, releases, requests, sweeps
+from gdprcall.vault import breaches, certificates, holders, keeps, packages, proofs, releases, requests, sweeps
 
 migrations = Migrations("gdprcall.index")
 
 
 EXPIRING = "state NOT IN ('recording', 'erased')"
 """What retention looks at: everything that is over and not gone. The index below must say it in the same words."""
+
+KEYS = {
+    "decision": ("id",),
+    "recording": ("id",),
+    "segment": ("recording", "segment"),
+    "key_backup": ("controller", "expires_at"),
+    "recipient": ("controller", "recipient"),
+    "challenge": ("answer_sha256",),
+    "access_package": ("id",),
+    "keep": ("recording", "flag", "name"),
+    "never_record": ("seq",),
+    "erasure": ("id",),
+    "sweep": ("seq",),
+    "release": ("seq",),
+    "approval": ("seq",),
+    "request": ("id",),
+    "request_entry": ("request", "seq"),
+    "breach": ("id",),
+    "breach_entry": ("breach", "seq"),
+    "breach_told": ("seq",),
+    "breach_recording": ("breach", "recording"),
+    "breach_reminder": ("breach", "duty", "hour"),
+    "contact_test": ("seq",),
+}
+TABLES = tuple(KEYS)
+"""Everything that the ledger makes."""
 
 
 @migrations()
@@ -131,4 +157,11 @@ def releasing(db: Database) -> None:
 def certified_erasures(db: Database) -> None:
     """Create what is known of the erasures of persons."""
     for sql in certificates.TABLES:
+        db.conn.execute(sql)
+
+
+@migrations()
+def breaches_of_data(db: Database) -> None:
+    """Create the register of breaches."""
+    for sql in breaches.TABLES:
         db.conn.execute(sql)

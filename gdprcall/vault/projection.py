@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 
 from gdprcall.times import DAY_MS
-from gdprcall.vault import certificates, holders, keeps, packages, releases, requests, sweeps
+from gdprcall.vault import breaches, certificates, holders, keeps, packages, releases, requests, sweeps
 from gdprcall.vault.ledger import Entry, Kind
 
 Body = Mapping[str, object]
@@ -181,6 +181,7 @@ _WITHOUT_RECORDING = (
         {Kind.DECISION, Kind.FORGOTTEN, Kind.KEYS_BACKED_UP, Kind.REWRAP_EXPORTED, *holders.CHANGES, *packages.CHANGES}
     )
     | requests.CHANGES.keys()
+    | breaches.CHANGES.keys()
     | sweeps.CHANGES.keys()
     | certificates.CHANGES.keys()
     | keeps.WITHOUT_RECORDING
@@ -214,4 +215,5 @@ _CHANGES: Mapping[Kind, Callable[[sqlite3.Connection, Entry, Body], None]] = {
     **sweeps.CHANGES,
     **certificates.CHANGES,
     **releases.CHANGES,
+    **breaches.CHANGES,
 }

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gdprcall.errors import NotFound, VaultError
 from gdprcall.vault import checks
-from gdprcall.vault.index import TABLES
+from gdprcall.vault.index_schema import TABLES
 from gdprcall.vault.ledger import Entry
 from gdprcall.vault.proof import Finding
 from gdprcall.vault.reprojection import Reprojection
