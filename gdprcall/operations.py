@@ -27,7 +27,6 @@ from gdprcall import (
     standing,
     sweeping,
 )
-from gdprcall.breach.suspecting import Trigger
 from gdprcall.context import Context, Json, Operation
 from gdprcall.custody import asked as custody
 from gdprcall.errors import ConfigError, NotFound, VaultError
@@ -106,7 +105,7 @@ def audit_verify(context: Context, params: Params) -> Json:
         raise ConfigError("since is no checkpoint", "give the files that were handed out")
     notes = [(str(name), str(note)) for name, note in since.items()]
     answer = auditing.verify(context.vault, context.config, notes, str(key) if key else None, context.progress)
-    breach.found(_desk(context), Trigger.LEDGER_BROKEN, answer["findings"])
+    breach.found(_desk(context), answer["findings"])
     return _ours(context, answer)
 
 
@@ -143,8 +142,8 @@ def vault_verify(context: Context, params: Params) -> Json:
     """Look through the vault for a second, or to the end where no daemon serves; see ``safekeeping.verify``."""
     whole, progress, whose = context.live is None, context.progress, context.controller
     answer = safekeeping.verify(context.vault, params, whole=whole, progress=progress, controller=whose)
-    if isinstance(answer, dict) and answer.get("finished"):
-        breach.found(_desk(context), Trigger.VAULT_DAMAGED, answer["findings"])
+    if isinstance(answer, dict):
+        breach.found(_desk(context), answer.get("findings"))
     return answer
 
 

@@ -29,6 +29,7 @@ sounds = "{folder}/sounds"
 [vault]
 folder = "{folder}/vault"
 socket = "{folder}/none.sock"
+{vault}
 [secrets]
 folder = "{folder}/secrets"
 {more}
@@ -94,7 +95,7 @@ class House:
         return next(one for one in self.show(id_)["duties"] if one["to"] == to)
 
 
-def write_config(folder: Path, more: str = "", *, without: tuple[str, ...] = ()) -> Path:
+def write_config(folder: Path, more: str = "", *, vault: str = "") -> Path:
     """Write the configuration and its secrets, and return where."""
     controllers = "".join(
         CONTROLLER.format(
@@ -107,10 +108,9 @@ def write_config(folder: Path, more: str = "", *, without: tuple[str, ...] = ())
             line=line,
         )
         for id_, name, country, keys, operator, line in WHOSE
-        if id_ not in without
     )
     path = folder / "gdprcall.toml"
-    path.write_text(CONFIG.format(folder=folder, more=more) + controllers)
+    path.write_text(CONFIG.format(folder=folder, more=more, vault=vault) + controllers)
     (folder / "secrets").mkdir(exist_ok=True)
     (folder / "spool").mkdir(exist_ok=True)
     for id_, *_ in WHOSE:
@@ -121,11 +121,11 @@ def write_config(folder: Path, more: str = "", *, without: tuple[str, ...] = ())
 
 
 @contextmanager
-def house(folder: Path, more: str = "", *, without: tuple[str, ...] = ()) -> Iterator[House]:
+def house(folder: Path, more: str = "", *, vault: str = "") -> Iterator[House]:
     """Open a house of three controllers without a recording."""
-    clock, path = Clock(), write_config(folder, more, without=without)
-    with Vault.open(folder / "vault", clock=clock) as vault:
-        yield House(folder, vault, config.load(path), clock)
+    clock, path = Clock(), write_config(folder, more, vault=vault)
+    with Vault.open(folder / "vault", clock=clock) as opened:
+        yield House(folder, opened, config.load(path), clock)
 
 
 def fill(house_: House) -> Mapping[str, list[str]]:

@@ -78,9 +78,13 @@ def _history(desk: Desk, row: Breach) -> list[Json]:
         if kind is Kind.BREACH_AFFECTED:
             continue
         entry = desk.vault.ledger.entry(seq)
-        body = {name: value for name, value in (entry.body or {}).items() if name not in _OWN}
+        body = {name: _shown(name, value) for name, value in (entry.body or {}).items() if name not in _OWN}
         found.append({"time": rfc3339(entry.time), "kind": str(kind), **body})
     return found
+
+
+def _shown(name: str, value: object) -> object:
+    return rfc3339(value) if name.endswith("_at") and isinstance(value, int) else value
 
 
 def _standings(desk: Desk, params: Params, *, closed: bool = False) -> list[Standing]:

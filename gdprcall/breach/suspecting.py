@@ -3,6 +3,7 @@
 It decides nothing: a person looks into it, and says that it is one, or that it is none.
 """
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from enum import StrEnum
 
 from gdprcall.breach.desk import Desk
 from gdprcall.breach.entering import Opening, open_one
+from gdprcall.breach.finding import ID
 from gdprcall.errors import VaultError
 from gdprcall.times import rfc3339
 from gdprcall.vault.breaches import Breach
@@ -50,6 +52,12 @@ _KINDS: Mapping[Trigger, list[str]] = {
     Trigger.BACKUP_LOST: ["availability"],
 }
 """What may have been hurt; of everything else confidentiality."""
+LEDGER = frozenset({"ledger", "checkpoint"})
+"""Where what is found says that the ledger is not what was written."""
+_SEEN = {
+    Trigger.LEDGER_BROKEN: "in the ledger: it is not what was written into it",
+    Trigger.VAULT_DAMAGED: "in the vault: something is missing, changed, or another's",
+}
 
 
 def suspect(desk: Desk, sign: Sign, controllers: Iterable[str] | None = None) -> list[str]:
@@ -61,7 +69,7 @@ def suspect(desk: Desk, sign: Sign, controllers: Iterable[str] | None = None) ->
     rows = [row for id_ in sign.recordings if (row := desk.vault.index.recording(id_)) is not None]
     named = controllers if controllers is not None else {row.controller for row in rows}
     known = desk.config.policy.controllers
-    opened = []
+    opened, incident = [], secrets.token_hex(16)
     for name in sorted(set(named) & known.keys() or known.keys()):
         theirs = [row for row in rows if row.controller == name]
         earlier = desk.vault.index.breaches.of_trigger(sign.trigger, name)
@@ -69,31 +77,33 @@ def suspect(desk: Desk, sign: Sign, controllers: Iterable[str] | None = None) ->
         if running is not None:
             _add(desk, running, sign, theirs)
         elif not sign.evidence or all(one.evidence < sign.evidence for one in earlier):
-            opened.append(
-                open_one(desk, known[name], theirs, Opening(sign.trigger, sign.evidence, _fields(desk, sign)))
-            )
+            opening = Opening(sign.trigger, sign.evidence, _fields(desk, sign))
+            opened.append(open_one(desk, known[name], theirs, opening, incident))
     return opened
 
 
-def found(desk: Desk, trigger: Trigger, findings: object) -> list[str]:
-    """Suspect a breach where a look through the ledger or the vault found something, and return the ids of the new ones.
+def found(desk: Desk, findings: object) -> None:
+    """Suspect a breach where a look through ledger and vault found something: whoever looks need not think of it.
 
-    Whoever looks for one controller has it opened for that one alone; nobody need be asked to look.
+    Where somebody looks for one controller, it is opened for that one alone.
     """
-    if not isinstance(findings, list) or not findings:
-        return []
-    named = {str(one.get("recording")) for one in findings if isinstance(one, dict) and one.get("recording")}
-    seen = f"{len(findings)} findings: the ledger is not what was written into it"
-    if trigger is Trigger.VAULT_DAMAGED:
-        seen = f"{len(findings)} findings in the vault: something is missing, changed, or of another recording"
-    ours = replace(desk, controller=None, actor=ACTOR)
-    with suppress(VaultError):  # of a ledger that takes no entry any more, who looks is told all the same
-        return suspect(ours, Sign(trigger, seen, recordings=tuple(sorted(named))), _whose(desk))
-    return []
+    told = [one for one in findings if isinstance(one, dict)] if isinstance(findings, list) else []
+    if not told:
+        return
+    # What else is found beside a broken ledger mostly follows from it.
+    broken = any(one.get("where") in LEDGER for one in told)
+    trigger = Trigger.LEDGER_BROKEN if broken else Trigger.VAULT_DAMAGED
+    ids = {id_ for one in told for value in one.values() for id_ in ID.findall(str(value))}
+    sign = Sign(trigger, f"{len(told)} findings {_SEEN[trigger]}", recordings=tuple(sorted(ids)))
+    with suppress(VaultError):  # who looks is told all the same, also of a ledger that takes no entry any more
+        suspect(replace(desk, controller=None, actor=ACTOR), sign, _whose(desk, broken=broken))
 
 
-def _whose(desk: Desk) -> list[str] | None:
-    return None if desk.controller is None else [desk.controller]
+def _whose(desk: Desk, *, broken: bool) -> list[str] | None:
+    """Return for whom it is opened: who looks for one controller has no other's opened, and the ledger is everybody's proof."""
+    if desk.controller is not None:
+        return [desk.controller]
+    return list(desk.config.policy.controllers) if broken else None
 
 
 def _fields(desk: Desk, sign: Sign) -> dict[str, object]:

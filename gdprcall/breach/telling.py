@@ -101,17 +101,12 @@ def _counts(row: Breach) -> dict[str, object]:
 
 
 def _clock(desk: Desk, row: Breach) -> dict[str, object]:
+    """Return since when somebody is aware, in words that need no translation, and whether the first notice is late by now."""
     if row.aware_at is None:
-        return {"aware": None, "due": None, "late": False}
+        return {"aware": None, "late": False}
     first = next(iter(desk.standing(row).duties), None)
-    now, late = desk.clock(), first is not None and first.due is not None and desk.clock() >= first.due
-    due = None if first is None or first.due is None else breaches.local(first.due, row.zone)
-    return {
-        "aware": breaches.local(row.aware_at, row.zone),
-        "due": due,
-        "late": late,
-        "now": breaches.local(now, row.zone),
-    }
+    late = first is not None and first.due is not None and desk.clock() >= first.due
+    return {"aware": breaches.local(row.aware_at, row.zone, weekday=False), "late": late}
 
 
 def _delay(row: Breach, to: To, at: int, params: Params) -> dict[str, object]:

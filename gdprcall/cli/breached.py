@@ -74,11 +74,17 @@ def print_opened(value: object) -> None:
     """Print what was opened, or what would be."""
     assert isinstance(value, dict)
     for one in value["breaches"]:
-        concerned = f"{one['records']} recordings of about {one['persons']} persons of {one['controller']}"
+        concerned = (
+            f"{_count(one['records'], 'recording')} of {_count(one['persons'], 'person')} with {one['controller']}"
+        )
         if value["dry_run"]:
             click.echo(f"would open: {concerned}")
         else:
             click.echo(f"breach {one['id']}: {concerned}; {one['remains']}")
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def print_breach(value: object) -> None:

@@ -202,9 +202,10 @@ def remains(duty: Duty, now: int, zone: str) -> str:
     return f"{_span(duty.due - now)} left, until {local(duty.due, zone)}"
 
 
-def local(moment: int, zone: str) -> str:
+def local(moment: int, zone: str, *, weekday: bool = True) -> str:
     """Return a moment as a clock on the controller's wall shows it, such as ``Mon 2026-11-23 17:45 CET``."""
-    return f"{datetime.fromtimestamp(moment // 1000, zone_of(zone)):%a %Y-%m-%d %H:%M %Z}"
+    shown = datetime.fromtimestamp(moment // 1000, zone_of(zone))
+    return f"{shown:%a %Y-%m-%d %H:%M %Z}" if weekday else f"{shown:%Y-%m-%d %H:%M %Z}"
 
 
 def ordered(found: Iterable[Standing]) -> list[Standing]:
