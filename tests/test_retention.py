@@ -219,6 +219,8 @@ def test_ret_07_every_store_is_listed_with_its_period(shell: Shell) -> None:
         "backups of the keys",
         "access packages",
         "marks of who is never recorded",
+        "requests of persons",
+        "breaches",
         "ledger",
         "the log",
         "sweep",

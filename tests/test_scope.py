@@ -105,7 +105,7 @@ def filled(folder: Path, vault: Vault, settings: config.Config) -> tuple[tuple[s
             if number == 3:
                 vault.note(Fact(Kind.HELD, recording, owner.name, {"matter": line, "review_at": 1}))
         refused = decided(vault, settings.policy, 10 * place + 9, line=line, outcome="refused")
-        ids[line] += [refused, requested(vault, "beta" if line == "orders" else "acme")]
+        ids[line] += [refused, *(one(vault, "beta" if line == "orders" else "acme") for one in (requested, breached))]
         damaged = vault.objects.path(recording_id(10 * place + 3), 1)
         damaged.chmod(0o600)
         damaged.write_bytes(damaged.read_bytes() + b"x")
@@ -117,6 +117,21 @@ def requested(vault: Vault, controller: str) -> str:
     id_ = {"acme": "a7", "beta": "b7"}[controller] * 16
     body = {"request": id_, "type": "access", "channel": "mail", "regime": "EU_GDPR", "zone": "UTC", "country": "SE"}
     vault.note(Fact(Kind.REQUEST_OPENED, None, controller, body | {"received_at": DAY_ONE}))
+    return id_
+
+
+def breached(vault: Vault, controller: str) -> str:
+    """Let a controller have a breach; return its id."""
+    id_ = {"acme": "a8", "beta": "b8"}[controller] * 16
+    body = {
+        "breach": id_,
+        "incident": id_,
+        "trigger": "person",
+        "regime": "EU_GDPR",
+        "role": "controller",
+        "zone": "UTC",
+    }
+    vault.note(Fact(Kind.BREACH_OPENED, None, controller, body | {"hours": 72, "records": 0, "persons": 0}))
     return id_
 
 
@@ -171,12 +186,22 @@ REQUESTS: dict[str, dict[str, object]] = {
     "requests/answer": {"note": "x"},
     "requests/refuse": {"ground": "excessive", "reason": "x"},
 }
+BREACHES: dict[str, dict[str, object]] = {
+    "breach/show": {},
+    "breach/recordings": {},
+    "breach/update": {"fields": {"facts": "x"}},
+    "breach/aware": {"at": "2026-01-01T00:00:00Z", "by": "x", "reason": "x"},
+    "breach/assess": {"context": 2, "identification": 1},
+    "breach/notice": {"to": "authority"},
+    "breach/notify": {"to": "authority", "text": "x"},
+    "breach/close": {"reason": "x"},
+}
 WHOLE = sorted(name for name in OPERATIONS if name in MAY[Role.OFFICER] | MAY[Role.AUDITOR])
 
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_sec_09_an_answer_about_everything_is_about_the_own_controller_alone(house: House, name: str) -> None:
-    if name not in {*BY_ID, *KEYS, *PERSON, "requests/open"} - {"decisions/verify"}:
+    if name not in {*BY_ID, *KEYS, *PERSON, "requests/open", "breach/open", "breach/contact"} - {"decisions/verify"}:
         answer = operations.run(house.context(), name, QUESTIONS.get(name, {}))
         assert foreign(house, answer) == set()
         whole = operations.run(house.context(None), name, QUESTIONS.get(name, {}))
@@ -187,7 +212,7 @@ def test_sec_09_an_answer_about_everything_is_about_the_own_controller_alone(hou
     "name",
     [
         *("calls/list", "decisions/list", "recordings/list", "audit/log", "retention/due", "decisions/verify"),
-        *("requests/list", "requests/check"),
+        *("requests/list", "requests/check", "breach/list", "breach/check"),
     ],
 )
 def test_sec_09_the_own_is_shown_whole(house: House, name: str) -> None:
@@ -257,7 +282,7 @@ def test_sec_09_a_person_and_his_package_at_another_controller_are_not_found_lik
 
 @pytest.mark.parametrize("wanted", ["beta", "nobody"])
 def test_sec_09_another_controller_by_name_is_an_empty_list_like_one_that_never_was(house: House, wanted: str) -> None:
-    for name in ("calls/list", "decisions/list", "recordings/list", "requests/list"):
+    for name in ("calls/list", "decisions/list", "recordings/list", "requests/list", "breach/list"):
         assert operations.run(house.context(), name, {"controller": wanted}) == []
 
 
@@ -280,6 +305,7 @@ BY_ID = {
     "recordings/show": {},
     "audit/prove": {},
     **REQUESTS,
+    **BREACHES,
     "recordings/erase": {"reason": "x", "dry_run": True},
     "recordings/restrict": {"reason": "x", "ground": "claims"},
     "recordings/unrestrict": {"reason": "x", "ground": "claims", "told": "2026-01-01T00:00:00Z"},
@@ -362,6 +388,7 @@ POOL: list[object] = [
 NAMES = "id ids recording controller line state outcome since by limit kind reason begin sample key folder".split()
 NAMES += "recipient recipients purpose answer bundle after head lines all package number sha256".split()
 NAMES += "type channel received note ground ask code call method due language marketing identified request".split()
+NAMES += "scope fields to at by text risk count sent aware controller".split()
 
 
 @tuned(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -397,7 +424,9 @@ def test_sec_09_whatever_is_asked_with_foreign_ids_shows_nothing_and_is_never_re
         for said in (one for value in params.values() for one in (value if isinstance(value, list) else [value])):
             shown = shown.replace(repr(said), "").replace(str(said), "")  # what was asked for may be repeated
     assert foreign(house, shown) == set()
-    assert house.vault.ledger.size() - size <= 2, "a proof may need a checkpoint, and that a key"
+    assert house.vault.ledger.size() - size <= 3, (
+        "a proof may need a checkpoint, and that a key; damage is suspected once"
+    )
 
 
 def test_sec_09_a_sweep_of_one_controller_destroys_and_forgets_the_own_alone(tmp_path: Path) -> None:

@@ -123,7 +123,12 @@ def contact(desk: Desk, params: Params) -> object:
 
 
 def refuse_names(desk: Desk, given: Mapping[str, object], owners: Sequence[Controller]) -> None:
-    """Raise Refused where words that several controllers are told, or one of several, name another of the house (BRE-05)."""
+    """Raise Refused where words that several controllers are told, or one of several, name another of the house (BRE-05).
+
+    Who answers for one controller writes for that one alone, and is not told who the others are.
+    """
+    if desk.controller is not None:
+        return
     said = " ".join(value for value in given.values() if isinstance(value, str)).casefold()
     for other in desk.config.policy.controllers.values():
         if len(owners) == 1 and other.id == owners[0].id:
