@@ -360,10 +360,7 @@ def test_a_told_that_is_no_time_is_named(house: House) -> None:
 
 def test_every_command_of_the_readmes_section_runs(house: House) -> None:
     section = (
-        (ROOT / "README.md")
-        .read_text()
-        .split("\n### A person objects, or wants to be forgotten\n")[1]
-        .split("\n## ")[0]
+        (ROOT / "README.md").read_text().split("\n### A person objects, or wants to be forgotten\n")[1].split("\n##")[0]
     )
     (block,) = re.findall(r"```console\n(.*?)```", section, re.DOTALL)
     with house.vault() as vault:
