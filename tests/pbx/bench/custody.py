@@ -89,7 +89,7 @@ def _fill(vault: Vault, numbers: range) -> None:
         }  # fmt: skip
         waiting.append(vault.submit(vaults.decision(id_), Fact(Kind.SEALED, id_, "acme", body)))
     vault.keys.stage(held)  # put() syncs each; what is measured comes later
-    vault.keys.swap((one.recording, one.segment, one.kind) for one in held)
+    vault.keys.swap([(one.recording, one.segment, one.kind) for one in held])
     vault.keys.forget_staged()
     for one in waiting:
         one.result()
