@@ -12,7 +12,6 @@ from gdprcall.rights.precedence import (
     Outcome,
     Request,
     State,
-    Use,
     Verdict,
     Why,
     denied,
@@ -112,29 +111,20 @@ def test_ret_04_direct_marketing_is_never_overridden_and_what_must_stay_of_it_is
 
 
 @pytest.mark.parametrize("role", Role)
-def test_ret_04_who_may_release_what_in_which_state(role: Role) -> None:
+def test_ret_04_who_may_have_what_released_in_which_state(role: Role) -> None:
     decides = role in {Role.ADMIN, Role.OFFICER}
     hears = decides or role is Role.REVIEWER
-    for state, use, exception, told in product(ALL, Use, (None, *Exception18), FLAGS):
-        free = state.restricted is None
-        allowed = {
-            Use.RELEASE: decides,
-            Use.UNRESTRICT: decides and (free or told),
-            Use.EXPORT: (hears and free) or (decides and exception is not None),
-            Use.PLAY: (hears and free) or (decides and exception is not None),
-        }[use]
-        assert (denied(state, use, role, exception=exception, told=told) is None) == allowed, (state, use)
+    for state, exception in product(ALL, (None, *Exception18)):
+        allowed = (hears and state.restricted is None) or (decides and exception is not None)
+        assert (denied(state, role, exception) is None) == allowed, (state, exception)
 
 
 def test_ret_04_what_is_denied_says_what_is_missing() -> None:
     state = State("consent", NOW, restricted=Ground.ACCURACY)
-    said = [denied(state, use, Role.OFFICER, exception=None, told=False) for use in (Use.PLAY, Use.UNRESTRICT)]
-    assert said == [Denied.RESTRICTED, Denied.NOT_TOLD]
-    for exception in (None, Exception18.CLAIMS):
-        expected = Denied.RESTRICTED if exception is None else Denied.ROLE
-        assert denied(state, Use.PLAY, Role.REVIEWER, exception=exception, told=False) is expected
-    held = State("consent", NOW, held=True)
-    assert denied(held, Use.PLAY, Role.REVIEWER, exception=None, told=False) is None
+    assert denied(state, Role.OFFICER, None) is Denied.RESTRICTED
+    assert denied(state, Role.REVIEWER, None) is Denied.RESTRICTED
+    assert denied(state, Role.REVIEWER, Exception18.CLAIMS) is Denied.ROLE
+    assert denied(State("consent", NOW, held=True), Role.REVIEWER, None) is None
 
 
 def test_rgt_09_an_erasure_is_refused_by_a_law_a_claim_or_a_restriction_alone() -> None:

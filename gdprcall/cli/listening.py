@@ -61,12 +61,13 @@ def _tape(file: Path, identity: Path, wanted: str | None) -> Tape:
         file_key, header = age.open_header(age.read_header(source), read_identities(identity))
         check_binding(header, file, wanted)
         age.decrypt_payload(file_key, source, sink=sound)
-    head = sound.getvalue()[: wav.HEADER_BYTES]
+    data = sound.getvalue()
+    head = data[: wav.HEADER_BYTES]
     channels = wav.channels_of(head)
     if not channels:
         raise CheckFailed("what was sealed is no sound", "write it to a file: gdprcall recordings open")
     rate = int.from_bytes(head[24:28], "little")
-    return Tape(sound.getvalue()[wav.HEADER_BYTES :], rate, channels * wav.FRAME_BYTES)
+    return Tape(data[wav.HEADER_BYTES :], rate, channels * wav.FRAME_BYTES)
 
 
 def _show(tape: Tape, shown: str) -> str:

@@ -5,7 +5,7 @@ It destroys and releases nothing.
 
 from gdprcall.errors import ConfigError, Refused
 from gdprcall.rights import precedence, terms
-from gdprcall.rights.precedence import Exception18, Ground, Request, Use, Verdict
+from gdprcall.rights.precedence import Exception18, Ground, Request, Verdict
 from gdprcall.roles import Role
 from gdprcall.times import DAY_MS
 from gdprcall.vault.archive import Vault
@@ -68,7 +68,7 @@ def may_leave(vault: Vault, row: RecordingRow, role: str, exception: str) -> Non
         named = Exception18(_EXCEPTIONS[exception]) if exception else None
     except KeyError as error:
         raise ConfigError(f"there is no exception {exception!r}", f"exceptions: {', '.join(_EXCEPTIONS)}") from error
-    why = precedence.denied(state(vault, row), Use.EXPORT, Role(role), exception=named, told=False)
+    why = precedence.denied(state(vault, row), Role(role), named)
     # Who may release at all is decided where the peer is known; here it is what stands against this recording.
     if row.restricted and why is not None:
         raise Refused(f"recording {row.id} is not released: {why}", f"--exception {'|'.join(_EXCEPTIONS)}, or: {HINT}")

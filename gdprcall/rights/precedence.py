@@ -54,15 +54,6 @@ class Why(StrEnum):
     NOT_EXPIRED = "its time is not over"
 
 
-class Use(StrEnum):
-    """What is done with a recording, or with what stands against its end."""
-
-    EXPORT = "export"
-    PLAY = "play"
-    UNRESTRICT = "unrestrict"
-    RELEASE = "release"
-
-
 class Exception18(StrEnum):
     """What a restricted recording may be used for (Art. 18(2))."""
 
@@ -72,11 +63,10 @@ class Exception18(StrEnum):
 
 
 class Denied(StrEnum):
-    """Why a use is not allowed."""
+    """Why a recording is not released."""
 
     ROLE = "the role may not"
     RESTRICTED = "it is restricted, and none of the exceptions of Art. 18(2) was named"
-    NOT_TOLD = "the person was not told before the restriction is lifted, Art. 18(3)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,23 +153,12 @@ def may_override(state: State) -> bool:
     return not state.marketing and state.basis in OBJECTABLE
 
 
-def denied(state: State, use: Use, role: Role, *, exception: Exception18 | None, told: bool) -> Denied | None:
-    """Return why a role may not use a recording so, or None if it may; a hold alone blocks no use (Art. 17(3)(e)).
-
-    ``told`` is whether the person was told before a restriction is lifted.
-    """
-    match use:
-        case Use.RELEASE:
-            return None if role in DECIDES else Denied.ROLE
-        case Use.UNRESTRICT:
-            if role not in DECIDES:
-                return Denied.ROLE
-            return Denied.NOT_TOLD if state.restricted is not None and not told else None
-        case Use.EXPORT | Use.PLAY:
-            if role not in HEARS:
-                return Denied.ROLE
-            if state.restricted is None:
-                return None
-            if exception is None:
-                return Denied.RESTRICTED
-            return None if role in DECIDES else Denied.ROLE
+def denied(state: State, role: Role, exception: Exception18 | None) -> Denied | None:
+    """Return why a role may not have a recording released, or None if it may; a hold alone blocks no use (Art. 17(3)(e))."""
+    if role not in HEARS:
+        return Denied.ROLE
+    if state.restricted is None:
+        return None
+    if exception is None:
+        return Denied.RESTRICTED
+    return None if role in DECIDES else Denied.ROLE
