@@ -126,8 +126,9 @@ types: $(READY) ## mypy --strict
 unit: $(READY) ## the fast suite, without network and without Asterisk
 	@$(BIN)/python -m pytest -q $(ALONE) -m 'not pbx'
 
-tables: $(READY) ## write the tables of faults into the papers, from the tests that prove them
+tables: $(READY) ## write the tables of faults, from the tests that prove them, and the examples of the papers
 	@$(BIN)/python -m tests.faults
+	@$(BIN)/python -m tests.paperhouse
 
 # REAL=1 runs those with a real Asterisk too, NAMES=1 prints each test, SHRINK=1 takes off the list what has tests now.
 REAL   ?=

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from gdprcall import access, deadlines, misspelt, policies, profiles, schema, timing, values
+from gdprcall import access, deadlines, misspelt, parties, policies, profiles, schema, timing, values
 from gdprcall.deadlines import Deadlines
 from gdprcall.errors import ConfigError
 from gdprcall.mistakes import Mistaken, without, written
+from gdprcall.parties import Parties
 from gdprcall.policy import rules
 from gdprcall.policy.finding import Finding, refuse
 from gdprcall.policy.model import Policy
@@ -77,10 +78,13 @@ class Config:
     access: tuple[Access, ...] = ()
     timings: Mapping[str, Timing] = field(default_factory=dict)
     breach: Deadlines = field(default_factory=Deadlines)
+    parties: Parties = field(default_factory=Parties)
 
     def renewed(self, new: "Config") -> "Config":
         """Return what holds after a reload: who may be recorded, who may ask, and when; the places stay."""
-        return replace(self, policy=new.policy, access=new.access, timings=new.timings, breach=new.breach)
+        return replace(
+            self, policy=new.policy, access=new.access, timings=new.timings, breach=new.breach, parties=new.parties
+        )
 
     @property
     def prompts(self) -> Path:
@@ -144,7 +148,7 @@ def load(path: Path, *, drafts: bool = False) -> Config:
     policy = policies.policy(file, profiles.installed())
     today = datetime.now(UTC).date().isoformat()
     found += [*values.findings(file, policy), *access.mistakes(file.access, file.controllers)]
-    found += timing.mistakes(file.controllers)
+    found += [*timing.mistakes(file.controllers), *parties.mistakes(file)]
     found += rules.check(policy, LANGUAGES, PURPOSES, today=today)
     found += [] if drafts else approvals.findings(policy, approvals.load(approvals.beside(path)))
     mistakes = [finding for finding in found if finding.refuses]
@@ -186,6 +190,7 @@ def _config(path: Path, file: schema.File, policy: Policy, warnings: tuple[Findi
         access=access.rows(file.access),
         timings=timing.timings(file.controllers),
         breach=deadlines.deadlines(file.breach),
+        parties=parties.parties(file),
     )
 
 

@@ -25,6 +25,7 @@ from gdprcall.schema import (
     Secrets,
     Vault,
 )
+from gdprcall.schema_papers import Documents, Dpia, Operator, SubProcessor
 
 
 def mistake(detail: ErrorDetails) -> tuple[str, str, str]:
@@ -62,6 +63,9 @@ def _names(location: tuple[int | str, ...]) -> list[str]:
         "audit": Audit,
         "backup": Backup,
         "breach": Breach,
+        "operator": Operator,
+        "subprocessors": SubProcessor,
+        "documents": Documents,
         "access": Access,
         "controllers": Controller,
         "lines": Line,
@@ -69,6 +73,7 @@ def _names(location: tuple[int | str, ...]) -> list[str]:
     }
     within: Mapping[str, type[BaseModel]] = {
         "periods": Period,
+        "dpia": Dpia,
         "contract": Contract,
         "assessment": Assessment,
         "override": Override,

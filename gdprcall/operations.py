@@ -20,6 +20,7 @@ from gdprcall import (
     importing,
     incall,
     keeping,
+    paperwork,
     promptkeeping,
     register,
     safekeeping,
@@ -176,6 +177,10 @@ def _desk(context: Context) -> breach.Desk:
     return breach.Desk(context.vault, context.config, context.controller, context.actor, context.clock)
 
 
+def _writing(context: Context) -> paperwork.Writing:
+    return paperwork.Writing(context.vault, context.config, context.controller, context.actor, context.clock)
+
+
 def _keeper(context: Context) -> keeping.Keeper:
     erased = partial(auditing.after, context.vault, context.config, context.alarm)
     return keeping.Keeper(context.vault, context.controller, context.actor, context.clock, erased)
@@ -229,6 +234,7 @@ OPERATIONS: Mapping[str, Operation] = (
     | _through(_asking, accessing.OPERATIONS)
     | _through(_registrar, register.OPERATIONS)
     | _through(_desk, breach.OPERATIONS)
+    | _through(_writing, paperwork.OPERATIONS)
     | _through(_keeper, keeping.OPERATIONS)
     | _through(_claiming, claims.OPERATIONS)
     | sweeping.OPERATIONS
@@ -237,7 +243,7 @@ OPERATIONS: Mapping[str, Operation] = (
 )
 CHANGING = sweeping.CHANGING | correcting.CHANGING | importing.CHANGING | frozenset({"prompts/purge", "vault/backup"})
 CHANGING |= custody.CHANGING | incall.CHANGING | accessing.CHANGING | keeping.CHANGING | claims.CHANGING
-CHANGING |= register.CHANGING | breach.CHANGING
+CHANGING |= register.CHANGING | breach.CHANGING | paperwork.CHANGING
 
 
 def export(

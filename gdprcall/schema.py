@@ -6,28 +6,25 @@ It reads no file and knows no meaning; config.py gives the values theirs.
 import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-class Section(BaseModel):
-    """One table of the file: an unknown key is a mistake."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-Digit = Annotated[str, Field(pattern=r"^[0-9*#]$")]
-LOOPBACK = r"127(\.([1-9]?\d|1\d\d|2[0-4]\d|25[0-5])){3}|\[::1\]"
-PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
-Port = Annotated[int, Field(ge=1, le=65535)]
-Days = Annotated[int, Field(ge=1, le=3653)]
-Name = Annotated[str, Field(max_length=256)]
-Text = Annotated[str, Field(min_length=1, max_length=200)]
-Place = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[^\x00]+$")]
-Words = Annotated[str, Field(max_length=500)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-Secret = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9_.-]{0,79})?$")]
+from gdprcall.schema_papers import Documents, Dpia, Operator, SubProcessor
+from gdprcall.sections import (
+    LOOPBACK,
+    PORT,
+    Country,
+    Days,
+    Digit,
+    Id,
+    Name,
+    Place,
+    Port,
+    Secret,
+    Section,
+    Sha256,
+    Text,
+    Words,
+)
 
 
 class Asterisk(Section):
@@ -180,6 +177,9 @@ class Controller(Section):
     pseudonym_key: Secret = ""
     proof_days: Days = 1096
     refusal_days: Annotated[int, Field(ge=1, le=366)] = 30
+    joint: Words = ""
+    representative: Words = ""
+    dpia: Dpia | None = None
     timezone: Annotated[str, Field(max_length=64, pattern=r"^([A-Za-z][A-Za-z0-9_+/-]*)?$")] = ""
     remind_days: Annotated[int, Field(ge=0, le=60)] = 7
 
@@ -254,6 +254,9 @@ class File(Section):
     audit: Audit = Audit()
     backup: Backup = Backup()
     breach: Breach = Breach()
+    operator: Operator = Operator()
+    subprocessors: Annotated[list[SubProcessor], Field(max_length=100)] = []
+    documents: Documents = Documents()
     access: Annotated[list[Access], Field(max_length=200)] = []
     controllers: dict[Id, Controller] = {}
     lines: dict[Id, Line] = {}

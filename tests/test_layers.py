@@ -31,13 +31,16 @@ LAYERS: dict[str, set[str]] = {
     "auditing": {"config", "errors", "handout", "vault"},
     "checkpoints": {"auditing", "config", "errors", "log", "vault"},
     "prompts": {"errors", "policy", "times"},
-    "schema": set(),
+    "sections": set(),
+    "schema_papers": {"sections"},
+    "schema": {"schema_papers", "sections"},
     "policies": {"policy", "schema"},
     "profiles": {"errors", "policy"},
     "dialplan": {"errors", "policy"},
     "mistakes": {"errors", "policy"},
     "values": {"age", "policy", "schema"},
-    "misspelt": {"schema"},
+    "misspelt": {"schema", "schema_papers"},
+    "parties": {"policy", "schema", "schema_papers"},
     "deadlines": {"schema"},
     "access": {"policy", "roles", "schema"},
     "timing": {"policy", "schema"},
@@ -48,6 +51,7 @@ LAYERS: dict[str, set[str]] = {
             "errors",
             "misspelt",
             "mistakes",
+            "parties",
             "policies",
             "policy",
             "profiles",
@@ -114,9 +118,22 @@ LAYERS: dict[str, set[str]] = {
     "standing": {"config", "rights", "times", "vault"},
     "context": {"config", "errors", "live", "parameters", "times", "vault"},
     "register": {"config", "errors", "parameters", "persons", "rights", "times", "timing", "vault"},
+    "papers": {"errors"},
+    "paperwork": {"config", "errors", "parameters", "policy", "prompts", "times", "vault"},
     "breach": {"config", "errors", "parameters", "policy", "rights", "times", "timing", "vault"},
     "operations": {
-        *("accessing", "auditing", "breach", "consents", "context", "custody", "errors", "incall", "parameters"),
+        *(
+            "accessing",
+            "auditing",
+            "breach",
+            "consents",
+            "context",
+            "custody",
+            "errors",
+            "incall",
+            "paperwork",
+            "parameters",
+        ),
         *("claims", "keeping", "promptkeeping", "register", "sweeping", "correcting", "importing"),
         *("rights", "roles", "safekeeping", "scope", "standing", "vault"),
     },
@@ -183,6 +200,7 @@ LAYERS: dict[str, set[str]] = {
             "operations",
             "opus",
             "packing",
+            "papers",
             "playing",
             "policy",
             "prompts",
@@ -203,16 +221,18 @@ LIBRARIES: dict[str, set[str]] = {
     "click": {"cli"},
     "cryptography": {"age", "vault.note"},
     "holidays": {"rights.workdays"},
-    "jinja2": {"cli.receipts", "letters"},
+    "jinja2": {"cli.receipts", "letters", "papers"},
+    "markdown_it": {"papers"},
     "panoramisk": {"asterisk.amilink"},
     "phonenumbers": {"vault.subjects"},
     "pyaudio": {"prompts.microphone"},
-    "pydantic": {"config", "misspelt", "schema"},
+    "pydantic": {"config", "misspelt", "schema", "schema_papers", "sections"},
     "pydantic_core": {"misspelt"},
     "rich": {"cli"},
     "soundfile": {"opus"},
     "sqlite_utils": {"vault.database", "vault.index_schema", "vault.ledger_schema", "vault.slots"},
     "structlog": {"log"},
+    "weasyprint": {"papers"},
     # of Python's own: what starts programs, and what reaches a database
     "subprocess": {"doctor.files", "handout", "prompts.synthesis"},
     "sqlite3": {"vault"},
@@ -327,11 +347,13 @@ def test_the_libraries_that_are_imported_are_the_ones_that_are_installed_with_us
         setup["options"]["install_requires"]
         + setup["options.extras_require"]["audio"]
         + setup["options.extras_require"]["opus"]
+        + setup["options.extras_require"]["pdf"]
     )
     required = set(re.findall(r"^([a-z0-9-]+)", said, re.MULTILINE))
     third = {name for name in LIBRARIES if name not in sys.stdlib_module_names}
-    # pydantic brings its core along
-    assert {name.replace("_", "-") for name in third - {"pydantic_core"}} == required
+    # pydantic brings its core along, and markdown-it-py is imported by another name
+    known = {name.replace("_", "-") for name in third - {"pydantic_core", "markdown_it"}} | {"markdown-it-py"}
+    assert known == required
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if within(module, PURE)])

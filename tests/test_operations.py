@@ -263,7 +263,7 @@ def test_ret_02_a_sweep_to_a_later_time_is_refused(tmp_path: Path, params: dict[
         with pytest.raises(ConfigError):
             operations.run(context, "retention/sweep", {"by": "2099-01-01T00:00:00Z", **params})
         assert vault.recording(recording).state == "sealed"
-        empty = dict.fromkeys(("erased", "forgotten", "requests", "breaches", "failed"), [])
+        empty = {key: [] for key in ("erased", "forgotten", "requests", "breaches", "failed")}
         assert one(context, "retention/sweep") == empty
         would = one(context, "retention/sweep", by="2099-01-01T00:00:00Z", dry_run=True)["would_erase"]
         assert isinstance(would, list)

@@ -16,7 +16,7 @@ from gdprcall.roles import MAY, Role
 from tests.pbx.prepare import ROOT
 from tests.test_cli_exits import Shell
 
-SECTION = (ROOT / "README.md").read_text().split("\n### When something happened\n")[1].split("\n## ")[0]
+SECTION = (ROOT / "README.md").read_text().split("\n### When something happened\n")[1].split("\n##")[0]
 COMMANDS = [line for block in re.findall(r"```console\n(.*?)```", SECTION, re.DOTALL) for line in block.splitlines()]
 
 

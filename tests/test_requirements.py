@@ -8,7 +8,7 @@ import pytest
 from tests import requirements
 from tests.requirements import __main__ as table
 
-NONE, PART = 6, 7
+NONE, PART = 2, 7
 """How many ids have no test yet, and how many have tests that do not say all of it: these numbers only go down."""
 ALL = requirements.requirements()
 NAMED = requirements.named()

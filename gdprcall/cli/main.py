@@ -16,7 +16,18 @@ PLACES = {
     **dict.fromkeys(("completion", "doctor", "manual", "serve", "simulate", "status"), "daemon"),
     **{
         name: name
-        for name in ("audit", "breach", "calls", "decisions", "keys", "recordings", "requests", "retention", "subject")
+        for name in (
+            "audit",
+            "breach",
+            "calls",
+            "decisions",
+            "documents",
+            "keys",
+            "recordings",
+            "requests",
+            "retention",
+            "subject",
+        )
     },
     "vault": "vault",
     "check": "checking",

@@ -86,6 +86,7 @@ class Kind(StrEnum):
     BREACH_CLOSED = "breach_closed"
     BREACH_FORGOTTEN = "breach_forgotten"
     CONTACT_TESTED = "contact_tested"
+    SUBPROCESSORS_TOLD = "subprocessors_told"
     ANSWER_FAILED = "answer_failed"
     BACKUP_FAILED = "backup_failed"
 
