@@ -50,6 +50,10 @@ WORLDS = {
         120,
     ),
     "root-age-1.1": World("bookworm", ("age",), {"age-1.1": "age", "age-keygen-1.1": "age-keygen"}, 10),
+    # Looks at pages as a person's browser does: headless, and with a font to measure with.
+    "root-browser": World(
+        "bookworm", ("chromium-headless-shell", "fonts-dejavu-core"), {"chromium": "chromium-headless-shell"}, 110
+    ),
     "root-16": World(
         "bullseye", ("asterisk", "asterisk-core-sounds-en-wav"), {"asterisk-16": "asterisk"}, 86, wanted=False
     ),
@@ -60,8 +64,15 @@ WRAPPER = """\
 # Starts {program} of the private copy with the copy's own loader and libraries.
 here=$(dirname "$(readlink -f "$0")")
 root=$here/../{world}
-export ESPEAK_DATA_PATH="$root/{triplet_lib}"
+export ESPEAK_DATA_PATH="$root/{triplet_lib}" FONTCONFIG_FILE="$root/fonts.conf"
 exec "$root/{loader}" --library-path "{library_path}" "$root/{program}" "$@"
+"""
+
+
+FONTS = """\
+<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir prefix="relative">usr/share/fonts</dir><cachedir prefix="xdg">fontconfig</cachedir></fontconfig>
 """
 
 
@@ -167,6 +178,8 @@ def unpack_world(name: str, step: str) -> None:
     if (sounds / "en_US_f_Allison").is_dir() and not (sounds / "en").exists():
         # What the package's own script would have made.
         (sounds / "en").symlink_to("en_US_f_Allison")
+    if (building / "usr/share/fonts").is_dir():
+        (building / "fonts.conf").write_text(FONTS)
     former = PBX / f"{name}.former"
     shutil.rmtree(former, ignore_errors=True)
     if (PBX / name).exists():
@@ -282,13 +295,18 @@ def write_wrappers(name: str, host: dict[str, str]) -> None:
 
 def wrapper(world: Path, file: str) -> str:
     """Return the script that starts ``file`` of an unpacked world from wherever the checkout lies."""
-    program = next(path for folder in ("usr/sbin", "usr/bin") if (path := world / folder / file).exists())
+    places = ("usr/lib/chromium", "usr/sbin", "usr/bin")
+    program = next(path for folder in places if (path := world / folder / file).exists())
     loader = next(loaders(world))
+    if program.parent.name == "chromium":
+        # It looks for its data beside what runs, and that is the loader.
+        loader = Path(shutil.copy(loader, program.parent / "loader"))
     # libc, not the loader, says where the libraries of this machine's kind are
     library_folder = next(world.glob("usr/lib/*/libc.so.6"), None) or next(world.glob("lib/*/libc.so.6"))
     lib = library_folder.parent
     # Debian 11's Asterisk has libraries of its own beside the folders of the machine's kind.
-    folders = (lib, world / "usr/lib" / lib.name, lib / "pulseaudio", world / "usr/lib")
+    folders = [lib, world / "usr/lib" / lib.name, lib / "pulseaudio", world / "usr/lib"]
+    folders += [world / "usr/lib" / lib.name / "pulseaudio"]
     present = dict.fromkeys(path.relative_to(world) for path in folders if any(path.glob("lib*.so*")))
     return WRAPPER.format(
         program=program.relative_to(world),
