@@ -21,7 +21,7 @@ from gdprcall.mistakes import Mistaken, without, written
 from gdprcall.policy import rules
 from gdprcall.policy.finding import Finding, refuse
 from gdprcall.policy.model import Policy
-from gdprcall.prompts import approvals
+from gdprcall.prompts import approvals, telephone
 from gdprcall.prompts.texts import LANGUAGES, PURPOSES
 from gdprcall.roles import Access
 from gdprcall.timing import Timing
@@ -143,7 +143,7 @@ def load(path: Path, *, drafts: bool = False) -> Config:
     today = datetime.now(UTC).date().isoformat()
     found += [*values.findings(file, policy), *access.mistakes(file.access, file.controllers)]
     found += timing.mistakes(file.controllers)
-    found += rules.check(policy, LANGUAGES, PURPOSES, today=today)
+    found += [*rules.check(policy, LANGUAGES, PURPOSES, today=today), *telephone.findings(policy)]
     found += [] if drafts else approvals.findings(policy, approvals.load(approvals.beside(path)))
     mistakes = [finding for finding in found if finding.refuses]
     if mistakes:

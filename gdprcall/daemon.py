@@ -29,6 +29,7 @@ from gdprcall.orphans import Attendant, Orphans
 from gdprcall.policy.model import Controller, Policy
 from gdprcall.reception import House, Reception
 from gdprcall.reminders import Reminders
+from gdprcall.rightsdesk import desks
 from gdprcall.systemd import notify, watchdog_seconds
 from gdprcall.terms import holding, note_terms
 from gdprcall.vault.archive import Vault
@@ -99,7 +100,6 @@ class Daemon:
         house = House(self._vault, self._intake, self._calls, tasks, *served)
         self._reception = Reception(house)
         self._reception.terms = holding(self._settings)
-        self._fronts = Fronts(self._settings, self._reception, self._ami.is_up, tasks)
         loop = self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -107,10 +107,10 @@ class Daemon:
         context = Context(
             self._vault, self._settings, self.live, alarm=tell, now=lambda: self._settings, calls=self._reception.view
         )
-        parts = [self._watch_spool(), self._intake.run(), self._look_after(), self._tell_systemd()]
-        parts += [self._follower.run(), Checkpoints(self._vault, self._settings).run()]
-        parts += [Reminders(self._vault, lambda: self._settings).run()]
-        parts += [self._ami.run(), *self._fronts.parts(), serve_api(context, self._settings.socket)]
+        self._fronts = Fronts(self._settings, desks(self._reception, context, tasks), self._ami.is_up, tasks)
+        parts = [self._watch_spool(), self._intake.run(), self._look_after(), self._tell_systemd(), self._ami.run()]
+        parts += [self._follower.run(), *self._fronts.parts(), serve_api(context, self._settings.socket)]
+        parts += [Checkpoints(self._vault, self._settings).run(), Reminders(self._vault, lambda: self._settings).run()]
         for part in parts:
             tasks.create_task(part)
 

@@ -70,11 +70,13 @@ EVENTS: Mapping[str, Event] = {
         "see what stopped or held up the daemon: journalctl -u gdprcall",
     ),
     "overheard_failed": Event(
-        "error",
-        "that somebody can be heard could not be noted, or what is sealed of it not destroyed",
-        "erase it by hand",
+        "error", "that somebody can be heard could not be noted, or what is sealed of it not destroyed", "erase by hand"
     ),
     "call_finished": Event("info", "one line per asked call: outcome and, if recorded, its recording", NOTHING),
+    "rights_call": Event("info", "a caller used his rights by telephone; outcome says what came of it", NOTHING),
+    "rights_failed": Event(
+        "error", "what a caller asked for by telephone could not be done; he was told to write", "see hint"
+    ),
     "verdict_lost": Event(
         "error", "a verdict could not be delivered; Asterisk's watchdog frees the call", "is Asterisk up?"
     ),
@@ -102,14 +104,10 @@ EVENTS: Mapping[str, Event] = {
         "is app_senddtmf loaded? compare features.conf",
     ),
     "stop_failed": Event(
-        "error",
-        "a recording could not be ended; it is tried again until its call ends",
-        "asterisk -rx 'mixmonitor list'",
+        "error", "a recording did not end; it is tried again until its call ends", "asterisk -rx 'mixmonitor list'"
     ),
     "evidence_failed": Event(
-        "error",
-        "a decision did not become durable in a second: not recorded; or what was found on a call",
-        "check the disk",
+        "error", "a decision was not durable in a second: not recorded; or what was found on a call", "check the disk"
     ),
     "foreign_recording": Event(
         "error",

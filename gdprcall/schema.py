@@ -142,6 +142,14 @@ class Agent(Section):
     acknowledged_on: datetime.date | None = None
 
 
+class SelfService(Section):
+    """What a caller may do by telephone, and what it takes for it to be carried out at once."""
+
+    languages: Annotated[list[Text], Field(min_length=1, max_length=30)]
+    erasure: Literal["request", "code", "number"] = "request"
+    never_record: Literal["request", "code", "number"] = "request"
+
+
 class Controller(Section):
     """A company that has calls recorded."""
 
@@ -165,6 +173,7 @@ class Controller(Section):
     refusal_days: Annotated[int, Field(ge=1, le=366)] = 30
     timezone: Annotated[str, Field(max_length=64, pattern=r"^([A-Za-z][A-Za-z0-9_+/-]*)?$")] = ""
     remind_days: Annotated[int, Field(ge=0, le=60)] = 7
+    self_service: SelfService | None = None
 
 
 class Line(Section):
@@ -281,12 +290,8 @@ def _names(location: tuple[int | str, ...]) -> list[str]:
         "lines": Line,
         "agents": Agent,
     }
-    within: Mapping[str, type[BaseModel]] = {
-        "contract": Contract,
-        "assessment": Assessment,
-        "override": Override,
-        "agents": Agents,
-    }
+    within: dict[str, type[BaseModel]] = {"contract": Contract, "assessment": Assessment, "override": Override}
+    within |= {"agents": Agents, "self_service": SelfService}
     section = sections.get(str(location[0])) if len(location) > 1 else None
     if len(location) > 3:
         section = within.get(str(location[2]), section)

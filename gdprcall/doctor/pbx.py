@@ -35,7 +35,7 @@ CONTEXTS = (
     "gdprcall-forget",
     *("gdprcall-next", "gdprcall-pause", "gdprcall-join", "gdprcall-tone", "gdprcall-xfer"),
 )
-OUTBOUND = ("gdprcall-out", "gdprcall-left")
+OUTBOUND, RIGHTS = ("gdprcall-out", "gdprcall-left"), ("gdprcall-rights",)
 NEEDED = ("StopMixMonitor", "Status", "DBGet", "DBGetTree")
 # An action that is given to nobody without the class beside it.
 TOO_MUCH = {"MixMonitor": "system", "Command": "command", "Originate": "originate", "UpdateConfig": "config"}
@@ -150,7 +150,7 @@ def rights(allowed: set[str]) -> list[Finding]:
 
 async def _dialplan(link: Ami, policy: Policy) -> Finding:
     absent, outbound = [], any(line.direction is Direction.OUTBOUND for line in policy.lines.values())
-    for context in (*CONTEXTS, *(OUTBOUND if outbound else ())):
+    for context in (*CONTEXTS, *(OUTBOUND if outbound else ()), *(RIGHTS if policy.self_service else ())):
         try:
             await link.action("ShowDialPlan", Context=context)
         except PeerError as error:
@@ -158,7 +158,7 @@ async def _dialplan(link: Ami, policy: Policy) -> Finding:
                 raise
             absent.append(context)
     if absent:
-        mend = "add to extensions.conf: #include gdprcall.conf (and gdprcall-out.conf), then: dialplan reload"
+        mend = "add to extensions.conf: #include gdprcall.conf (and gdprcall-out.conf, gdprcall-rights.conf), then: dialplan reload"
         return Finding("dialplan", FAIL, f"these contexts are not there: {', '.join(absent)}", mend)
     return Finding("dialplan", OK, "our contexts are loaded")
 
