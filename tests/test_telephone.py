@@ -33,13 +33,14 @@ from gdprcall.rights.talk import (
 from gdprcall.rights.telephone import ENTRIES, ENTRY_MS, TRIES, step
 
 CODE, TIME = "12345678", "31121759"
+PLAIN, SOME = Terms(number=True), Kept(12, 27)
 CARRIED_OUT = Terms(number=True, erasure=Proof.CODE, never_record=Proof.NUMBER)
 
 
 class Call:
     """One call: what is pressed goes through the dialogue, and what it says is remembered."""
 
-    def __init__(self, terms: Terms = Terms(number=True)) -> None:
+    def __init__(self, terms: Terms = PLAIN) -> None:
         self.talk = Talk(terms)
         self.last: tuple[Command, ...] = ()
         self.done: list[Command] = []
@@ -84,7 +85,7 @@ class Call:
         assert (self.talk.state, self.talk.outcome) == (State.OVER, outcome)
 
 
-def identified(terms: Terms = CARRIED_OUT, kept: Kept = Kept(12, 27)) -> Call:
+def identified(terms: Terms = CARRIED_OUT, kept: Kept = SOME) -> Call:
     call = Call(terms)
     call.enters()
     call.comes_back(kept)
@@ -326,10 +327,9 @@ def test_rgt_03_whatever_happens_nobody_is_told_anything_or_loses_anything_witho
         call = Call(Terms(number=source.random() < 0.9, erasure=source.choice(list(Proof)), never_record=Proof.CODE))
         for _ in range(source.randint(1, 60)):
             asked = call.talk.asked - (source.random() < 0.1)
-            event: Event = source.choice(
-                [Digit(asked, source.choice("0123456789*#44"), 0), NoInput(asked), Played(asked, 9), *results]
-            )
-            call.happens(event)
+            key = Digit(asked, source.choice("0123456789*#44"), 0)
+            events: list[Event] = [key, NoInput(asked), Played(asked, 9), *results]
+            call.happens(source.choice(events))
         assert not any(isinstance(command, CarryOut) for command in call.done)
         said = {sound for command in call.done if isinstance(command, Say) for sound in command.sounds}
         assert not {"kept", "none", "until", "longer", "choices", "entered"} & said
