@@ -26,6 +26,7 @@ from tests.pbx.speech import likeness, read_wav
 pytestmark = pytest.mark.pbx
 
 PERSON, NEIGHBOUR, STRANGER, OTHER = (f"+4670177000{place}" for place in range(4))
+MOMENT = 800
 ZONE = ZoneInfo("Europe/Stockholm")
 SERVICE = """
 [controllers.acme.self_service]
@@ -76,7 +77,8 @@ class House:
         words = telephone.words(settings.policy.controllers["acme"], "en", sentence)
         (prompt,) = [one for one in manifests(settings.prompts) if (one.language, one.text) == ("en", words.text)]
         sound = read_wav(self.asterisk.sounds / "en" / "gdprcall" / f"{prompt.sha256}.wav")
-        return likeness(read_wav(self.ears / f"{name}.wav"), sound) > 0.8
+        # Of the last sound of a call its last moment is in no recording.
+        return likeness(read_wav(self.ears / f"{name}.wav"), sound[:-MOMENT]) > 0.8
 
     def owned(self) -> dict[str, set[str]]:
         """Return whose each recording is, by the channels that Asterisk remembers."""
@@ -141,6 +143,7 @@ def use_rights(house: House) -> None:
         for call in both:
             call.result()
     house.call("gone", OTHER, Press("4123"), Hangup())
+    house.installation.wait_for("rights_call", 9)
     house.look("after")
 
 

@@ -120,8 +120,9 @@ def _wished(talk: Talk, wish: Wish) -> Step:
 
 
 def _do(talk: Talk, deed: Deed) -> Step:
+    # First, so that it is done also for who hangs up with the key.
     talk, commands = _ask(replace(talk, result=None), State.BUSY, "moment", timeout_ms=MOMENT_MS)
-    return talk, (*commands, deed)
+    return talk, (deed, *commands)
 
 
 def _silence(talk: Talk) -> Step:
