@@ -4,6 +4,7 @@ What a caller heard is taken from Asterisk's own stream to the telephone, by a r
 """
 
 import json
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -37,12 +38,22 @@ never_record = "number"
 DIALPLAN = """
 #include ROOT/dialplan/gdprcall-rights.conf
 [inbound](+)
+; A call that is recorded when it comes for rights.
+exten => both,1,Gosub(LINES,s,1(support,may))
+ same => n,Set(DB(rights/line)=${GOSUB_RETVAL})
+ same => n,Gosub(ENTRY,s,1(acme))
+ same => n,Set(DB(rights/both)=${GOSUB_RETVAL})
+ same => n,Hangup()
 exten => _rights-.,1,Set(NAME=${CUT(EXTEN,-,2)})
  same => n,MixMonitor(FOLDER/both-${NAME}.wav,t(FOLDER/${NAME}.wav))
  same => n,Gosub(ENTRY,s,1(acme))
  same => n,Set(DB(rights/${NAME})=${GOSUB_RETVAL})
  same => n,Hangup()
 """
+
+
+PROMPT: dict[Path, float] = {}
+"""How long the question of the line is, by the Asterisk that plays it."""
 
 
 @dataclass
@@ -97,6 +108,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     ears.mkdir()
     entry = "gdprcall-rights" if front == "ari" else "gdprcall-rights-agi"
     dialplan = DIALPLAN.replace("ROOT", str(ROOT)).replace("FOLDER", str(ears)).replace("ENTRY", entry)
+    dialplan = dialplan.replace("LINES", entry.replace("-rights", ""))
     with Asterisk(folder / "pbx", dialplan=dialplan, stasis=front == "ari") as asterisk, Agent(asterisk):
         installation = Installation(folder / "app", asterisk, lines=SERVICE, fronts=(front,))
         installation.prepare()
@@ -104,6 +116,8 @@ def house(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
             house = House(asterisk, installation, ears)
             record(house)
             use_rights(house)
+            from_a_recording(house)
+            freeze(house)
             installation.stop()
             house.call("dead", OTHER)
             yield house
@@ -116,6 +130,7 @@ def record(house: House) -> None:
         for row in house.installation.json("prompts", "list")
         if (row["line"], row["language"]) == ("support", "en")
     }
+    PROMPT[house.asterisk.folder] = seconds
     steps: list[Step] = [Wait(seconds + 0.7), Press("1"), Wait(3), Hangup()]
     calls = [Caller(house.asterisk, number, "support", steps).start() for number in (PERSON, PERSON, NEIGHBOUR)]
     assert [call.wait() for call in calls] == [0, 0, 0]
@@ -145,6 +160,25 @@ def use_rights(house: House) -> None:
     house.call("gone", OTHER, Press("4123"), Hangup())
     house.installation.wait_for("rights_call", 9)
     house.look("after")
+
+
+def from_a_recording(house: House) -> None:
+    """Let a caller be recorded, and then use his rights in the same call, for six seconds."""
+    steps: list[Step] = [Wait(PROMPT[house.asterisk.folder] + 0.7), Press("1"), Wait(6), Press("3"), Stay(60)]
+    with Caller(house.asterisk, OTHER, "both", steps) as caller:
+        assert caller.wait() == 0, caller.problem()
+    house.installation.wait_until_quiet()
+    house.look("both")
+
+
+def freeze(house: House) -> None:
+    """Let the daemon stand still while a caller is in the menu."""
+    with Caller(house.asterisk, STRANGER, "rights-frozen", [Stay(60)], speaks=False) as caller:
+        house.installation.wait_until((house.ears / "frozen.wav").exists)
+        house.installation.wait_until(lambda: house.asterisk.rx("core show channels concise").count("gdprcall-ask") > 0)
+        house.installation.send(signal.SIGSTOP)
+        assert caller.wait() == 0, caller.problem()
+    house.installation.send(signal.SIGCONT)
 
 
 def test_rgt_01_a_key_enters_a_request_that_waits_for_the_call_back(house: House) -> None:
@@ -213,11 +247,23 @@ def test_fcl_01_with_the_daemon_dead_the_call_comes_back_unserved_at_once(house:
     assert house.returned("dead") == "unserved"
 
 
+def test_fcl_01_with_the_daemon_frozen_the_watchdog_frees_the_caller_unserved(house: House) -> None:
+    assert house.returned("frozen") == "unserved"
+    assert not house.said("frozen", "write")
+
+
+def test_con_01_a_recording_that_runs_ends_before_its_caller_uses_his_rights(house: House) -> None:
+    assert (house.asterisk.db("rights")["line"], house.returned("both")) == ("recorded", "served")
+    (new,) = house.states["both"].keys() - house.states["after"].keys()
+    (row,) = [row for row in house.installation.json("recordings", "list") if row["id"] == new]
+    assert float(str(row["seconds"])) < 1, "six seconds and more were spoken after it"
+
+
 def test_sec_05_the_log_has_one_line_for_each_call_and_no_number_code_or_key(house: House) -> None:
     text = house.installation.log_path.read_text()
     for secret in (PERSON, NEIGHBOUR, STRANGER, OTHER, PERSON[1:], STRANGER[3:]):
         assert secret not in text
-    outcomes = [str(line["outcome"]) for line in house.installation.log("rights_call")]
+    outcomes = [str(line["outcome"]) for line in house.installation.log("rights_call")][:9]
     told = [
         "entered",
         "unconfirmed",

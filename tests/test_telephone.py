@@ -267,6 +267,19 @@ def test_a_moment_is_asked_for_until_it_is_done_and_what_came_is_said_after_it()
     assert len(call.deeds) == 1
 
 
+def test_what_takes_too_long_goes_on_without_the_caller() -> None:
+    call = Call()
+    call.press("1")
+    for _ in range(telephone.MOMENTS):
+        call.is_silent()
+        assert call.heard == ("moment",)
+    call.is_silent()
+    assert call.heard == ("write",)
+    assert call.happens(Entered(30)) == (), "it is too late to say"
+    call.ends(served=False, outcome=Outcome.FAILED)
+    assert call.talk.asked < 60
+
+
 def test_what_cannot_be_done_is_said_and_is_no_service() -> None:
     call = Call()
     call.press("2")

@@ -40,6 +40,8 @@ ENTRIES, TRIES = 3, 3
 """How often a code may be entered in one call, and how often a question is asked."""
 KEY_MS, ENTRY_MS, MOMENT_MS = 5_000, 20_000, 100
 """How long a key is waited for, and eight of them; and after "one moment", hardly: it is said again."""
+MOMENTS = 40
+"""How often a moment is asked for, about a minute in all: what takes longer goes on without the caller."""
 ACCESS, ERASURE, NEVER, CODE = "1234"
 
 HEARD = (Digit, NoInput, Played, Failed, Ended)
@@ -121,17 +123,18 @@ def _wished(talk: Talk, wish: Wish) -> Step:
 
 def _do(talk: Talk, deed: Deed) -> Step:
     # First, so that it is done also for who hangs up with the key.
-    talk, commands = _ask(replace(talk, result=None), State.BUSY, "moment", timeout_ms=MOMENT_MS)
+    talk, commands = _ask(replace(talk, result=None, tries=0), State.BUSY, "moment", timeout_ms=MOMENT_MS)
     return talk, (deed, *commands)
 
 
 def _silence(talk: Talk) -> Step:
+    """Go on after the time that a question, or a moment, gives."""
     match talk.state:
-        case State.BUSY if talk.result is None:
+        case State.BUSY if talk.result is None and talk.tries < MOMENTS:
             # Said again, it gives the dialplan's watchdog another question's time.
-            return _ask(talk, State.BUSY, "moment", timeout_ms=MOMENT_MS)
+            return _ask(replace(talk, tries=talk.tries + 1), State.BUSY, "moment", timeout_ms=MOMENT_MS)
         case State.BUSY:
-            return _answer(replace(talk, result=None), talk.result)
+            return _answer(replace(talk, result=None), talk.result or Impossible())
         case State.LEAVING:
             return _over(talk)
         case _:
@@ -154,7 +157,7 @@ _QUESTIONS: Mapping[State, str] = {
 }
 
 
-def _answer(talk: Talk, result: Result | None) -> Step:
+def _answer(talk: Talk, result: Result) -> Step:
     match result:
         case Kept(count, days, held):
             told = ("kept", *str(count), "until", *str(days), *(["longer"] if held else [])) if count else ("none",)
@@ -171,7 +174,7 @@ def _answer(talk: Talk, result: Result | None) -> Step:
             return _leave(talk, Outcome.ERASED_IN_PART, "erased_part", *str(days), "goodbye")
         case Impossible():
             return _leave(talk, talk.outcome if talk.outcome in SERVED else Outcome.FAILED, "write")
-        case Unconfirmed() | None:
+        case Unconfirmed():
             return _unconfirmed(replace(talk, tries=0, outcome=Outcome.UNCONFIRMED))
 
 
