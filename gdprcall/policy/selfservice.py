@@ -27,6 +27,19 @@ class SelfService:
     never_record: Proof = Proof.REQUEST
 
 
+_SAID = {
+    Proof.REQUEST: "is entered as a request",
+    Proof.CODE: "is carried out for who has shown who he is",
+    Proof.NUMBER: "is carried out on the number alone",
+}
+
+
+def summary(service: SelfService) -> str:
+    """Return in plain words what a controller offers."""
+    told = f"erasure {_SAID[service.erasure]}, never to be recorded {_SAID[service.never_record]}"
+    return f"rights by telephone in {', '.join(service.languages)}: {told}"
+
+
 def check(service: SelfService, languages: Collection[str], place: str) -> Iterator[Finding]:
     """Yield what is wrong with what a controller offers; ``languages`` are those of the catalogue."""
     if service.erasure is Proof.NUMBER:
