@@ -39,6 +39,8 @@ from gdprcall.vault.requests import Request
 
 ACTOR = "telephone"
 REASON = "asked for by telephone, with the code of the call back"
+MOST_WAITING = 200
+"""How many callers of a controller may wait to be called back: who forges numbers fills the register no further."""
 TYPES = {Wish.ACCESS: Type.ACCESS, Wish.ERASURE: Type.ERASURE, Wish.NEVER_RECORD: Type.OBJECTION}
 
 
@@ -117,7 +119,7 @@ class Caller:
         registrar, now = self._registrar, self.clock()
         with self.vault.stores.holding(self.subject):
             before = [row for row in self._open() if row.type == kind]
-            id_ = before[-1].id if before else self._new(kind)
+            id_ = before[-1].id if before else self._new(kind, identified=identified)
         row = registrar.found(id_)
         if identified and row.identified_at is None:
             registrar.note(Kind.REQUEST_IDENTIFIED, row, {"method": CALLBACK})
@@ -128,7 +130,11 @@ class Caller:
             left = max(left, requests.standing(fresh, now).left)
         return id_, max(0, left)
 
-    def _new(self, kind: Type) -> str:
+    def _new(self, kind: Type, *, identified: bool) -> str:
+        rows = [row for row in self.vault.index.requests.all(self.controller) if row.channel == Channel.PHONE]
+        waiting = sum(row.asked_at is None and row.identified_at is None for row in rows)
+        if not identified and waiting >= MOST_WAITING:
+            raise Refused(f"{waiting} callers wait to be called back", "see: gdprcall requests list")
         params = {"controller": self.controller, "type": kind, "channel": Channel.PHONE, "number": self.number}
         opened = entering.open_(
             self._registrar, params | {"received": rfc3339(self.clock()), "language": self.language}

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gdprcall import config
+from gdprcall import config, selfservice
 from gdprcall.errors import Refused
 from gdprcall.register import Registrar, entering, identifying
 from gdprcall.rights.talk import CarryOut, Check, Enter, Entered, Erased, Kept, NeverRecorded, Unconfirmed, Wish
@@ -115,6 +115,21 @@ def test_rgt_01_who_asks_again_has_one_request_and_does_not_learn_that_there_was
     assert len(line.requests()) == 2
     assert line.caller().do(Enter(Wish.ACCESS, identified=True)) == Entered(22)
     assert first == Entered(31)
+
+
+def test_rgt_01_who_forges_many_numbers_cannot_fill_the_register_without_end(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selfservice, "MOST_WAITING", 2)
+    id_, _ = line.asked("+46812345670")
+    for last in range(1, 3):
+        line.caller(f"+4681234567{last}").do(Enter(Wish.ACCESS, identified=False))
+    with pytest.raises(Refused, match="2 callers wait to be called back"):
+        line.caller("+46812345673").do(Enter(Wish.ACCESS, identified=False))
+    assert line.caller("+46812345671").do(Enter(Wish.ACCESS, identified=False)) == Entered(31), "he waits already"
+    assert id_ in {row["id"] for row in line.requests()}, "who was called back does not wait"
+    assert line.caller("+46812345673").do(Enter(Wish.ACCESS, identified=True)) == Entered(31)
+    assert len(line.requests()) == 4
 
 
 def test_rgt_03_code_and_time_together_show_who_calls_and_how_much_is_kept(line: Line) -> None:
