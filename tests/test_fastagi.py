@@ -118,7 +118,23 @@ async def test_a_claimed_call_is_sent_to_be_asked_with_its_seconds(tmp_path: Pat
         assert await peer.command() == ""
 
 
-@pytest.mark.parametrize("greeting", [("claim", "v2", "a", "may", "en"), ("other", *ASK[1:]), ("claim",)])
+async def test_a_call_for_rights_is_claimed_by_the_word_of_its_own_hop(tmp_path: Path) -> None:
+    async with desk(tmp_path) as there:
+        peer = await there.connect()
+        peer.greet("rights", "v1", "acme", "rights", "en")
+        assert await peer.command() == 'EXEC Goto "gdprcall-ask,30,1"'
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        ("claim", "v2", "a", "may", "en"),
+        ("other", *ASK[1:]),
+        ("claim",),
+        ("claim", "v1", "acme", "rights", "en"),
+        ("rights", "v1", "acme", "may", "en"),
+    ],
+)
 async def test_a_dialplan_of_another_version_is_given_back_unrecorded(
     tmp_path: Path, greeting: tuple[str, ...]
 ) -> None:
