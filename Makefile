@@ -35,7 +35,7 @@ SYSTEM_PYTHON ?= $(or $(shell for p in $(TOOLS:%=/usr/bin/%) $(TOOLS:%=/usr/loca
 UNITS   := gdprcall.service gdprcall-onfailure.service gdprcall-retention.service gdprcall-retention.timer \
            var-spool-asterisk-gdprcall.mount
 PRIVATE  = $(libdir)/gdprcall
-SAMPLES := README.md gdprcall.conf gdprcall-out.conf ari.conf http.conf manager.conf features.conf logger.conf
+SAMPLES := README.md gdprcall.conf gdprcall-out.conf gdprcall-rights.conf ari.conf http.conf manager.conf features.conf logger.conf
 
 say = @printf '==> %s\n'
 

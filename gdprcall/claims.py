@@ -88,7 +88,7 @@ def erase(claiming: Claiming, params: Params) -> object:
         would = [_line(row) for id_ in order.recordings if (row := vault.recording(id_)).state != "erased"]
         return order.as_json() | {"dry_run": True, "would_erase": would, "erased": [], "failed": [], "kept": kept}
     if flag(params, "never_record"):
-        _never(claiming, controller, subject)
+        never_record(claiming, controller, subject)
     reason = text(params, "reason")
     order = certifying.begin(vault, order, subject, before, {"reason": reason, "actor": claiming.actor})
     receipts, failed = _erase(claiming, order.recordings, reason)
@@ -177,7 +177,8 @@ def _certificate(claiming: Claiming, controller: str, params: Params, begun: int
     }
 
 
-def _never(claiming: Claiming, controller: str, subject: str) -> None:
+def never_record(claiming: Claiming, controller: str, subject: str) -> None:
+    """Mark a person as never to be recorded by a controller, if he is not marked yet."""
     if (controller, subject) not in claiming.vault.never:
         claiming.vault.note(Fact(Kind.NEVER_RECORD, None, controller, {"subject": subject, "actor": claiming.actor}))
         claiming.vault.catch_up()

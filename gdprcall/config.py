@@ -23,7 +23,7 @@ from gdprcall.parties import Parties
 from gdprcall.policy import rules
 from gdprcall.policy.finding import Finding, refuse
 from gdprcall.policy.model import Policy
-from gdprcall.prompts import approvals
+from gdprcall.prompts import approvals, telephone
 from gdprcall.prompts.texts import LANGUAGES, PURPOSES
 from gdprcall.roles import Access
 from gdprcall.timing import Timing
@@ -149,7 +149,7 @@ def load(path: Path, *, drafts: bool = False) -> Config:
     today = datetime.now(UTC).date().isoformat()
     found += [*values.findings(file, policy), *access.mistakes(file.access, file.controllers)]
     found += [*timing.mistakes(file.controllers), *parties.mistakes(file)]
-    found += rules.check(policy, LANGUAGES, PURPOSES, today=today)
+    found += [*rules.check(policy, LANGUAGES, PURPOSES, today=today), *telephone.findings(policy)]
     found += [] if drafts else approvals.findings(policy, approvals.load(approvals.beside(path)))
     mistakes = [finding for finding in found if finding.refuses]
     if mistakes:

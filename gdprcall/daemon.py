@@ -31,6 +31,7 @@ from gdprcall.orphans import Attendant, Orphans
 from gdprcall.policy.model import Controller, Policy
 from gdprcall.reception import House, Reception
 from gdprcall.reminders import Reminders
+from gdprcall.rightsdesk import desks
 from gdprcall.systemd import notify, watchdog_seconds
 from gdprcall.terms import holding, note_terms
 from gdprcall.vault.archive import Vault
@@ -99,7 +100,6 @@ class Daemon:
         house = House(self._vault, self._intake, self._calls, tasks, *served)
         self._reception = Reception(house)
         self._reception.terms = holding(self._settings)
-        self._fronts = Fronts(self._settings, self._reception, self._ami.is_up, tasks)
         loop = self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -107,12 +107,12 @@ class Daemon:
         context = Context(
             self._vault, self._settings, self.live, alarm=tell, now=lambda: self._settings, calls=self._reception.view
         )
-        parts = [self._watch_spool(), self._intake.run(), self._look_after(), self._tell_systemd()]
-        parts += [self._follower.run(), Checkpoints(self._vault, self._settings).run()]
+        self._fronts = Fronts(self._settings, desks(self._reception, context, tasks), self._ami.is_up, tasks)
         watched = (self._vault, lambda: self._settings)
-        parts += [Reminders(*watched).run(), Alertness(*watched, self._known).run()]
-        parts += [self._ami.run(), *self._fronts.parts(), serve_api(context, self._settings.socket)]
-        for part in parts:
+        parts = [self._watch_spool(), self._intake.run(), self._look_after(), self._tell_systemd(), self._ami.run()]
+        parts += [self._follower.run(), *self._fronts.parts(), serve_api(context, self._settings.socket)]
+        parts += [Checkpoints(self._vault, self._settings).run(), Reminders(*watched).run()]
+        for part in (*parts, Alertness(*watched, self._known).run()):
             tasks.create_task(part)
 
     async def _finish_erasures(self) -> None:

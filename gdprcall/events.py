@@ -67,6 +67,10 @@ EVENTS: Mapping[str, Event] = {
         "erase it by hand",
     ),
     "call_finished": Event("info", "one line per asked call: outcome and, if recorded, its recording", NOTHING),
+    "rights_call": Event("info", "a caller used his rights by telephone; outcome says what came of it", NOTHING),
+    "rights_failed": Event(
+        "error", "what a caller asked for by telephone could not be done; he was told to write", "see hint"
+    ),
     "verdict_lost": Event(
         "error", "a verdict could not be delivered; Asterisk's watchdog frees the call", "is Asterisk up?"
     ),

@@ -23,6 +23,7 @@ from gdprcall.schema import (
     Period,
     Sealing,
     Secrets,
+    SelfService,
     Vault,
 )
 from gdprcall.schema_papers import Documents, Dpia, Operator, SubProcessor
@@ -78,6 +79,7 @@ def _names(location: tuple[int | str, ...]) -> list[str]:
         "assessment": Assessment,
         "override": Override,
         "agents": Agents,
+        "self_service": SelfService,
     }
     section = sections.get(str(location[0])) if len(location) > 1 else None
     if len(location) > 3:

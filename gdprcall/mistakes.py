@@ -38,6 +38,7 @@ WRITTEN = {
     "source": "INF-06",
     "agents": "PTY-01",
     "retention_days": "RET-01",
+    "self_service": "RGT-03",
     "recipients": "SEC-01",
     "pseudonym_key": "SEC-03",
 }

@@ -23,6 +23,7 @@ from gdprcall.policy.model import (
     Role,
 )
 from gdprcall.policy.profile import Profiles
+from gdprcall.policy.selfservice import Proof, SelfService
 from gdprcall.policy.staff import Agent, AgentBasis, Agents
 
 AS_WRITTEN = (
@@ -38,7 +39,8 @@ def policy(file: schema.File, profiles: Profiles) -> Policy:
     controllers = {id_: controller(id_, section) for id_, section in file.controllers.items()}
     lines = {id_: line(id_, section, controllers.get(section.controller)) for id_, section in file.lines.items()}
     agents = {id_: agent(id_, section) for id_, section in file.agents.items()}
-    return Policy(controllers, lines, profiles, agents)
+    offered = {id_: _service(section.self_service) for id_, section in file.controllers.items() if section.self_service}
+    return Policy(controllers, lines, profiles, agents, offered)
 
 
 def controller(id_: str, section: schema.Controller) -> Controller:
@@ -93,6 +95,10 @@ def agent(id_: str, section: schema.Agent) -> Agent:
     """Return one agent; a queue's "/n" after an interface is no part of a channel's name."""
     interfaces = tuple(interface.removesuffix("/n") for interface in section.interfaces)
     return Agent(id_, interfaces, AgentBasis(section.basis), section.notice, _day(section.acknowledged_on))
+
+
+def _service(section: schema.SelfService) -> SelfService:
+    return SelfService(tuple(section.languages), Proof(section.erasure), Proof(section.never_record))
 
 
 def _keys(section: schema.Line) -> Keys:

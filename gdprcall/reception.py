@@ -71,6 +71,11 @@ class Reception:
         open_states = {State.NEW, State.ASKING, State.EXPLAINING, State.NOTING}
         return sum(session.consent.state in open_states for session in self._sessions)
 
+    @property
+    def offered(self) -> Holding | None:
+        """What holds for a call that begins now, None while nothing does."""
+        return None if self.draining else self.terms
+
     def claim(self, arrival: Arrival) -> int | None:
         """Return how many seconds one question to this call may last, or None to give it back at once."""
         if self.terms is not None and (line := self.terms.policy.lines.get(arrival.line)):

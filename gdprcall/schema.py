@@ -156,6 +156,14 @@ class Agent(Section):
     acknowledged_on: datetime.date | None = None
 
 
+class SelfService(Section):
+    """What a caller may do by telephone, and what it takes for it to be carried out at once."""
+
+    languages: Annotated[list[Text], Field(min_length=1, max_length=30)]
+    erasure: Literal["request", "code", "number"] = "request"
+    never_record: Literal["request", "code", "number"] = "request"
+
+
 class Controller(Section):
     """A company that has calls recorded."""
 
@@ -182,6 +190,7 @@ class Controller(Section):
     dpia: Dpia | None = None
     timezone: Annotated[str, Field(max_length=64, pattern=r"^([A-Za-z][A-Za-z0-9_+/-]*)?$")] = ""
     remind_days: Annotated[int, Field(ge=0, le=60)] = 7
+    self_service: SelfService | None = None
 
 
 class Line(Section):

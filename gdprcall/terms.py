@@ -18,6 +18,8 @@ def holding(settings: Config) -> Holding:
     catalogue = Catalogue(policy, settings.asterisk.sounds, settings.prompts)
     for line, language in catalogue.missing():
         get_logger().error("prompt_unfit", line=line, language=language)
+    for controller, language in catalogue.mute():
+        get_logger().error("prompt_unfit", controller=controller, language=language)
     return Holding(policy, catalogue, keys)
 
 

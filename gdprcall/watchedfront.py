@@ -25,6 +25,9 @@ class CallFront(Front[PlayablePrompt], Protocol):
     async def hold(self, *, legs: bool = False) -> None:
         """As of a ``session.Front``; ``legs`` is for the recording that the agent may begin."""
 
+    async def served(self) -> None:
+        """Give back a call that came for the caller's rights, and was served; never raises."""
+
 
 class WatchedFront:
     """A front end whose verdict to record says how the line is recorded, and is followed by a look for the file."""

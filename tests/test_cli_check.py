@@ -176,3 +176,23 @@ def test_a_basis_that_dialogue_serves_is_explained(shell: Shell, monkeypatch: py
     assert status == 0
     assert "presses 9 in or after the notice" in out
     assert "calls from anywhere:\n      is asked for consent" in out
+
+
+def test_what_a_controller_offers_by_telephone_is_said_in_plain_words_and_nothing_of_the_others(shell: Shell) -> None:
+    assert "rights by telephone" not in shell("check")[1]
+    assert json.loads(shell("check", "--json")[1])["self_service"] == {}
+    add(shell, '\n[controllers.acme.self_service]\nlanguages = ["en", "fi"]\nnever_record = "number"\n')
+    told = "rights by telephone in en, fi: erasure is entered as a request, never to be recorded is carried out on the number alone"
+    out = shell("check")[1]
+    assert f"\nacme: {told}\n" in out
+    assert "there are no sentences for it in 'fi'" in out
+    assert json.loads(shell("check", "--json")[1])["self_service"] == {"acme": told}
+
+
+def test_rgt_03_erasure_on_a_number_alone_is_refused_with_article_and_mend(shell: Shell) -> None:
+    add(shell, '\n[controllers.acme.self_service]\nlanguages = ["en"]\nerasure = "number"\n')
+    status, out, err = shell("check")
+    assert (status, out) == (2, "")
+    assert "controllers.acme.self_service.erasure: a number alone proves nobody" in err
+    assert "RGT-03, Art. 11, 12(6)" in err
+    assert "hint: " in err

@@ -159,7 +159,7 @@ def test_bas_04_another_contract_may_be_made_once_the_recording_of_the_one_befor
 
 def test_bas_04_a_call_that_is_held_is_told_unrecorded_and_gets_the_withdrawal_key() -> None:
     steps = PLAN["gdprcall-verdict"]["_hold!"]
-    assert steps[0].startswith("MSet(GDPRCALL_OPEN=yes,")
+    assert steps[0].startswith('MSet(GDPRCALL_OPEN=${IF($["${GDPRCALL_DEMAND}"="rights"]?:yes)},')
     assert steps[-1] == "Goto(norec,1)"
     assert "gdprstop" in steps[0]
     assert any(step.startswith("Set(DYNAMIC_FEATURES=") and "${GDPRCALL_CODES}" in step for step in steps)
@@ -189,7 +189,7 @@ def test_only_an_id_of_32_hex_digits_reaches_a_file_name_and_no_id_twice() -> No
     )
     assert steps[1] == (
         "GotoIf($[${LEN(${GDPRCALL_NEW})}!=32 | ${LEN(${EXTEN})}!=35+${LEN(${GDPRCALL_HOW})}"
-        ' | "${GDPRCALL_NEW}"="${GDPRCALL_LAST}"'
+        ' | "${GDPRCALL_DEMAND}"="rights" | "${GDPRCALL_NEW}"="${GDPRCALL_LAST}"'
         ' | "${DB(gdprcall/withdrawn/${GDPRCALL_NEW})}"!=""]?norec,1)'
     )
     assert start > 1

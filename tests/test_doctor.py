@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +25,8 @@ from gdprcall.asterisk.ami import Ami
 from gdprcall.config import Config
 from gdprcall.doctor import features, files, host, pbx, serving
 from gdprcall.doctor.finding import FAIL, OK, WARN, Finding, Grade
+from gdprcall.policy.model import Policy
+from gdprcall.policy.selfservice import SelfService
 from tests.fakes import ami as fake_ami
 from tests.pbx.asterisk import Asterisk
 from tests.pbx.installation import Installation
@@ -365,6 +367,17 @@ def test_each_prompt_that_is_missing_is_named_and_each_answer_to_a_withdrawal(co
         assert missing in finding.text
 
 
+def offering(config: Config) -> Config:
+    """Return a configuration whose controllers all offer rights by telephone."""
+    offered = {id_: SelfService(("sv",)) for id_ in config.policy.controllers}
+    return replace(config, policy=replace(config.policy, self_service=offered))
+
+
+def test_what_cannot_be_said_of_rights_by_telephone_is_named_where_it_is_offered(config: Config) -> None:
+    assert "rights by telephone" not in one(files.prompts(config), "prompts").text
+    assert "what acme says of rights by telephone (sv)" in one(files.prompts(offering(config)), "prompts").text
+
+
 def test_without_a_line_nothing_is_recorded_and_that_is_told(config: Config) -> None:
     empty = replace(config, policy=replace(config.policy, lines={}))
     assert grades(files.prompts(empty)) == {"prompts": WARN}
@@ -583,14 +596,28 @@ def listed(*steps: tuple[str, str, str]) -> bytes:
     return f"{head}{events}Event: ShowDialPlanComplete\r\n%TAG%EventList: Complete\r\n\r\n".encode()
 
 
-async def demanded(config: Config, answer: bytes) -> Finding:
+async def demanded(
+    config: Config, answer: bytes, ask: Callable[[Ami, Policy], Awaitable[Finding]] = pbx.demands
+) -> Finding:
     async with fake_ami.serving() as fake:
         fake.answers["ShowDialPlan"] = answer
         link = Ami(
             "127.0.0.1", fake.port, "gdprcall", "secret", on_event=lambda _event: None, on_up=asyncio.Event().wait
         )  # type: ignore[arg-type]  # never called
         async with link.once():
-            return await pbx.demands(link, config.policy)
+            return await ask(link, config.policy)
+
+
+@pytest.mark.parametrize("offered", [False, True])
+async def test_the_context_of_rights_by_telephone_is_looked_for_where_a_controller_offers_them(
+    config: Config, offered: bool
+) -> None:
+    if offered:
+        config = offering(config)
+    finding = await demanded(config, b"Response: Error\r\n%TAG%Message: Did not find context\r\n\r\n", pbx.contexts)
+    assert finding.grade is FAIL
+    assert ("gdprcall-rights" in finding.text) is offered
+    assert "gdprcall-rights.conf" in finding.mend
 
 
 @pytest.mark.parametrize(

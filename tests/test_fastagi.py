@@ -118,7 +118,23 @@ async def test_a_claimed_call_is_sent_to_be_asked_with_its_seconds(tmp_path: Pat
         assert await peer.command() == ""
 
 
-@pytest.mark.parametrize("greeting", [("claim", "v2", "a", "may", "en"), ("other", *ASK[1:]), ("claim",)])
+async def test_a_call_for_rights_is_claimed_by_the_word_of_its_own_hop(tmp_path: Path) -> None:
+    async with desk(tmp_path) as there:
+        peer = await there.connect()
+        peer.greet("rights", "v1", "acme", "rights", "en")
+        assert await peer.command() == 'EXEC Goto "gdprcall-ask,30,1"'
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        ("claim", "v2", "a", "may", "en"),
+        ("other", *ASK[1:]),
+        ("claim",),
+        ("claim", "v1", "acme", "rights", "en"),
+        ("rights", "v1", "acme", "may", "en"),
+    ],
+)
 async def test_a_dialplan_of_another_version_is_given_back_unrecorded(
     tmp_path: Path, greeting: tuple[str, ...]
 ) -> None:
@@ -180,6 +196,40 @@ async def test_con_03_a_key_that_does_not_count_lets_the_prompt_go_on_from_there
         event = await there.event()
         assert isinstance(event, Digit)
         assert event.heard_ms < 300, "no more is believed than the time that has passed"
+
+
+async def test_several_sounds_are_played_in_a_row_and_a_key_lets_the_one_go_on_that_it_stopped(tmp_path: Path) -> None:
+    async with desk(tmp_path) as there:
+        peer, call = await there.call()
+        await call.ask(QUESTION, PlayablePrompt("sound:gdprcall/x,sound:gdprcall/y,sound:gdprcall/z", "en", 60))
+        assert '/en/gdprcall/x"' in await peer.command()
+        await asyncio.sleep(0.03)
+        peer.say("200 result=0 endpos=160")
+        assert '/en/gdprcall/y"' in await peer.command()
+        peer.say("200 result=52 endpos=80")
+        event = await there.event()
+        assert isinstance(event, Digit)
+        assert event.digit == "4"
+        await call.listen_on()
+        again = await peer.command()
+        assert '/en/gdprcall/y"' in again
+        assert again.endswith('"80"')
+        await asyncio.sleep(0.03)
+        peer.say("200 result=0 endpos=160")
+        assert '/en/gdprcall/z"' in await peer.command()
+        peer.say("200 result=0 endpos=160")
+        assert await there.event() == Played(1, 60)
+        assert (await peer.command()).startswith("WAIT FOR DIGIT")
+
+
+async def test_inf_05_where_one_of_several_sounds_cannot_be_played_the_question_has_failed(tmp_path: Path) -> None:
+    async with desk(tmp_path) as there:
+        peer, call = await there.call()
+        await call.ask(QUESTION, PlayablePrompt("sound:gdprcall/x,sound:gdprcall/y", "en", 20))
+        await peer.command()
+        await asyncio.sleep(0.03)
+        peer.say("200 result=0 endpos=0")
+        assert await there.event() == Failed("prompt_failed")
 
 
 async def test_inf_05_a_sound_that_asterisk_does_not_play_to_its_end_has_failed(tmp_path: Path) -> None:

@@ -94,7 +94,14 @@ LAYERS: dict[str, set[str]] = {
     "recorder": {"asterisk", "calls", "errors", "evidence", "intake", "livecall", "log", "vault"},
     "joining": {"calls", "consent", "errors", "evidence", "livecall", "log", "times", "vault"},
     "sounding": {"calls", "errors", "livecall"},
-    "rights": {"errors", "policy", "roles", "times", "vault"},
+    "rights": {"consent", "errors", "policy", "roles", "times", "vault"},
+    "selfservice": {
+        *("auditing", "claims", "config", "errors", "register", "rights", "times", "timing", "vault"),
+    },
+    "rightsdesk": {
+        *("asterisk", "consent", "context", "errors", "fronts", "holding", "log", "policy", "prompts", "rights"),
+        *("selfservice", "vault", "watchedfront"),
+    },
     "scope": {"errors", "vault"},
     "persons": {"config", "errors", "vault"},
     "accessing": {"config", "consents", "errors", "parameters", "persons", "rights", "scope", "times", "vault"},
@@ -180,7 +187,7 @@ LAYERS: dict[str, set[str]] = {
             "orphans",
             "policy",
         ),
-        *("reception", "reminders", "systemd", "terms", "vault", "work"),
+        *("reception", "reminders", "rightsdesk", "systemd", "terms", "vault", "work"),
     },
     "service": {"config", "daemon", "errors", "log", "vault", "safekeeping"},
     "cli": {
@@ -247,6 +254,8 @@ PURE = (
     "asterisk.ami_events",
     "rights.clocks",
     "rights.severity",
+    "rights.talk",
+    "rights.telephone",
     "vault.entry",
     "vault.merkle",
 )

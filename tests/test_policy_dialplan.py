@@ -6,6 +6,7 @@ import pytest
 
 from gdprcall.policy.dialplan import Gosub, compare, gosubs, written
 from gdprcall.policy.model import Basis, Demand, Direction, Line
+from gdprcall.policy.selfservice import SelfService
 from tests.policies import LAWFUL, SUPPORT, policy
 
 ORDERS = replace(LAWFUL[Basis.LEGAL_OBLIGATION], id="orders")
@@ -39,6 +40,22 @@ def found(*said: Gosub, lines: tuple[Line, ...] = (SUPPORT, ORDERS), whole: bool
 )
 def test_a_step_says_its_line_and_may_or_must(step: str, line: str | None, demand: Demand | None) -> None:
     assert list(gosubs(step, "trunk,s", "x:1")) == [at(line, demand)]
+
+
+@pytest.mark.parametrize("context", ["gdprcall-rights", "gdprcall-rights-agi"])
+def test_rgt_03_a_step_for_rights_by_telephone_names_a_controller_and_no_line(context: str) -> None:
+    (step,) = gosubs(f"n,Gosub({context},s,1(acme,sv))", "trunk,s", "x:1")
+    assert (step.line, step.rights) == ("acme", True)
+    terms = policy(SUPPORT)
+    assert [(one.rule, one.place, one.severity) for one in compare(terms, [step], whole=False)] == [
+        ("RGT-03", "x:1", "warn")
+    ]
+    offering = replace(terms, self_service={"acme": SelfService(("sv",))})
+    assert compare(offering, [step], whole=False) == []
+    (unasked,) = compare(offering, [step], whole=True)
+    assert unasked.place == "lines.support", "it asks for no line"
+    (running,) = gosubs(f"n,Gosub({context},s,1(${{WHO}}))", "trunk,s", "x:1")
+    assert compare(terms, [running], whole=False) == []
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ import pytest
 
 from gdprcall import operations
 from gdprcall.errors import ConfigError, Refused
+from gdprcall.policy.selfservice import SelfService
 from gdprcall.prompts import catalogue, store
 from gdprcall.prompts.store import Prompt
+from gdprcall.prompts.texts import Kind as Said
 from gdprcall.vault.ledger import Fact, Kind
 from tests.test_operations import ask, asked
 from tests.vaults import opened
@@ -95,3 +97,16 @@ def test_nothing_goes_while_the_ledger_is_in_doubt(tmp_path: Path) -> None:
         vault.ledger.distrust("it was changed")
         with pytest.raises(Refused, match="ledger"):
             ask(context, "prompts/purge", dry_run=True)
+
+
+def test_what_is_said_of_rights_by_telephone_is_kept_as_long_as_it_is_offered(tmp_path: Path) -> None:
+    with opened(tmp_path) as vault:
+        context = asked(vault, tmp_path)
+        config = context.config
+        policy = replace(config.policy, self_service={"acme": SelfService(("sv",))})
+        catalogue.build(policy, config.asterisk.sounds, config.prompts, Tones())
+        said = {one.sha256 for one in store.manifests(config.prompts) if one.kind is Said.TELEPHONE}
+        offering = replace(context, config=replace(config, policy=policy))
+        assert said
+        assert shas(ask(offering, "prompts/purge", dry_run=True)) & said == set()
+        assert said <= shas(ask(context, "prompts/purge", dry_run=True))

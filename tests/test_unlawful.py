@@ -20,7 +20,7 @@ COVERED = (
     *(f"BAS-{number:02}" for number in (1, 2, 4, 5, 6, 7, 8, 9, 10)),
     *("CON-05", "CON-06", "CON-07", "CON-08", "CON-11"),
     *("INF-01", "INF-02", "INF-03", "INF-04", "INF-05", "INF-06", "INF-08"),
-    *("RET-01", "RGT-01", "PTY-01", "PTY-08", "DOC-03", "PRF-DE", "PRF-DK", "PRF-FR", "PRF-MIFID", "PRF-PCI"),
+    *("RET-01", "RGT-01", "RGT-03", "PTY-01", "PTY-08", "DOC-03", "PRF-DE", "PRF-DK", "PRF-FR", "PRF-MIFID", "PRF-PCI"),
 )
 """What refuses; BAS-03, BAS-11 and CON-10 only warn, CON-09 and INF-07 are about two configurations."""
 

@@ -44,6 +44,7 @@ class AgiCall:
         self._deliver: Callable[[Event], None] = lambda _event: None
         self._ask: Ask | None = None
         self._prompt: PlayablePrompt | None = None
+        self._sound = 0
         self._offset = 0
         self._heard = 0.0
         self._begun: float | None = None
@@ -98,7 +99,7 @@ class AgiCall:
         """Start the question; raises PeerError."""
         again = self._ask is not None
         self._ask, self._prompt = ask, prompt
-        self._offset, self._heard, self._begun, self._deadline = 0, 0.0, None, None
+        self._sound, self._offset, self._heard, self._begun, self._deadline = 0, 0, 0.0, None, None
         if again:
             try:
                 await self._renew_watchdog(question_seconds(prompt.total_ms, ask.timeout_ms))
@@ -132,6 +133,10 @@ class AgiCall:
     async def route(self) -> None:
         """Give the call back to be served elsewhere."""
         await self._give_back("route")
+
+    async def served(self) -> None:
+        """Give back a call that came for the caller's rights, and was served."""
+        await self._give_back("served")
 
     async def _give_back(self, verdict: str) -> None:
         self._given = True
@@ -174,7 +179,25 @@ class AgiCall:
             self._deliver(Failed("internal_error"))
 
     async def _play(self, ask: Ask, prompt: PlayablePrompt) -> None:
-        path = self._sounds / prompt.language / prompt.media.removeprefix("sound:")
+        sounds = prompt.sounds
+        whole = True
+        while self._sound < len(sounds) and whole:
+            reply = await self._stream(sounds[self._sound], prompt)
+            if reply.result:
+                self._deliver(Digit(ask.asked, _key(reply.result), self._capped(self._heard - KEY_MS)))
+                return
+            whole, self._sound, self._offset = bool(reply.endpos), self._sound + 1, 0
+        if not whole or self._heard < prompt.total_ms * 0.9:
+            # Nothing, or too little: such a sound cannot be played, and Asterisk does not call that an error.
+            self._deliver(Failed("prompt_failed"))
+        else:
+            self._deliver(Played(ask.asked, prompt.total_ms))
+            self._deadline = self._now() + ask.timeout_ms / 1000
+            await self._wait(ask)
+
+    async def _stream(self, sound: str, prompt: PlayablePrompt) -> agi.Reply:
+        """Play one sound from where a key stopped it, and count what was heard of it."""
+        path = self._sounds / prompt.language / sound.removeprefix("sound:")
         self._begun = begun = self._now()
         line = agi.command("STREAM FILE", str(path), KEYS, self._offset)
         try:
@@ -187,14 +210,7 @@ class AgiCall:
             played = ((reply.endpos or 0) - self._offset) / SAMPLES_PER_MS
             self._heard += min(elapsed, played) - elapsed
             self._offset = reply.endpos or 0
-            self._deliver(Digit(ask.asked, _key(reply.result), self._capped(self._heard - KEY_MS)))
-        elif not reply.endpos or self._heard < prompt.total_ms * 0.9:
-            # Nothing, or too little: such a sound cannot be played, and Asterisk does not call that an error.
-            self._deliver(Failed("prompt_failed"))
-        else:
-            self._deliver(Played(ask.asked, prompt.total_ms))
-            self._deadline = self._now() + ask.timeout_ms / 1000
-            await self._wait(ask)
+        return reply
 
     async def _wait(self, ask: Ask) -> None:
         assert self._deadline is not None

@@ -10,6 +10,13 @@ from dataclasses import dataclass, field
 from gdprcall.consent.dialogue import Ending
 
 PROTOCOL = "v1"
+RIGHTS = "rights"
+"""Where a call says may or must: it comes for the caller's rights, and names a controller where others name a line.
+
+It is the word of its first hop too, so that a daemon that does not know it gives the call back.
+"""
+CLAIM, ASK = "claim", "ask"
+"""The words of the hops of every other call; the second hop is the same for all."""
 CALLED = "out"
 """What stands before the number of who is called; calls that come in say nothing of theirs."""
 ASK_CONTEXT = "gdprcall-ask"
@@ -23,7 +30,7 @@ MARGIN_SECONDS = 2
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A call that the dialplan hands over; ``channel`` is its uniqueid, ``demand`` is ``may`` or ``must``, ``front`` ari or agi.
+    """A call that the dialplan hands over; ``channel`` is its uniqueid, ``demand`` is ``may``, ``must`` or ``rights``, ``front`` ari or agi.
 
     ``number`` is that of who is asked: of the caller, or of an ``outbound`` call of who is called, as the dialplan says it.
     """
@@ -37,14 +44,28 @@ class Arrival:
     front: str = "ari"
     outbound: bool = False
 
+    @property
+    def for_rights(self) -> bool:
+        """Whether the call comes for the caller's rights; ``line`` is then a controller."""
+        return self.demand == RIGHTS
+
+    def fits(self, hop: str) -> bool:
+        """Whether such a call comes by the hop of this word."""
+        return hop in {ASK, RIGHTS if self.for_rights else CLAIM}
+
 
 @dataclass(frozen=True, slots=True)
 class PlayablePrompt:
-    """A prompt as Asterisk plays it: media URI, language and length in milliseconds."""
+    """A prompt as Asterisk plays it: media URI, or several joined by commas, language and length in milliseconds."""
 
     media: str
     language: str
     total_ms: int
+
+    @property
+    def sounds(self) -> list[str]:
+        """Each sound by itself, in the order in which they are played."""
+        return self.media.split(",")
 
 
 def verdict(recording: str, ending: Ending, *, legs: bool = False) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from gdprcall.asterisk import agi
 from gdprcall.asterisk.agicall import AgiCall
 from gdprcall.asterisk.agilink import AgiLink, Left
-from gdprcall.asterisk.arrival import ASK_CONTEXT, PROTOCOL, VERDICT_CONTEXT, Arrival, handed_over
+from gdprcall.asterisk.arrival import ASK, ASK_CONTEXT, PROTOCOL, VERDICT_CONTEXT, Arrival, handed_over
 from gdprcall.errors import ConfigError, PeerError
 from gdprcall.log import get_logger
 
@@ -133,16 +133,16 @@ class FastAgi:
 
     async def _dispatch(self, environment: agi.Environment, link: AgiLink) -> None:
         script, arrival = environment.variables.get("network_script"), _arrival(environment)
-        if arrival is None or script not in {"claim", "ask"}:
+        if arrival is None or not arrival.fits(str(script)):
             self._log.error("call_unasked", uniqueid=environment.variables.get("uniqueid"), reason="dialplan_version")
             await link.go_to(VERDICT_CONTEXT, "norec")
         elif self._open > MOST_CALLS:
             self._log.error("call_unasked", uniqueid=arrival.channel, reason="too_many")
             await link.go_to(VERDICT_CONTEXT, "norec")
-        elif script == "claim":
-            await self._claimed(arrival, link)
-        else:
+        elif script == ASK:
             await self._asked(arrival, link)
+        else:
+            await self._claimed(arrival, link)
 
     async def _claimed(self, arrival: Arrival, link: AgiLink) -> None:
         seconds = self._claim(arrival)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from gdprcall.asterisk.ari import Ari, AriEvent, Gone
-from gdprcall.asterisk.arrival import ASK_CONTEXT, PROTOCOL, VERDICT_CONTEXT, Arrival, handed_over
+from gdprcall.asterisk.arrival import ASK, ASK_CONTEXT, PROTOCOL, VERDICT_CONTEXT, Arrival, handed_over
 from gdprcall.asterisk.stasiscall import StasisCall, playback_id
 from gdprcall.errors import PeerError
 from gdprcall.log import get_logger
@@ -91,7 +91,7 @@ class Stasis:
             channel = str(event["channel"]["id"])
             self._log.error("call_unasked", uniqueid=channel, reason="dialplan_version")
             self._tasks.create_task(self._free(channel))
-        elif event["args"][1] == "ask":
+        elif event["args"][1] == ASK:
             self._asked(arrival)
         else:
             seconds = self._claim(arrival)
@@ -127,7 +127,8 @@ class Stasis:
 
 def _arrival(event: AriEvent) -> Arrival | None:
     args, channel = [str(arg) for arg in event.get("args", [])], event["channel"]
-    if args[:1] != [PROTOCOL] or args[1:2] not in (["claim"], ["ask"]):
+    if args[:1] != [PROTOCOL]:
         return None
     number = str((channel.get("caller") or {}).get("number") or "")
-    return handed_over(str(channel["id"]), str(channel["name"]), args[2:], number, "ari")
+    arrival = handed_over(str(channel["id"]), str(channel["name"]), args[2:], number, "ari")
+    return arrival if arrival is not None and arrival.fits(args[1]) else None

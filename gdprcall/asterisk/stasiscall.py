@@ -96,6 +96,10 @@ class StasisCall:
         """Give the call back to be served elsewhere."""
         await self._give_back("route")
 
+    async def served(self) -> None:
+        """Give back a call that came for the caller's rights, and was served."""
+        await self._give_back("served")
+
     @property
     def heard_ms(self) -> int:
         """How much of the present question's prompt has been heard until now."""

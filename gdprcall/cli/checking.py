@@ -25,6 +25,7 @@ from gdprcall.policy.finding import Finding, warn
 from gdprcall.policy.model import Line, Policy
 from gdprcall.policy.page import page
 from gdprcall.policy.rules import SERVED_OPTIONS
+from gdprcall.policy.selfservice import summary as offered
 
 UNCOMPARED = "not compared with a dialplan: name its files with --dialplan, or ask Asterisk with gdprcall doctor"
 
@@ -132,6 +133,7 @@ def _as_json(seen: Seen) -> dict[str, object]:
     policy, reading = seen.config.policy, seen.reading
     return {
         "lines": {line.id: summary(policy.controller_of(line), line) for line in policy.lines.values()},
+        "self_service": {id_: offered(service) for id_, service in policy.self_service.items()},
         "mistakes": [],
         "warnings": [finding.as_json() for finding in seen.found],
         "dialplan": {
@@ -151,6 +153,7 @@ def _text(seen: Seen) -> Iterator[str]:
         yield from _explained(seen.explained)
     else:
         yield from (f"{line.id}: {summary(policy.controller_of(line), line)}" for line in policy.lines.values())
+        yield from (f"{id_}: {offered(service)}" for id_, service in policy.self_service.items())
     if not policy.lines:
         yield "no lines: nothing is recorded"
     if warnings:

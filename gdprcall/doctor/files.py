@@ -224,6 +224,7 @@ def prompts(config: Config) -> Iterator[Finding]:
     catalogue = Catalogue(config.policy, config.asterisk.sounds, config.prompts)
     wrong = [f"{line} ({language})" for line, language in catalogue.missing()]
     wrong += [f"the full notice of {line} ({tag})" for line, tag, kind in catalogue.silent() if kind is Kind.NOTICE]
+    wrong += [f"what {controller} says of rights by telephone ({tag})" for controller, tag in catalogue.mute()]
     # The dialplan plays the answers by name, with the daemon dead too.
     answers = sorted({(tag, kind) for _, tag, kind in now_wanted(config.policy) if kind in ANSWERS})
     silent = [one for one in answers if not sound_path(config.asterisk.sounds, *one).is_file()]

@@ -32,10 +32,9 @@ TONES = ("app_playtones", "app_senddtmf")
 CONTEXTS = (
     *("gdprcall", "gdprcall-agi", "gdprcall-ask", "gdprcall-verdict", "gdprcall-segment", "gdprcall-stop"),
     *("gdprcall-end", "gdprcall-connected", "gdprcall-withdraw", "gdprcall-desk", "gdprcall-lamp", "gdprcall-agent"),
-    "gdprcall-forget",
-    *("gdprcall-next", "gdprcall-pause", "gdprcall-join", "gdprcall-tone", "gdprcall-xfer"),
+    *("gdprcall-forget", "gdprcall-next", "gdprcall-pause", "gdprcall-join", "gdprcall-tone", "gdprcall-xfer"),
 )
-OUTBOUND = ("gdprcall-out", "gdprcall-left")
+OUTBOUND, RIGHTS = ("gdprcall-out", "gdprcall-left"), ("gdprcall-rights",)
 NEEDED = ("StopMixMonitor", "Status", "DBGet", "DBGetTree")
 # An action that is given to nobody without the class beside it.
 TOO_MUCH = {"MixMonitor": "system", "Command": "command", "Originate": "originate", "UpdateConfig": "config"}
@@ -122,7 +121,7 @@ async def ami(config: Config) -> list[Finding]:
             allowed = set((await link.action("ListCommands"))[0].keys())
             found += rights(allowed)
             if "ShowDialPlan" in allowed:
-                found += [await _dialplan(link, config.policy), await demands(link, config.policy)]
+                found += [await contexts(link, config.policy), await demands(link, config.policy)]
             found.append(await _spool(link, config.asterisk.spool))
             if "agi" in config.asterisk.fronts:
                 found += [await _agi_module(link), await _agi_place(link, config.asterisk.agi_listen)]
@@ -148,9 +147,10 @@ def rights(allowed: set[str]) -> list[Finding]:
     return found or [Finding("ami rights", OK, "our user has what it needs, and cannot record or run programs")]
 
 
-async def _dialplan(link: Ami, policy: Policy) -> Finding:
+async def contexts(link: Ami, policy: Policy) -> Finding:
+    """Say whether the contexts are loaded that calls come by."""
     absent, outbound = [], any(line.direction is Direction.OUTBOUND for line in policy.lines.values())
-    for context in (*CONTEXTS, *(OUTBOUND if outbound else ())):
+    for context in (*CONTEXTS, *(OUTBOUND if outbound else ()), *(RIGHTS if policy.self_service else ())):
         try:
             await link.action("ShowDialPlan", Context=context)
         except PeerError as error:
@@ -158,7 +158,7 @@ async def _dialplan(link: Ami, policy: Policy) -> Finding:
                 raise
             absent.append(context)
     if absent:
-        mend = "add to extensions.conf: #include gdprcall.conf (and gdprcall-out.conf), then: dialplan reload"
+        mend = "add to extensions.conf: #include gdprcall.conf (and gdprcall-out.conf, gdprcall-rights.conf), then: dialplan reload"
         return Finding("dialplan", FAIL, f"these contexts are not there: {', '.join(absent)}", mend)
     return Finding("dialplan", OK, "our contexts are loaded")
 

@@ -11,19 +11,23 @@ from itertools import combinations
 from gdprcall.policy.finding import Finding, refuse, warn
 from gdprcall.policy.model import Basis, Demand, Direction, Line, Policy
 
-_GOSUB = re.compile(r"(?<![\w-])gdprcall(-out)?(?:-agi)?\s*,\s*s\s*,\s*1\s*\(")
+_GOSUB = re.compile(r"(?<![\w-])gdprcall(-out|-rights)?(?:-agi)?\s*,\s*s\s*,\s*1\s*\(")
 _LINE = re.compile(r"[a-z0-9_]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Gosub:
-    """One place of a dialplan that asks for a line; None is what only the running call knows."""
+    """One place of a dialplan that asks for a line; None is what only the running call knows.
+
+    Where a caller comes for his ``rights``, the line is a controller.
+    """
 
     line: str | None
     demand: Demand | None
     entrance: str
     place: str
     direction: Direction = Direction.INBOUND
+    rights: bool = False
 
 
 def written(line: Line) -> str:
@@ -41,8 +45,8 @@ def gosubs(step: str, entrance: str, place: str) -> Iterator[Gosub]:
         said = words[1].strip() if len(words) > 1 else ""
         # As the dialplan itself reads it: whatever is not "must" is "may".
         demand = None if "$" in said else Demand.MUST if said == Demand.MUST else Demand.MAY
-        direction = Direction.OUTBOUND if begin[1] else Direction.INBOUND
-        yield Gosub(None if "$" in line else line, demand, entrance, place, direction)
+        direction = Direction.OUTBOUND if begin[1] == "-out" else Direction.INBOUND
+        yield Gosub(None if "$" in line else line, demand, entrance, place, direction, begin[1] == "-rights")
 
 
 def arguments(text: str) -> list[str]:
@@ -61,7 +65,9 @@ def arguments(text: str) -> list[str]:
 
 def compare(policy: Policy, found: Sequence[Gosub], *, whole: bool) -> list[Finding]:
     """Return where dialplan and policy disagree; ``whole`` says that nothing of the dialplan stayed unread."""
+    rights, found = [gosub for gosub in found if gosub.rights], [gosub for gosub in found if not gosub.rights]
     findings = [finding for gosub in found for finding in _one(policy, gosub)]
+    findings += [finding for gosub in rights for finding in _rights(policy, gosub)]
     findings += _asked_twice(policy, found)
     named = {gosub.line for gosub in found}
     if whole and None not in named:
@@ -90,6 +96,12 @@ def _one(policy: Policy, gosub: Gosub) -> Iterator[Finding]:
         yield warn("FCL-02", gosub.place, text, f"write {line.demand}")
     elif gosub.demand is not line.demand:
         yield _disagreement(line, gosub)
+
+
+def _rights(policy: Policy, gosub: Gosub) -> Iterator[Finding]:
+    if gosub.line is not None and gosub.line not in policy.self_service:
+        text = "leads to a controller that offers nothing by telephone: its callers all come back unserved"
+        yield warn("RGT-03", gosub.place, text, "add [controllers.<name>.self_service], or take it out")
 
 
 def _disagreement(line: Line, gosub: Gosub) -> Finding:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from gdprcall.policy.profile import Profiles
+from gdprcall.policy.selfservice import SelfService
 from gdprcall.policy.staff import ANYBODY, Agent, Agents
 
 
@@ -253,6 +254,7 @@ class Policy:
     lines: Mapping[str, Line]
     profiles: Profiles = field(default_factory=Profiles)
     agents: Mapping[str, Agent] = field(default_factory=dict)
+    self_service: Mapping[str, SelfService] = field(default_factory=dict)
 
     def controller_of(self, line: Line) -> Controller:
         """Return the controller of ``line``; the configuration has made sure that there is one."""

@@ -6,7 +6,7 @@ It judges values only, and what it does not know it refuses.
 from collections.abc import Collection, Iterator
 from itertools import combinations
 
-from gdprcall.policy import agents, asking, bases, duties, jurisdiction
+from gdprcall.policy import agents, asking, bases, duties, jurisdiction, selfservice
 from gdprcall.policy.finding import Finding, refuse, warn
 from gdprcall.policy.model import Basis, Controller, Direction, Line, Policy, Purpose
 
@@ -37,6 +37,8 @@ def check(
         found += duties.controller(controller, f"controllers.{controller.id}", today)
         found += asking.controller(controller, f"controllers.{controller.id}")
         found += jurisdiction.controller(controller, policy.profiles, f"controllers.{controller.id}")
+    for id_, service in policy.self_service.items():
+        found += selfservice.check(service, languages, f"controllers.{id_}.self_service")
     found += _shared_keys(policy)
     for line in policy.lines.values():
         found += _line(policy, line, languages, purposes, today)

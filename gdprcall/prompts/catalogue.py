@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gdprcall.policy.jurisdiction import REPLACED, with_consent
 from gdprcall.policy.model import OBJECTED_TO, Line, Policy
-from gdprcall.prompts import texts
+from gdprcall.prompts import telephone, texts
 from gdprcall.prompts.store import Prompt, assemble, is_laid_out, keep, lay_out, manifests, sound_path
 from gdprcall.prompts.synthesis import Synthesiser
 from gdprcall.prompts.texts import Kind
@@ -44,14 +44,18 @@ class Catalogue:
         self._policy = policy
         self._sounds = sounds
         self._prompts: dict[tuple[str, str, Kind], Prompt] = {}
+        self._telephone: dict[tuple[str, str, str], Prompt] = {}
         self._seen: dict[tuple[str, str], tuple[int, int, int]] = {}
         kept = manifests(store)
         for line, language, kind in now_wanted(policy):
             with suppress(texts.EmptySlot):  # what cannot be said whole is not said
                 said = texts.words(line, policy.controller_of(line), language, kind).text
-                fit = (one for one in kept if (one.language, one.text) == (language, said) and self._whole(one))
-                if (prompt := next(fit, None)) is not None:
+                if (prompt := self._fit(kept, language, said)) is not None:
                     self._prompts[line.id, language, kind] = prompt
+        for controller, language, name in telephone.now_wanted(policy):
+            said = telephone.words(controller, language, name).text
+            if (prompt := self._fit(kept, language, said)) is not None:
+                self._telephone[controller.id, language, name] = prompt
 
     def find(self, line: str, language: str, kind: Kind | None = None) -> Prompt | None:
         """Return a prompt of a line in a language; None if there is none that may be played now.
@@ -59,14 +63,17 @@ class Catalogue:
         By default that is the question of the line's own basis; ``Kind.NOTICE`` is its full notice.
         """
         asked = self._policy.lines.get(line)
-        prompt = self._prompts.get((line, language, kind or Kind(asked.basis))) if asked else None
-        if prompt is None or self._signature(prompt) != self._seen[prompt.language, prompt.sha256]:
-            return None
-        return prompt
+        return self._unchanged(self._prompts.get((line, language, kind or Kind(asked.basis))) if asked else None)
+
+    def by_telephone(self, controller: str, language: str) -> dict[str, Prompt]:
+        """Return what a controller says by telephone, by its name; empty where any of it may not be played now."""
+        found = {name: self._unchanged(self._telephone.get((controller, language, name))) for name in telephone.said()}
+        whole = {name: prompt for name, prompt in found.items() if prompt is not None}
+        return whole if len(whole) == len(found) else {}
 
     def prompts(self) -> list[Prompt]:
         """Return everything that may be played now."""
-        return list(self._prompts.values())
+        return [*self._prompts.values(), *self._telephone.values()]
 
     def missing(self) -> list[tuple[str, str]]:
         """Return the lines and languages that cannot be asked now, each once; a line may have two questions."""
@@ -76,11 +83,24 @@ class Catalogue:
         """Return what else a line is to say and cannot: its full notice, or a confirmation."""
         return [one for one in self.lacking() if one[2] not in texts.QUESTIONS]
 
+    def mute(self) -> list[tuple[str, str]]:
+        """Return the controllers and languages whose callers cannot be served by telephone now."""
+        offered = dict.fromkeys((controller.id, tag) for controller, tag, _ in telephone.now_wanted(self._policy))
+        return [one for one in offered if not self.by_telephone(*one)]
+
     def lacking(self) -> Iterator[tuple[str, str, Kind]]:
         """Yield what a line is to say and cannot say now."""
         for line, language, kind in now_wanted(self._policy):
             if self.find(line.id, language, kind) is None:
                 yield line.id, language, kind
+
+    def _fit(self, kept: list[Prompt], language: str, said: str) -> Prompt | None:
+        return next((one for one in kept if (one.language, one.text) == (language, said) and self._whole(one)), None)
+
+    def _unchanged(self, prompt: Prompt | None) -> Prompt | None:
+        if prompt is None or self._signature(prompt) != self._seen[prompt.language, prompt.sha256]:
+            return None
+        return prompt
 
     def _whole(self, prompt: Prompt) -> bool:
         signature = self._signature(prompt)
@@ -105,6 +125,8 @@ def now_said(policy: Policy) -> Iterator[tuple[str, str]]:
     for line, language, kind in now_wanted(policy):
         with suppress(texts.EmptySlot):
             yield language, texts.words(line, policy.controller_of(line), language, kind).text
+    for controller, language, name in telephone.now_wanted(policy):
+        yield language, telephone.words(controller, language, name).text
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +166,12 @@ def build(
 ) -> list[Built]:
     """Speak what the policy says and nobody spoke yet, and put it where Asterisk and the evidence find it.
 
-    Returns what the lines say; confirmations are made as well. Raises GdprcallError when something cannot be spoken or
-    written, and EmptySlot when there is nothing to say.
+    Returns what the lines say; confirmations, and what is said of rights by telephone, are made as well. Raises
+    GdprcallError when something cannot be spoken or written, and EmptySlot when there is nothing to say.
     """
     shop = Workshop(sounds, store, manifests(store), synthesiser, clock)
     made, wanted, confirmed = [], list(now_wanted(policy)), set[tuple[str, Kind]]()
+    _build_rights(shop, policy, progress)
     for done, (line, language, kind) in enumerate(wanted):
         progress(done, len(wanted))
         if (language, kind) in confirmed:
@@ -161,6 +184,13 @@ def build(
         else:
             made.append(Built(line.id, language, prompt, new, kind))
     return made
+
+
+def _build_rights(shop: Workshop, policy: Policy, progress: Callable[[int, int], None]) -> None:
+    wanted = [telephone.words(*one) for one in telephone.now_wanted(policy)]
+    for done, said in enumerate(wanted):
+        progress(done, len(wanted))
+        shop.make(said, Kind.TELEPHONE)
 
 
 def now_wanted(policy: Policy) -> Iterator[tuple[Line, str, Kind]]:

@@ -102,7 +102,7 @@ def keep(prompt: Prompt, wavs: Sequence[bytes], sounds: Path, store: Path) -> No
     name = prompt.sha256
     if any(_said(other) != _said(prompt) for other in manifests(store) if other.sha256 == prompt.sha256):
         # One sound for two texts: what was played with the first one must stay provable.
-        name += "-" + hashlib.sha256(prompt.text.encode()).hexdigest()[:8]
+        name += "-" + hashlib.sha256("\0".join(_said(prompt)).encode()).hexdigest()[:8]
     manifest = json.dumps(asdict(prompt), indent=1, sort_keys=True, ensure_ascii=False).encode()
     write(store / f"{prompt.sha256}.wav", low)
     write(store / f"{prompt.sha256}.wav16", high)

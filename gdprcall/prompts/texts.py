@@ -23,7 +23,7 @@ Texts = Mapping[str, Any]
 
 
 class Kind(StrEnum):
-    """What a prompt is for: the question of a basis (the same word as the basis), the full notice, or a confirmation."""
+    """What a prompt is for: the question of a basis (the same word as the basis), the full notice, a confirmation, or rights."""
 
     CONSENT = "consent"
     CONTRACT = "contract"
@@ -34,6 +34,7 @@ class Kind(StrEnum):
     NOTICE = "notice"
     WITHDRAWN = "withdrawn"
     OBJECTED = "objected"
+    TELEPHONE = "telephone"
 
 
 QUESTIONS = tuple(Kind(basis) for basis in Basis)
@@ -43,6 +44,10 @@ NOTICE_PARTS = (
     *("retention", "rights", "objection", "duty", "complaint", "authority", "automated"),
 )
 """What Art. 13(1) and (2) demand, in the order in which it is said; some of it hangs on the policy."""
+
+
+REFERENCE = "en"
+"""The language whose templates say what there is to say, and which slots belong where."""
 
 
 class EmptySlot(ConfigError):
@@ -91,7 +96,7 @@ def words(line: Line, controller: Controller, language: str, kind: Kind | None =
     if kind in CONFIRMATIONS:
         return confirmation(language, kind)
     texts = of(language)
-    filled = _Filled(slots.fill(line, controller, texts), f"lines.{line.id} ({language}, {kind})")
+    filled = Filled(slots.fill(line, controller, texts), f"lines.{line.id} ({language}, {kind})")
     said = notice(texts, line, controller) if kind is Kind.NOTICE else question(kind, texts, line)
     parts = (Part(name, filled.into(text), must=name not in {"keys", "more"}) for name, text in said.items())
     return Words(language, texts["voice"], tuple(parts))
@@ -139,7 +144,7 @@ def notice(texts: Texts, line: Line, controller: Controller) -> dict[str, str]:
     return {name: said[name] for name in NOTICE_PARTS if hangs.get(name, True)}
 
 
-class _Filled:
+class Filled:
     """Values for slots, and where they are missing, so that no sentence is spoken with a hole in it."""
 
     def __init__(self, values: Mapping[str, str], place: str) -> None:

@@ -82,7 +82,7 @@ async def browser() -> AsyncIterator[Browser]:
     """Start a browser with an empty page."""
     with tempfile.TemporaryDirectory() as home:
         command = [PBX / "bin" / "chromium", *FLAGS, f"--user-data-dir={home}", "about:blank"]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)  # noqa: ASYNC220 # it is there at once
         try:
             port = await asyncio.to_thread(_port, process)
             async with aiohttp.ClientSession() as session:
