@@ -23,6 +23,7 @@ from gdprcall import (
     paperwork,
     promptkeeping,
     register,
+    reporting,
     safekeeping,
     scope,
     standing,
@@ -235,6 +236,7 @@ OPERATIONS: Mapping[str, Operation] = (
     | _through(_registrar, register.OPERATIONS)
     | _through(_desk, breach.OPERATIONS)
     | _through(_writing, paperwork.OPERATIONS)
+    | _through(_desk, reporting.OPERATIONS)
     | _through(_keeper, keeping.OPERATIONS)
     | _through(_claiming, claims.OPERATIONS)
     | sweeping.OPERATIONS

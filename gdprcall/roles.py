@@ -70,7 +70,7 @@ MAY: Mapping[Role, frozenset[str]] = {
     | {"recordings/restrict", "recordings/unrestrict", "recordings/hold", "recordings/release", "recordings/decide"}
     | {"recordings/kept", "recordings/correct", "recordings/statement", "recordings/approve"}
     | _BREACHES
-    | {"documents/facts", "documents/told"}
+    | {"documents/facts", "documents/told", "report/data"}
     | {"breach/open", "breach/update", "breach/aware", "breach/assess", "breach/contact", "breach/recordings"}
     | {"breach/notice", "breach/notify", "breach/close"}
     | _REQUESTS
@@ -81,7 +81,7 @@ MAY: Mapping[Role, frozenset[str]] = {
     | _CHECK
     | _REQUESTS
     | _BREACHES
-    | {"documents/facts"}
+    | {"documents/facts", "report/data"}
     | {"retention/due", "retention/check", "vault/verify", "keys/list", "recordings/kept"},
     Role.NOBODY: frozenset(),
 }

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from gdprcall import config, papers
-from gdprcall.cli.main import root
+from gdprcall.cli.main import root, run
 from tests.paperhouse import filled
 from tests.pbx.prepare import ROOT
 from tests.test_papers import Office
@@ -58,3 +58,19 @@ def test_the_sample_of_the_section_is_read(tmp_path: Path) -> None:
     assert known.operator.name == tomllib.loads(sample)["operator"]["name"]
     assert known.dpias["acme"].status == "done"
     assert [one.name for one in known.subprocessors] == ["Host AG"]
+
+
+def test_the_commands_of_the_officers_page_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    section = (ROOT / "README.md").read_text().split("\n### The officer's page\n")[1].split("\n##")[0]
+    (block,) = re.findall(r"```console\n(.*?)```", section, re.DOTALL)
+    path = filled(tmp_path)
+    (tmp_path / "spool").mkdir(exist_ok=True)
+    for command in block.splitlines():
+        words = shlex.split(command)
+        assert words[:2] == ["gdprcall", "report"]
+        assert run(["--config", str(path), *words[1:]]) == 0
+    assert capsys.readouterr().out.count("acme") >= 3
+    assert (tmp_path / "half-a-year.html").stat().st_size > 5000

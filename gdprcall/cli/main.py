@@ -24,6 +24,8 @@ PLACES = {
             "documents",
             "keys",
             "recordings",
+            "report",
+            "report",
             "requests",
             "retention",
             "subject",

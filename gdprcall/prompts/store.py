@@ -100,9 +100,12 @@ def keep(prompt: Prompt, wavs: Sequence[bytes], sounds: Path, store: Path) -> No
     """Write a prompt into the store and where Asterisk finds it."""
     low, high = wavs
     name = prompt.sha256
-    if any(_said(other) != _said(prompt) for other in manifests(store) if other.sha256 == prompt.sha256):
-        # One sound for two texts: what was played with the first one must stay provable.
-        name += "-" + hashlib.sha256("\0".join(_said(prompt)).encode()).hexdigest()[:8]
+    alike = [one for one in manifests(store) if one.sha256 == prompt.sha256 and _said(one) != _said(prompt)]
+    if alike:
+        # One sound for two texts: what was played with the first one must stay provable. The vault looks for the text.
+        name += "-" + hashlib.sha256(prompt.text.encode()).hexdigest()[:8]
+    if any(one.text == prompt.text for one in alike):
+        name += f"-{prompt.language}"  # the same in another language, such as a digit
     manifest = json.dumps(asdict(prompt), indent=1, sort_keys=True, ensure_ascii=False).encode()
     write(store / f"{prompt.sha256}.wav", low)
     write(store / f"{prompt.sha256}.wav16", high)

@@ -15,6 +15,7 @@ from gdprcall.vault.index_schema import EXPIRING, KEYS, migrations
 from gdprcall.vault.ledger import Entry
 from gdprcall.vault.projection import project
 from gdprcall.vault.rows import DecisionRow, RecordingRow, SegmentRow, Wanted
+from gdprcall.vault.statistics import Statistics
 
 # What is counted of the segments is asked for each row that is wanted: grouping would read all rows before the first.
 RECORDING = f"""
@@ -53,6 +54,7 @@ class Index:
         self.proofs = proofs.Proofs(self._store)
         self.requests = requests.Requests(self._store)
         self.breaches = breaches.Breaches(self._store)
+        self.statistics = Statistics(self._store)
 
     def applied(self) -> int:
         """Return the number of the last ledger entry that is in the index."""

@@ -33,10 +33,14 @@ class Browser:
 
     async def open(self, path: Path) -> None:
         """Show a file, and wait until it is loaded."""
+        await self._go("about:blank")  # so that what is loaded next is not what was there before
         for domain in ("Page", "Network", "Log", "Runtime"):
             await self.call(f"{domain}.enable")
-        await self.call("Page.navigate", url=path.as_uri())
-        while not await self.evaluate("document.readyState === 'complete' && location.protocol === 'file:'"):
+        await self._go(path.as_uri())
+
+    async def _go(self, address: str) -> None:
+        await self.call("Page.navigate", url=address)
+        while not await self.evaluate(f"document.readyState === 'complete' && location.href === '{address}'"):
             await asyncio.sleep(0.01)
 
     async def look(self, width: int, *, dark: bool, paper: bool = False) -> None:
