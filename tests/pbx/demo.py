@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.pbx import hands, rights
+from tests.pbx import hands, papers, rights
 from tests.pbx.asterisk import Asterisk
 from tests.pbx.callers import Agent, Caller, Hangup, Press, Step, Wait
 from tests.pbx.checker import Checker, Seen
@@ -36,9 +36,18 @@ contact = "datenschutz@alm.example"
 country = "AT"
 notice_url = "alm.example"
 recipients = ["RECIPIENT"]
+operator = "processor"
+contract = { reference = "AV-2026-1", date = 2026-01-01, sha256 = "SHA", sets_out = ["subject_matter", "duration", "nature_and_purpose", "data", "data_subjects", "rights_and_duties"], clauses = ["a", "b", "c", "d", "e", "f", "g", "h"] }
+
+[operator]
+name = "Sound Desk AB"
+address = "1 Sea Street, Malmö"
+contact = "privacy@desk.example"
+officer = "officer@desk.example"
 
 [lines.reklamation]
 controller = "alm"
+approved_by = "Alm Reisen"
 purpose = "documentation"
 basis = "legitimate_interest"
 interest = "Reklamationen zu klären"
@@ -142,6 +151,8 @@ def main() -> int:
     asks = next(guest for guest in guests if guest.scene == "by FastAGI")
     say(f"{asks.company.name}'s caller who {asks.does} asks for a copy, and then to be forgotten")
     agree &= rights.exercised(installation, asks.number, checker.recording(asks.number), DEMO)
+    say("a disk is lost: the papers, the officer's page, and what the authority is told")
+    agree &= papers.written(installation, DEMO / "papers")
     show(installation)
     say("every row agrees" if agree else "THE ROWS DO NOT AGREE")
     return 0 if agree else 1
