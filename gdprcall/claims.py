@@ -48,7 +48,7 @@ def recordings_erase(claiming: Claiming, params: Params) -> object:
     rows = [erasure.weigh(vault, scope.recording(vault, claiming.controller, id_), now) for id_ in ids]
     if flag(params, "dry_run"):
         return [row.as_json() for row in rows]
-    receipts, failed = _erase(claiming, ids, reason)
+    receipts, failed = erase_all(claiming, ids, reason)
     if failed:
         text_ = "; ".join(f"{one['recording']}: {one['error']}" for one in failed)
         raise VaultError(f"{len(failed)} of {len(ids)} could not be erased: {text_}", "try these again")
@@ -91,7 +91,7 @@ def erase(claiming: Claiming, params: Params) -> object:
         never_record(claiming, controller, subject)
     reason = text(params, "reason")
     order = certifying.begin(vault, order, subject, before, {"reason": reason, "actor": claiming.actor})
-    receipts, failed = _erase(claiming, order.recordings, reason)
+    receipts, failed = erase_all(claiming, order.recordings, reason)
     certificate = order.as_json() | _certificate(claiming, controller, params, begun)
     certificate |= {"erased": receipts, "failed": failed, "kept": kept, "would_erase": []}
     certificate["never_record"] = (controller, subject) in vault.never
@@ -185,7 +185,7 @@ def never_record(claiming: Claiming, controller: str, subject: str) -> None:
         claiming.vault.know_marks()
 
 
-def _erase(claiming: Claiming, ids: Sequence[str], reason: str) -> tuple[list[Json], list[Json]]:
+def erase_all(claiming: Claiming, ids: Sequence[str], reason: str) -> tuple[list[Json], list[Json]]:
     """Destroy what was weighed; return the receipts, and what failed with its error."""
     receipts: list[Json] = []
     failed: list[Json] = []

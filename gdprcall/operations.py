@@ -17,9 +17,11 @@ from gdprcall import (
     claims,
     consents,
     correcting,
+    ending,
     importing,
     incall,
     keeping,
+    noticing,
     paperwork,
     promptkeeping,
     register,
@@ -239,6 +241,8 @@ OPERATIONS: Mapping[str, Operation] = (
     | _through(_desk, reporting.OPERATIONS)
     | _through(_keeper, keeping.OPERATIONS)
     | _through(_claiming, claims.OPERATIONS)
+    | _through(_claiming, noticing.OPERATIONS)
+    | _through(_claiming, ending.OPERATIONS)
     | sweeping.OPERATIONS
     | correcting.OPERATIONS
     | importing.OPERATIONS
@@ -246,6 +250,7 @@ OPERATIONS: Mapping[str, Operation] = (
 CHANGING = sweeping.CHANGING | correcting.CHANGING | importing.CHANGING | frozenset({"prompts/purge", "vault/backup"})
 CHANGING |= custody.CHANGING | incall.CHANGING | accessing.CHANGING | keeping.CHANGING | claims.CHANGING
 CHANGING |= register.CHANGING | breach.CHANGING | paperwork.CHANGING
+CHANGING |= noticing.CHANGING | ending.CHANGING
 
 
 def export(

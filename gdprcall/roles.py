@@ -67,6 +67,7 @@ MAY: Mapping[Role, frozenset[str]] = {
     | {"calls/stop", "calls/pause", "calls/resume", "calls/number"}
     | {"retention/due", "retention/sweep", "retention/check", "recordings/erase", "vault/verify", EXPORT}
     | {"subject/access", "subject/papers", "subject/packaged", "subject/object", "subject/erase", "subject/allow"}
+    | {"subject/notices", "subject/told", "vault/end"}
     | {"recordings/restrict", "recordings/unrestrict", "recordings/hold", "recordings/release", "recordings/decide"}
     | {"recordings/kept", "recordings/correct", "recordings/statement", "recordings/approve"}
     | _BREACHES

@@ -2,7 +2,7 @@
 
 import click
 
-from gdprcall.cli import access, claimed
+from gdprcall.cli import access, claimed, noticed
 
 
 @click.group()
@@ -10,7 +10,7 @@ def subject() -> None:
     """Answer a person who asks for his rights."""
 
 
-for command in (*access.COMMANDS, *claimed.COMMANDS):
+for command in (*access.COMMANDS, *claimed.COMMANDS, *noticed.COMMANDS):
     subject.add_command(command)
 
 COMMANDS = (subject,)

@@ -2,7 +2,7 @@
 
 import click
 
-from gdprcall.cli import backups, imports, verifying
+from gdprcall.cli import backups, ended, imports, verifying
 
 
 @click.group()
@@ -10,7 +10,7 @@ def vault() -> None:
     """Back up, restore and look through the vault."""
 
 
-for command in (*backups.COMMANDS, *imports.COMMANDS, verifying.verify):
+for command in (*backups.COMMANDS, *imports.COMMANDS, *ended.COMMANDS, verifying.verify):
     vault.add_command(command)
 
 

@@ -18,8 +18,9 @@ BY_LAW = "legal_obligation"
 """The basis whose retention is the law's own minimum: until its end Art. 17(3)(b) stands against an erasure."""
 HINT = "see: gdprcall recordings kept"
 PURPOSE_LETTERS = 64
-BY_RIGHT = ("access", "claims", "authority")
-"""Purposes for which any recording may leave: the person's own right (Art. 15), legal claims (Art. 17(3)(e)), a duty of law."""
+RETURN = "return"
+BY_RIGHT = ("access", "claims", "authority", RETURN)
+"""Purposes for which any recording may leave: the person's own right (Art. 15), legal claims (Art. 17(3)(e)), a duty of law, its return (Art. 28(3)(g))."""
 
 
 def state(vault: Vault, row: RecordingRow) -> precedence.State:

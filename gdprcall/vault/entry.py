@@ -56,6 +56,8 @@ class Kind(StrEnum):
     NEVER_RECORD = "never_record"
     MAY_RECORD = "may_record"
     NOTICE_OWED = "notice_owed"
+    NOTICE_GIVEN = "notice_given"
+    CONTRACT_ENDED = "contract_ended"
     RELEASE_DENIED = "release_denied"
     BULK_APPROVED = "bulk_approved"
     ERASURE_ASKED = "erasure_asked"
