@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from gdprcall import access, deadlines, misspelt, parties, policies, profiles, schema, timing, values
+from gdprcall import access, deadlines, instructions, misspelt, parties, policies, profiles, schema, timing, values
 from gdprcall.deadlines import Deadlines
 from gdprcall.errors import ConfigError
 from gdprcall.mistakes import Mistaken, without, written
@@ -79,11 +79,18 @@ class Config:
     timings: Mapping[str, Timing] = field(default_factory=dict)
     breach: Deadlines = field(default_factory=Deadlines)
     parties: Parties = field(default_factory=Parties)
+    pending: tuple[str, ...] = ()
 
     def renewed(self, new: "Config") -> "Config":
         """Return what holds after a reload: who may be recorded, who may ask, and when; the places stay."""
         return replace(
-            self, policy=new.policy, access=new.access, timings=new.timings, breach=new.breach, parties=new.parties
+            self,
+            policy=new.policy,
+            access=new.access,
+            timings=new.timings,
+            breach=new.breach,
+            parties=new.parties,
+            pending=new.pending,
         )
 
     @property
@@ -151,10 +158,14 @@ def load(path: Path, *, drafts: bool = False) -> Config:
     found += [*timing.mistakes(file.controllers), *parties.mistakes(file)]
     found += [*rules.check(policy, LANGUAGES, PURPOSES, today=today), *telephone.findings(policy)]
     found += [] if drafts else approvals.findings(policy, approvals.load(approvals.beside(path)))
+    pending = instructions.pending(
+        policy, parties.parties(file).approving, instructions.load(instructions.beside(path))
+    )
+    found += instructions.findings(pending)
     mistakes = [finding for finding in found if finding.refuses]
     if mistakes:
         raise Mistaken(path, mistakes, data)
-    return _config(path, file, policy, tuple(found))
+    return replace(_config(path, file, policy, tuple(found)), pending=pending)
 
 
 def _of_the_rest(data: Mapping[str, object]) -> list[Finding]:

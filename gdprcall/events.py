@@ -210,6 +210,11 @@ EVENTS: Mapping[str, Event] = {
     "breach_watch_failed": Event(
         "error", "it could not be looked whether something is a breach, or which clock runs", "see hint"
     ),
+    "instruction_pending": Event(
+        "error",
+        "a line's policy waits for its controller's approval (Art. 28(3)(a)): nothing is recorded on it",
+        "gdprcall documents approve LINE --by WHO",
+    ),
     "prompt_unfit": Event(
         "error", "a prompt is missing or changed: the line is not recorded", "gdprcall prompts build"
     ),

@@ -22,6 +22,7 @@ class Parties:
     templates: Path | None = None
     objection_days: int = 30
     dpias: Mapping[str, Dpia] = field(default_factory=lambda: MappingProxyType({}))
+    approving: frozenset[str] = frozenset()
     joint: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     representatives: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -35,6 +36,7 @@ def parties(file: File) -> Parties:
         Path(file.documents.templates) if file.documents.templates else None,
         file.documents.objection_days,
         {id_: one.dpia for id_, one in known if one.dpia is not None},
+        frozenset(id_ for id_, one in known if one.approves),
         {id_: one.joint for id_, one in known if one.joint},
         {id_: one.representative for id_, one in known if one.representative},
     )

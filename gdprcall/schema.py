@@ -185,6 +185,7 @@ class Controller(Section):
     pseudonym_key: Secret = ""
     proof_days: Days = 1096
     refusal_days: Annotated[int, Field(ge=1, le=366)] = 30
+    approves: bool = False
     joint: Words = ""
     representative: Words = ""
     dpia: Dpia | None = None

@@ -14,7 +14,10 @@ from gdprcall.vault.kept import Kept
 
 def holding(settings: Config) -> Holding:
     """Return what a configuration permits for new calls; raises ConfigError when a key is missing."""
-    policy, keys = settings.policy, settings.pseudonym_keys()
+    # What a controller has not approved does not take effect (Art. 28(3)(a)).
+    for id_ in settings.pending:
+        get_logger().error("instruction_pending", line=id_)
+    policy, keys = settings.policy.without(settings.pending), settings.pseudonym_keys()
     catalogue = Catalogue(policy, settings.asterisk.sounds, settings.prompts)
     for line, language in catalogue.missing():
         get_logger().error("prompt_unfit", line=line, language=language)

@@ -8,6 +8,7 @@ import click
 
 from gdprcall import papers
 from gdprcall.cli import options
+from gdprcall.cli.approving import approve
 from gdprcall.cli.output import print_json, print_rows, progress
 from gdprcall.cli.shared import Shared, example, shared
 from gdprcall.errors import CheckFailed, ConfigError, NotFound
@@ -202,4 +203,5 @@ def _day(facts: dict[str, Any]) -> str:
     return str(told.get("as_of", ""))
 
 
+documents.add_command(approve)
 COMMANDS = (documents,)

@@ -5,8 +5,8 @@ Values only: no file is read here, nothing is looked up, and no default records 
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 
@@ -259,6 +259,10 @@ class Policy:
     def controller_of(self, line: Line) -> Controller:
         """Return the controller of ``line``; the configuration has made sure that there is one."""
         return self.controllers[line.controller]
+
+    def without(self, lines: Collection[str]) -> "Policy":
+        """Return the policy without some lines."""
+        return replace(self, lines={id_: line for id_, line in self.lines.items() if id_ not in lines})
 
     def sole_controller(self) -> Controller | None:
         """Return the only controller, None where there are several or none."""
