@@ -37,6 +37,25 @@ def test_every_command_of_the_section_runs(desk: Desk, monkeypatch: pytest.Monke
     assert [row["state"] for row in desk.json("list", "--all")] == ["open", "refused", "answered"]
 
 
+def test_a_person_asks_for_their_data_in_six_commands(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(desk.folder)
+    section = (ROOT / "README.md").read_text().split("\n### A person asks for their data\n")[1].split("\n### ")[0]
+    (block,) = re.findall(r"```console\n(.*?)```", section, re.DOTALL)
+    commands = block.splitlines()
+    assert len(commands) == 6
+    request = code = ""
+    for command in commands:
+        words = shlex.split(command.replace("REQUEST", request).replace("CODE", code).replace("TODAY", today("")))
+        status, out, err = desk.shell(*words[1:])
+        assert status == 0, f"{command}\n{out}{err}"
+        request = (re.findall(r"^request ([0-9a-f]{32}): ", out, re.MULTILINE) or [request])[0]
+        code = "".join((re.findall(r"say: (\d{4}) (\d{4})$", out, re.MULTILINE) or [tuple(code)])[0])
+    (sound,) = (desk.folder / "for-the-person").rglob("*.wav")
+    assert sound.stat().st_size > 44
+    assert "# " not in (desk.folder / "for-the-person" / "letter.txt").read_text()
+    assert desk.json("list", "--all")[0]["state"] == "answered"
+
+
 def today(word: str) -> str:
     """Return the day of a story as one of now: what has not come yet is refused, and what is long past cannot be extended."""
     return datetime.now(ZoneInfo("Europe/Stockholm")).date().isoformat() + ("T00:00" if "T" in word else "")
