@@ -25,6 +25,7 @@ from gdprcall import (
     paperwork,
     promptkeeping,
     register,
+    rehearsing,
     reporting,
     safekeeping,
     scope,
@@ -246,11 +247,12 @@ OPERATIONS: Mapping[str, Operation] = (
     | sweeping.OPERATIONS
     | correcting.OPERATIONS
     | importing.OPERATIONS
+    | rehearsing.OPERATIONS
 )
 CHANGING = sweeping.CHANGING | correcting.CHANGING | importing.CHANGING | frozenset({"prompts/purge", "vault/backup"})
 CHANGING |= custody.CHANGING | incall.CHANGING | accessing.CHANGING | keeping.CHANGING | claims.CHANGING
 CHANGING |= register.CHANGING | breach.CHANGING | paperwork.CHANGING
-CHANGING |= noticing.CHANGING | ending.CHANGING
+CHANGING |= noticing.CHANGING | ending.CHANGING | rehearsing.CHANGING
 
 
 def export(

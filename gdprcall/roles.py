@@ -56,7 +56,15 @@ MAY: Mapping[Role, frozenset[str]] = {
             "audit/verify",
         }
     )
-    | {"audit/checkpoint", "keys/list", "prompts/purge", "vault/backup", "vault/verify", "requests/check"}
+    | {
+        "audit/checkpoint",
+        "keys/list",
+        "prompts/purge",
+        "vault/backup",
+        "vault/rehearse",
+        "vault/verify",
+        "requests/check",
+    }
     # Whoever sees it first must be able to say so, at any hour.
     | {"breach/check", "breach/open"},
     Role.OFFICER: _LOOK
@@ -88,7 +96,7 @@ MAY: Mapping[Role, frozenset[str]] = {
 }
 """What each role may ask; what stands nowhere here is for the admin alone."""
 
-WHOLE_HOUSE = frozenset({"vault/backup", "audit/checkpoint", "prompts/purge"})
+WHOLE_HOUSE = frozenset({"vault/backup", "vault/rehearse", "audit/checkpoint", "prompts/purge"})
 """What cannot be done for one controller alone."""
 
 

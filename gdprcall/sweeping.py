@@ -3,7 +3,7 @@
 What is destroyed here had a time that was over; a later, longer one never counts for it.
 """
 
-from gdprcall import auditing, breach, register
+from gdprcall import auditing, breach, register, rehearsing
 from gdprcall.context import Context, Json, Operation
 from gdprcall.errors import ConfigError, GdprcallError
 from gdprcall.parameters import Params, flag, moment
@@ -56,7 +56,8 @@ def check(context: Context, _params: Params) -> Json:
     found = stores.examine(context.vault, now, whose, _lines(context))
     if whose is None:
         found.append(stores.spool(context.config.asterisk.spool, now))
-    return [one.as_json() for one in found]
+    told = [one.as_json() for one in found]
+    return told if whose is not None else [*told, rehearsing.row(context.vault, now)]
 
 
 OPERATIONS: dict[str, Operation] = {"retention/due": due, "retention/sweep": sweep, "retention/check": check}

@@ -225,6 +225,7 @@ def test_ret_07_every_store_is_listed_with_its_period(shell: Shell) -> None:
         "the log",
         "sweep",
         "spool",
+        "test of a restore",
     ]
     assert all(one["period"] for one in json.loads(out))
 

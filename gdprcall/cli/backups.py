@@ -116,6 +116,34 @@ def restore_keys(state: Shared, file: BinaryIO, json_: bool) -> None:
         )
 
 
+@click.command(epilog=example("gdprcall vault rehearse /srv/backup/gdprcall"))
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.option("--scratch", type=FOLDER, help="Where it is put together; default: the system's temporary folder.")
+@options.as_json
+@shared
+def rehearse(state: Shared, folder: Path, scratch: Path | None, json_: bool) -> None:
+    """Test whether the backup in DIR can be restored (Art. 32(1)(d)); nothing of the vault is changed.
+
+    It is put together apart, every payload is read, the ledger is held against this one, and all is removed again. The
+    ledger notes what was found; retention check asks for it once a year.
+    """
+    params = {"folder": str(folder.absolute()), "scratch": None if scratch is None else str(scratch.absolute())}
+    with progress("restoring", wanted=not json_) as tell:
+        result = state.backend.call("vault/rehearse", params, tell)
+    assert isinstance(result, dict)
+    if json_:
+        print_json(result)
+    else:
+        click.echo(
+            f"the backup of {result['made_at']} can be restored: tested on {result['tested_at']}, {result['seconds']} s"
+        )
+        for name in ("ledger_entries", "payloads", "erased_by_tombstones"):
+            click.echo(f"{name.replace('_', ' ')}: {result[name]}")
+    if result["missing"] or result["damaged"]:
+        lost = len(result["missing"]) + len(result["damaged"])
+        raise CheckFailed(f"{lost} payloads of the backup are missing or damaged", "make a new backup now")
+
+
 def _print(result: dict[str, object], *, dry_run: bool) -> None:
     click.echo(f"{'would restore' if dry_run else 'restored'} the backup of {result['made_at']}")
     for name in ("ledger_entries", "payloads", "erased_by_tombstones", "lost_entries"):
@@ -127,4 +155,4 @@ def _print(result: dict[str, object], *, dry_run: bool) -> None:
         click.echo("keys are restored apart: gdprcall vault restore-keys", err=True)
 
 
-COMMANDS = (backup, restore, restore_keys)
+COMMANDS = (backup, restore, restore_keys, rehearse)

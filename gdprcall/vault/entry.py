@@ -35,6 +35,7 @@ class Kind(StrEnum):
     KEYS_BACKED_UP = "keys_backed_up"
     BACKED_UP = "backed_up"
     RESTORED = "restored"
+    RESTORE_TESTED = "restore_tested"
     KEYS_RESTORED = "keys_restored"
     LOG_KEY = "log_key"
     RECIPIENTS_CHANGED = "recipients_changed"
