@@ -46,6 +46,7 @@ class Alertness:
         self._house = house
         self._signs = Signs(vault)
         self._told: set[tuple[str, str, int]] = set()
+        self._failing = ""
 
     async def run(self) -> None:
         """Look every minute, until cancelled."""
@@ -61,7 +62,11 @@ class Alertness:
             for row in desk.vault.index.breaches.all():
                 self._remind(desk, desk.standing(row), now)
         except GdprcallError as error:
-            get_logger().error("breach_watch_failed", error=type(error).__name__, hint=error.hint)
+            if self._failing != error.message:  # told once, not every minute
+                get_logger().error("breach_watch_failed", error=type(error).__name__, hint=error.hint)
+            self._failing = error.message
+        else:
+            self._failing = ""
 
     def _suspect(self, desk: Desk, now: int, house: House) -> None:
         desk.vault.catch_up()

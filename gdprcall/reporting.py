@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from gdprcall import __version__
+from gdprcall import __version__, rehearsing
 from gdprcall.breach.desk import Desk
 from gdprcall.errors import ConfigError
 from gdprcall.parameters import Params, moment, text
@@ -130,6 +130,7 @@ def _care(desk: Desk, controller: str, since: int, until: int) -> Json:
         "failed": sum(failed for _, _, failed in sweeps),
         "last_sweep": rfc3339(sweeps[0][0]) if sweeps else None,
         "canaries": [None if one.canary_at is None else rfc3339(one.canary_at) for one in used],
+        "restore_tested": _told(rehearsing.last(desk.vault)[0]),
         "contact_tested": _told(index.breaches.contact_tested(controller)),
         "ledger_entries": ledger.size(),
         "checkpoint": None if last is None else {"entries": last.size, "handed_out": last.handed},

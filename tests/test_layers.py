@@ -143,7 +143,7 @@ LAYERS: dict[str, set[str]] = {
     "register": {"config", "errors", "parameters", "persons", "rights", "times", "timing", "vault"},
     "papers": {"errors"},
     "report": set(),
-    "reporting": {"breach", "errors", "parameters", "rights", "times", "vault"},
+    "reporting": {"breach", "errors", "rehearsing", "parameters", "rights", "times", "vault"},
     "paperwork": {"config", "errors", "parameters", "policy", "prompts", "times", "vault"},
     "breach": {"config", "errors", "parameters", "policy", "rights", "times", "timing", "vault"},
     "operations": {

@@ -398,3 +398,4 @@ def test_a_ledger_that_cannot_be_read_is_told_and_ends_no_daemon(watched: Watche
     with closing(sqlite3.connect(watched.place.folder / "vault" / "ledger.db")) as db, db:
         db.execute("UPDATE entry SET leaf = substr(leaf, 1, length(leaf) - 1) WHERE leaf LIKE '%release_denied%'")
     assert [event for event, _, _ in watched.look()] == ["breach_watch_failed"]
+    assert watched.look() == [], "once, not every minute"

@@ -157,10 +157,11 @@ class Bench:
         self._add(rows.GO_SHORT, short)
         self._add(rows.GO_LONG, long)
         self._add(rows.GO_MEMORY, [megabytes])
-        folders = {name: place / name for name in ("erase", "slot", "rewrap", "ledger", "index")}
+        folders = {name: place / name for name in ("erase", "sweep", "slot", "rewrap", "ledger", "index")}
         for folder in folders.values():
             folder.mkdir()
         self._add(rows.ERASE, [vault.erasing(folders["erase"])])
+        self._add(rows.SWEEP, [vault.sweeping(folders["sweep"])])
         self._add(rows.OVERWRITE, vault.overwriting(folders["slot"]))
         exported, wrapped, taken = custody.rewrapping(folders["rewrap"].resolve())
         self._add(rows.REWRAP, [wrapped + taken], f"{wrapped:.0f} s and {taken:.0f} s; exported in {exported:.0f} s")

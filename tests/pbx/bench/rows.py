@@ -38,6 +38,7 @@ GROWING = (GROW_PEAK, GROW_CPU, GROW_END)
 MEMORY = Row("resident memory of the daemon after 5,000 calls", "MB", "<=", 90)
 GROWTH = Row("resident memory, from call 1,000 to call 5,000", "MB", "<=", 5)
 ERASE = Row("10,000 recordings erased together", "s", "<=", 5)
+SWEEP = Row("10,000 expired recordings swept", "s", "<=", 60)
 OVERWRITE = Row("overwrite of one slot, durable, against one fdatasync", "x", "<=", 5)
 REWRAP = Row("100,000 headers for other recipients: wrapped where the identity is, taken back", "s", "<=", 60)
 APPEND = Row("durable entries of the ledger, 100 writers at once", "/s", ">=", 3_000)
@@ -52,7 +53,7 @@ PACKED = Row("500 recordings of a person packed for him, speed against their sou
 FINISHED = Row("the same finished where the identity is, with Opus, one core", "x", ">=", 20)
 ACCESS = (FOUND, PACKED, FINISHED)
 IMPORTED = Row("100 ten-minute files imported, speed against writing and syncing them", "x", ">=", 0.5)
-VAULT = (ERASE, OVERWRITE, REWRAP, APPEND, CALLER, DUE, DAY, GO_SHORT, GO_LONG, GO_MEMORY, *ACCESS, IMPORTED)
+VAULT = (ERASE, SWEEP, OVERWRITE, REWRAP, APPEND, CALLER, DUE, DAY, GO_SHORT, GO_LONG, GO_MEMORY, *ACCESS, IMPORTED)
 SHOWN = (
     Row("fdatasync in the key's rounds, p99", "ms"),
     Row("baseline: key to MixMonitorStart, p50", "ms"),

@@ -12,7 +12,9 @@ import time
 from pathlib import Path
 
 from gdprcall import age
+from gdprcall.rights import retention
 from gdprcall.vault.archive import Vault
+from gdprcall.vault.entry import Fact, Kind
 from gdprcall.vault.index import Index
 from gdprcall.vault.keys import Keys, Slot
 from gdprcall.vault.rows import Wanted
@@ -40,6 +42,25 @@ def erasing(folder: Path) -> float:
         outcomes = vault.erase_all(ids, reason="retention", actor="bench")
         seconds = time.perf_counter() - begun
         assert len(outcomes) == ERASED
+        assert vault.keys.names(Slot.HEADER) == list(vault.objects.names()) == []
+    return seconds
+
+
+def sweeping(folder: Path) -> float:
+    """Return the seconds of a sweep in which ten thousand recordings are due."""
+    ids = [recording_id(number) for number in range(ERASED)]
+    body: dict[str, object] = dict.fromkeys(("payload_bytes", "started_at", "closed_at"), DAY_ONE)
+    body |= {"segment": 1, "seconds": 1.0, "expires_at": DAY_ONE, "payload_sha256": "0" * 64, "header_sha256": ""}
+    with vaults.opened(folder) as vault:
+        facts = ((vaults.decision(id_), vaults.caller(id_), Fact(Kind.SEALED, id_, "acme", body)) for id_ in ids)
+        for future in [vault.submit(*some) for some in facts]:
+            future.result()
+        _fill(vault, ids)
+        vault.catch_up()
+        begun = time.perf_counter()
+        swept = list(retention.sweep(vault, DAY_ONE + DAY_MS, actor="bench"))
+        seconds = time.perf_counter() - begun
+        assert [one.error for one in swept] == [""] * ERASED
         assert vault.keys.names(Slot.HEADER) == list(vault.objects.names()) == []
     return seconds
 
