@@ -37,6 +37,14 @@ def test_bas_12_a_corrected_language_has_the_old_one_in_its_history_and_the_soun
     assert house.shell("vault", "verify")[0] == 0
 
 
+def test_bas_12_a_decision_whose_language_was_corrected_is_still_as_the_ledger_says(house: House) -> None:
+    for language in ("sv", "de"):
+        assert house.shell("recordings", "correct", ASKED, "--language", language, *WHY)[0] == 0
+    assert "not as the ledger says" not in "".join(map(str, house.shell("decisions", "verify")))
+    house.shell.sql("index.db", "UPDATE decision SET language = 'fr' WHERE recording = ?", ASKED)
+    assert "not as the ledger says: language" in "".join(map(str, house.shell("decisions", "verify")))
+
+
 def test_bas_12_a_recording_whose_number_is_corrected_is_found_by_the_right_one_alone(house: House) -> None:
     assert house.shell("recordings", "correct", ASKED, "--number", OTHER, *WHY)[0] == 0
     person = ("--controller", "acme", "--reason", "x", "--dry-run")

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from gdprcall.errors import VaultError
 from gdprcall.vault import checks, forgetting
 from gdprcall.vault.archive import Vault
-from gdprcall.vault.entry import Entry
+from gdprcall.vault.entry import Entry, Kind
 from gdprcall.vault.index import Key
 from gdprcall.vault.kept import Kept
 from gdprcall.vault.keys import Slot
@@ -62,8 +62,17 @@ class Checking:
         yield from self._named(row, bodies[-1] if bodies else {})
         yield from self._sound(row, recording)
 
+    def _corrected(self, row: DecisionRow) -> Mapping[str, object]:
+        """Return what of a decision was corrected since (Art. 16), as it was last."""
+        if row.recording is None:
+            return {}
+        told = self.vault.stores.ledger.entries(recording=row.recording, kinds={Kind.CORRECTED})
+        bodies = (entry.body or {} for entry in told)
+        return {str(body["field"]): body.get("new") for body in bodies if body.get("decision") == row.id}
+
     def _agreed(self, row: DecisionRow, entry: Entry, body: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-        differs = [name for name in NAMED_BY_BOTH if getattr(row, name) != body.get(name)]
+        noted = {**body, **self._corrected(row)}
+        differs = [name for name in NAMED_BY_BOTH if getattr(row, name) != noted.get(name)]
         if row.withdrawn_at is None and row.outcome != body.get("outcome"):
             differs.append("outcome")
         if row.decided_at != entry.time or row.controller != entry.controller:
