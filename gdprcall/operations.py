@@ -34,13 +34,13 @@ from gdprcall import (
 )
 from gdprcall.context import Context, Json, Operation
 from gdprcall.custody import asked as custody
-from gdprcall.errors import ConfigError, NotFound, VaultError
+from gdprcall.errors import ConfigError, NotFound, Refused, VaultError
 from gdprcall.parameters import Params, flag, limit, moment, text, wanted
 from gdprcall.rights import bulk
 from gdprcall.rights import keeping as rights
 from gdprcall.roles import Role
 from gdprcall.vault.ledger import Fact, Kind
-from gdprcall.vault.rows import Export
+from gdprcall.vault.rows import Export, RecordingRow
 
 Less = TypeVar("Less")
 __all__ = ["CHANGING", "OPERATIONS", "Context", "export", "run"]
@@ -265,12 +265,22 @@ def export(
     purpose = text({"purpose": purpose}, "purpose")
     vault, actor, said = context.vault, context.actor, dict(noted or {})
     row = vault.recording(scope.recording(vault, context.controller, recording))
+    _refuse_admin(context, row)
     rights.may_be_for(vault, row, purpose, role=context.role, actor=actor)
     packed = bulk.is_packed(vault, row, said.get("package", ""), said.pop("mark", ""))
     if context.role != Role.ADMIN and not packed:
         bulk.check(vault, row, actor, context.clock(), context.config.releases_an_hour)
     rights.may_leave(vault, row, context.role, said.get("exception", ""))
     return vault.export(recording, segment, actor=actor, purpose=purpose, noted=said)
+
+
+def _refuse_admin(context: Context, row: RecordingRow) -> None:
+    """Raise Refused for who runs the host, once somebody else has the role to have recordings released (Art. 32(4))."""
+    others = {one.role for one in context.config.access if one.controller in {None, row.controller}}
+    if context.role == Role.ADMIN and others & {Role.OFFICER, Role.REVIEWER}:
+        body = {"why": "admin", "actor": context.actor}
+        context.vault.note(Fact(Kind.RELEASE_DENIED, row.id, row.controller, body))
+        raise Refused("who runs this host releases no recording", "ask an officer or a reviewer: see [[access]]")
 
 
 def _ours(context: Context, answer: Mapping[str, object]) -> Json:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from gdprcall import config, operations
 from gdprcall.errors import ConfigError, NotFound, Refused, VaultError
 from gdprcall.operations import Context
+from gdprcall.roles import Access, Role
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.ledger import Entry, Kind
 from tests.vaults import ACME, DAY_ONE, EXPIRED, Clock, decision, opened, recording_id, sealed, wav
@@ -385,3 +387,30 @@ def test_an_entry_whose_body_was_erased_is_still_an_entry() -> None:
         "controller": "acme",
         "body": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("role", "controller", "refused"),
+    [
+        ("officer", None, True),
+        ("reviewer", "acme", True),
+        ("reviewer", "beta", False),
+        ("operator", None, False),
+        ("auditor", None, False),
+    ],
+)
+def test_sec_06_who_runs_the_host_releases_nothing_once_somebody_else_has_the_role(
+    tmp_path: Path, role: str, controller: str | None, refused: bool
+) -> None:
+    with opened(tmp_path) as vault:
+        recording = sealed(vault, tmp_path / "spool")
+        context = asked(vault, tmp_path)
+        context = replace(context, config=replace(context.config, access=(Access("anna", "", Role(role), controller),)))
+        if not refused:
+            assert operations.export(context, recording, 1, "quality")
+            return
+        with pytest.raises(Refused, match="releases no recording"):
+            operations.export(context, recording, 1, "quality")
+        assert operations.export(replace(context, role="officer", actor="uid:7"), recording, 1, "quality")
+        (denied,) = vault.ledger.entries(kinds={Kind.RELEASE_DENIED})
+        assert (denied.body or {})["why"] == "admin"

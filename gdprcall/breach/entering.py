@@ -82,7 +82,7 @@ def update(desk: Desk, params: Params) -> object:
     given = _mapping(params, "fields")
     if not given:
         raise ConfigError("nothing is said", "give a field, such as --measures")
-    refuse_names(desk, given, _of_incident(desk, row))
+    refuse_names(desk, given, _owner(desk, row))
     fields = facts.read(given, row.zone, desk.clock())
     changed = sorted(
         name for name in fields if row.fields.get(name) not in {None, ""} and row.fields[name] != fields[name]
@@ -102,7 +102,7 @@ def aware(desk: Desk, params: Params) -> object:
     row = desk.open_one(text(params, "id"))
     at = facts.moment(params.get("at"), row.zone, desk.clock(), "aware")
     by, reason = text(params, "by"), text(params, "reason")
-    refuse_names(desk, {"by": by, "reason": reason}, _of_incident(desk, row))
+    refuse_names(desk, {"by": by, "reason": reason}, _owner(desk, row))
     if row.aware_at is not None and not params.get("change"):
         hint = "if that was wrong, give --change and say why in --reason: both stay in the register"
         raise Refused(f"somebody was aware on {rfc3339(row.aware_at)} already", hint)
@@ -138,7 +138,8 @@ def refuse_names(desk: Desk, given: Mapping[str, object], owners: Sequence[Contr
             raise Refused(text_, "say what happened without names; each is told of its own recordings")
 
 
-def _of_incident(desk: Desk, row: Breach) -> list[Controller]:
+def _owner(desk: Desk, row: Breach) -> list[Controller]:
+    """Return whose breach it is, nobody where he is in the configuration no more."""
     known = desk.config.policy.controllers.get(row.controller)
     return [known] if known is not None else []
 
@@ -146,7 +147,9 @@ def _of_incident(desk: Desk, row: Breach) -> list[Controller]:
 def _alone(desk: Desk, params: Params, scope: Mapping[str, object]) -> str:
     """Return whose a breach is that concerns no recording; raises ConfigError where something was looked for in vain."""
     if any(value not in (None, "") for name, value in scope.items() if name != "controller"):
-        raise ConfigError("there is no such recording", "look without --dry-run's other words, or name none of them")
+        raise ConfigError(
+            "there is no such recording", "name another time, key or folder; or none, and --controller alone"
+        )
     name = params.get("controller") or scope.get("controller") or desk.controller
     if not isinstance(name, str):
         raise ConfigError(
