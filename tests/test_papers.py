@@ -272,6 +272,52 @@ def test_the_hash_of_a_version_is_that_of_what_it_says(office: Office) -> None:
         assert version["sha256"] == hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+def paper(text: str) -> papers.Paper:
+    return papers.Paper("p", "en", "T", f"# T\n\n{text}\n", f"<p>{text}</p>", ())
+
+
+def test_an_earlier_version_is_never_written_over_not_even_after_a_death_in_between(tmp_path: Path) -> None:
+    kept.keep(tmp_path, "p", paper("one"), "2026-01-01", ("md",))
+    noted = (tmp_path / "papers.json").read_bytes()
+    kept.keep(tmp_path, "p", paper("two"), "2026-01-02", ("md",))
+    (tmp_path / "papers.json").write_bytes(noted)  # as if it had died before the list was written
+    again = kept.keep(tmp_path, "p", paper("two"), "2026-01-02", ("md",))
+    assert "one" in (tmp_path / "p.v1.md").read_text()
+    assert (again.version.number, "-one" in again.difference, "+two" in again.difference) == (2, True, True)
+
+
+def test_no_page_of_an_earlier_version_stays_under_the_name_of_the_new_one(tmp_path: Path) -> None:
+    kept.keep(tmp_path, "p", paper("one"), "2026-01-01", ("md", "html"))
+    kept.keep(tmp_path, "p", paper("two"), "2026-01-02", ("md",))
+    assert not (tmp_path / "p.html").exists()
+    kept.keep(tmp_path, "p", paper("two"), "2026-01-02", ("md", "html"))
+    assert "two" in (tmp_path / "p.html").read_text()
+
+
+@pytest.mark.parametrize("name", ["address", "officer", "authority"])
+def test_inf_02_what_the_notice_lacks_is_marked_and_listed(office: Office, name: str) -> None:
+    text = office.path.read_text()
+    head, rest = text.split("[controllers.beta]")
+    office.path.write_text(re.sub(rf"(?m)^{name} = .*\n", "", head) + "[controllers.beta]" + rest)
+    open_ = {
+        "address": "the address of the controller",
+        "officer": "the data protection officer, or that there is none",
+        "authority": "the competent authority",
+    }
+    rows = office.json("check", "--controller", "acme", status=4)
+    assert {"paper": "acme/notice.en", "place": open_[name]} in rows
+
+
+def test_the_addendum_of_a_british_controller_speaks_of_its_own_law(tmp_path: Path) -> None:
+    with house(tmp_path) as place:
+        facts = place.run("documents/facts", controller="own")["controllers"][0]
+    text = papers.write("addendum", "en", facts, None).text
+    assert "Article 28 UK GDPR" in text
+    assert "domestic law" in text
+    assert "2021/915" not in text
+    assert "Member State" not in text
+
+
 def test_a_folder_with_a_broken_list_is_refused_and_stays_as_it_is(office: Office) -> None:
     target = office.folder / "papers"
     target.mkdir()
@@ -354,7 +400,14 @@ def test_a_lawyers_own_template_goes_before_ours_and_a_broken_one_is_named(offic
     assert office("show", "retention", "--controller", "acme", "--templates", str(own)) == "# Ours\n\nAcme Insurance\n"
     office.change("[operator]", f'[documents]\ntemplates = "{own}"\n[operator]')
     assert office.paper("retention") == "# Ours\n\nAcme Insurance\n"
-    for broken in ("{{ nothing.of.that }}", "{% if %}", "{{ controller.nothing }}"):
+    for broken in (
+        "{{ nothing.of.that }}",
+        "{% if %}",
+        "{{ controller.nothing }}",
+        "{{ 1 + controller.name }}",
+        "{{ 1/0 }}",
+        "{% include 'x' %}",
+    ):
         (own / "retention.en.md.j2").write_text(broken)
         assert "retention.en.md.j2" in office("show", "retention", "--controller", "acme", status=2)
 

@@ -56,7 +56,7 @@ def write(name: str, language: str, values: Mapping[str, object], folder: Path |
         title = next((line.removeprefix("# ") for line in lines.splitlines() if line.startswith("# ")), name)
         frame = Environment(autoescape=True, undefined=StrictUndefined).from_string(_source("page.html.j2", folder))
         page = frame.render(title=re.sub(r"\\(.)", r"\1", title), language=language, body=Ready(html(lines)))
-    except TemplateError as error:
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
         raise ConfigError(
             f"the template {template} cannot be used: {error}", "compare it with the one installed"
         ) from error

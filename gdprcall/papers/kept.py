@@ -56,10 +56,11 @@ def keep(folder: Path, name: str, paper: Paper, date: str, formats: Iterable[str
     new = last is None or last.sha256 != mine
     version = Version((last.number if last else 0) + 1, date, mine) if new or last is None else last
     place = folder / f"{name}.md"
-    before = place.read_text(encoding="utf-8") if place.exists() else ""
-    if new and last is not None and before:
-        _whole(folder / f"{name}.v{last.number}.md", before.encode())
+    before = _before(folder, name, last) if new else ""
     place.parent.mkdir(parents=True, exist_ok=True)
+    for kind in FORMATS if new else ():
+        if kind != "md" and kind not in formats:
+            (folder / f"{name}.{kind}").unlink(missing_ok=True)  # of the version before, under the name of this one
     for kind in formats:
         made = _made(paper, kind)
         target = folder / f"{name}.{kind}"
@@ -70,6 +71,20 @@ def keep(folder: Path, name: str, paper: Paper, date: str, formats: Iterable[str
     if new:
         _whole(folder / LIST, _listed(versions | {name: version}))
     return Written(name, version, new, difference(before, paper.text, name) if new else "")
+
+
+def _before(folder: Path, name: str, last: Version | None) -> str:
+    """Return the text of the last version, kept under its own name from now on; one that is kept is never written over.
+
+    After a death in between the newest file has the new text already, and what is kept is the one that counts.
+    """
+    place = folder / f"{name}.md"
+    if last is None or not place.exists():
+        return ""
+    kept = folder / f"{name}.v{last.number}.md"
+    if not kept.exists():
+        _whole(kept, place.read_bytes())
+    return kept.read_text(encoding="utf-8")
 
 
 def difference(before: str, after: str, name: str) -> str:
