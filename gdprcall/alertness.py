@@ -21,6 +21,7 @@ from gdprcall.rights.clocks import HOUR_MS
 from gdprcall.times import DAY_MS, rfc3339
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.entry import Kind
+from gdprcall.vault.placing import told
 
 LOOK_SECONDS = 60.0
 EXAMINE = "examine"
@@ -46,7 +47,7 @@ class Alertness:
         self._house = house
         self._signs = Signs(vault)
         self._told: set[tuple[str, str, int]] = set()
-        self._failing = ""
+        self._failing: frozenset[str] = frozenset()
 
     async def run(self) -> None:
         """Look every minute, until cancelled."""
@@ -57,28 +58,31 @@ class Alertness:
     def look(self, now: int, house: House) -> None:
         """Open what is suspected at ``now`` (milliseconds), and remind of what presses."""
         desk = Desk(self._vault, self._settings(), None, ACTOR, lambda: now)
+        # Apart: a disk that keeps no suspicion still has a clock that runs.
+        steps: list[Callable[[], None]] = [lambda: self._suspect(desk, now, house), lambda: self._remind_all(desk, now)]
+        self._failing = frozenset(failure for step in steps if (failure := self._failure(step)))
+
+    def _failure(self, step: Callable[[], None]) -> str:
+        """Do a step and return why it failed, "" if it did not; told once, not every minute."""
         try:
-            self._suspect(desk, now, house)
-            for row in desk.vault.index.breaches.all():
-                self._remind(desk, desk.standing(row), now)
+            with told("the register of breaches cannot be watched"):
+                step()
         except GdprcallError as error:
-            if self._failing != error.message:  # told once, not every minute
+            if error.message not in self._failing:
                 get_logger().error("breach_watch_failed", error=type(error).__name__, hint=error.hint)
-            self._failing = error.message
-        else:
-            self._failing = ""
+            return error.message
+        return ""
 
     def _suspect(self, desk: Desk, now: int, house: House) -> None:
         desk.vault.catch_up()
-        found = list(self._signs.look(desk.config, now))
+        for sign, controller in self._signs.look(desk.config, now):
+            _open(desk, sign, None if controller is None else [controller])
+            self._signs.opened(sign, controller)
         if stale := self._stale(desk, now, house):
-            found.append((stale, None))
+            _open(desk, stale)
         if house.ledger_damaged:
-            found.append((Sign(Trigger.LEDGER_BROKEN, "the ledger is not what was written into it"), None))
-        for sign, controller in found:
-            for id_ in suspect(desk, sign, None if controller is None else [controller]):
-                row = desk.found(id_)
-                get_logger().error("breach_suspected", breach=id_, controller=row.controller, reason=row.trigger)
+            _open(desk, Sign(Trigger.LEDGER_BROKEN, "the ledger is not what was written into it"))
+        self._signs.keep()
 
     def _stale(self, desk: Desk, now: int, house: House) -> Sign | None:
         """Return a sign where finished sound has lain in the clear for too long (SEC-02), None else."""
@@ -93,6 +97,10 @@ class Alertness:
             return None
         seen = f"finished sound lay in the clear for longer than {oldest // 1000} s"
         return Sign(Trigger.STALE_PLAINTEXT, seen, recordings=tuple(names))
+
+    def _remind_all(self, desk: Desk, now: int) -> None:
+        for row in desk.vault.index.breaches.all():
+            self._remind(desk, desk.standing(row), now)
 
     def _remind(self, desk: Desk, one: Standing, now: int) -> None:
         """Remind once of each mark that a clock of a breach has passed; noted is what also reached the command."""
@@ -123,6 +131,12 @@ class Alertness:
         new = key not in self._told
         self._told.add(key)
         return new
+
+
+def _open(desk: Desk, sign: Sign, controllers: list[str] | None = None) -> None:
+    for id_ in suspect(desk, sign, controllers):
+        row = desk.found(id_)
+        get_logger().error("breach_suspected", breach=id_, controller=row.controller, reason=row.trigger)
 
 
 def _marks(one: Standing, now: int) -> list[tuple[str, int, bool]]:

@@ -18,6 +18,7 @@ from gdprcall.vault.archive import Vault
 from gdprcall.vault.copies import tree_of
 from gdprcall.vault.entry import Entry, Fact, Kind
 from gdprcall.vault.merkle import Tree
+from gdprcall.vault.placing import told
 
 DAYS = 366
 """How old the last test may be."""
@@ -36,7 +37,7 @@ def rehearse(context: Context, params: Params) -> Json:
         raise ConfigError("scratch is no folder", "give its path")
     tombstones = (context.config.tombstones,) if context.config.tombstones else ()
     try:
-        with TemporaryDirectory(dir=scratch) as apart:
+        with told("the backup cannot be put together to be tested"), TemporaryDirectory(dir=scratch) as apart:
             folder = Path(apart) / "vault"
             folder.mkdir(mode=0o700)
             wanted = restore.Wanted(source, tombstones, ())
@@ -48,10 +49,10 @@ def rehearse(context: Context, params: Params) -> Json:
     missing, damaged = found["missing"], found["damaged"]
     assert isinstance(missing, list)
     assert isinstance(damaged, list)
-    told = {"made_at": found["made_at"], "ledger_entries": found["ledger_entries"], "payloads": found["payloads"]}
-    told |= {"missing": len(missing), "damaged": len(damaged), "seconds": round(time.monotonic() - begun, 1)}
-    entry = _note(context, told)
-    return found | {"tested_at": rfc3339(entry.time), "seconds": told["seconds"]}
+    made = {"made_at": found["made_at"], "ledger_entries": found["ledger_entries"], "payloads": found["payloads"]}
+    made |= {"missing": len(missing), "damaged": len(damaged), "seconds": round(time.monotonic() - begun, 1)}
+    entry = _note(context, made)
+    return found | {"tested_at": rfc3339(entry.time), "seconds": made["seconds"]}
 
 
 def last(vault: Vault) -> tuple[int | None, bool]:
@@ -87,5 +88,5 @@ def _refuse_strange(vault: Vault, source: Path) -> None:
         raise CheckFailed("this is a backup of another ledger", "name the backup of this vault")
 
 
-def _note(context: Context, told: Mapping[str, object]) -> Entry:
-    return context.vault.note(Fact(Kind.RESTORE_TESTED, None, None, {**told, "actor": context.actor}))
+def _note(context: Context, seen: Mapping[str, object]) -> Entry:
+    return context.vault.note(Fact(Kind.RESTORE_TESTED, None, None, {**seen, "actor": context.actor}))

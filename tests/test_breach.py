@@ -269,6 +269,22 @@ def test_bre_05_words_that_several_would_read_may_name_none_of_them(place: House
     place("update", id=place.open("acme"), fields={"facts": f"The folder of {name} was open."})
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"at": "2126-01-01T00:00:00Z"}, {"by": "Acme Insurance"}, {"reason": "privacy@beta.example wrote"}, {"by": ""}],
+)
+def test_bre_02_over_several_nothing_is_opened_where_the_awareness_cannot_be_noted(
+    place: House, wrong: dict[str, str]
+) -> None:
+    made = fill(place)
+    scope = {"recordings": [*made["acme"], *made["beta"]]}
+    aware = {"at": place.now(), "by": "the night watch", "reason": "it is not in its place", **wrong}
+    for dry_run in (True, False):
+        with pytest.raises((ConfigError, Refused)):
+            place("open", scope=scope, fields={"facts": "A disk was lost."}, aware=aware, dry_run=dry_run)
+    assert place("list") == []
+
+
 def test_bre_05_a_processor_tells_its_controller_alone_and_a_controller_never_itself(place: House) -> None:
     processed, own = place.open("acme"), place.open("own")
     for to in ("authority", "persons", "public"):

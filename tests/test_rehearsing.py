@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gdprcall.cli.main import run
-from gdprcall.errors import CheckFailed, ConfigError, GdprcallError
+from gdprcall.errors import CheckFailed, ConfigError, GdprcallError, VaultError
 from gdprcall.times import DAY_MS
 from gdprcall.vault.entry import Kind
 from tests import vaults
@@ -96,6 +96,15 @@ def test_a_folder_that_is_no_place_is_refused(place: House) -> None:
         place.run("vault/rehearse", folder="backup")
     with pytest.raises(ConfigError):
         place.run("vault/rehearse", folder=str(place.folder / "backup"), scratch=7)
+
+
+def test_sec_07_a_test_for_which_there_is_no_room_is_told_and_noted(place: House) -> None:
+    (place.folder / "file").touch()
+    with pytest.raises(VaultError, match="put together"):
+        place.run("vault/rehearse", folder=str(place.folder / "backup"), scratch=str(place.folder / "file"))
+    (noted,) = place.vault.ledger.entries(kinds={Kind.RESTORE_TESTED})
+    assert "put together" in str((noted.body or {})["problem"])
+    assert row(place)["ok"] is False
 
 
 def test_the_command_says_that_it_can_be_restored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

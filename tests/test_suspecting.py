@@ -21,7 +21,7 @@ from gdprcall.times import DAY_MS
 from gdprcall.vault.entry import Kind
 from gdprcall.vault.keys import fingerprint
 from tests import vaults
-from tests.breachhouse import HOUR, House, fill, house
+from tests.breachhouse import BETA, HOUR, House, fill, house
 from tests.test_guard import House as Exchange
 
 MINUTE = 60_000
@@ -399,3 +399,79 @@ def test_a_ledger_that_cannot_be_read_is_told_and_ends_no_daemon(watched: Watche
         db.execute("UPDATE entry SET leaf = substr(leaf, 1, length(leaf) - 1) WHERE leaf LIKE '%release_denied%'")
     assert [event for event, _, _ in watched.look()] == ["breach_watch_failed"]
     assert watched.look() == [], "once, not every minute"
+
+
+def refused_backup(place: House) -> None:
+    (place.folder / "file").touch()
+    with pytest.raises(VaultError):
+        place.run("vault/backup", folder=str(place.folder / "file" / "backup"))
+
+
+def full(place: House, *, full_: bool) -> None:
+    """Let the ledger take no entry, as on a full disk, or take them again."""
+    name = "no_more"
+    with closing(sqlite3.connect(place.folder / "vault" / "ledger.db")) as db, db:
+        begin = f"CREATE TRIGGER {name} BEFORE INSERT ON entry BEGIN SELECT RAISE(FAIL, 'disk is full'); END"
+        db.execute(begin if full_ else f"DROP TRIGGER {name}")
+
+
+def test_bre_08_what_could_not_be_opened_is_opened_as_soon_as_it_can_be(watched: Watched) -> None:
+    fill(watched.place)
+    refused_backup(watched.place)
+    full(watched.place, full_=True)
+    assert [event for event, _, _ in watched.look()] == ["breach_watch_failed"]
+    assert watched.look(after=3 * HOUR) == [], "once, not every minute"
+    full(watched.place, full_=False)
+    assert watched.suspected() == [(name, "backup_failed") for name in ("acme", "beta", "own")]
+    assert watched.look() == []
+
+
+def test_bre_08_what_could_not_be_opened_is_opened_after_a_restart(watched: Watched) -> None:
+    fill(watched.place)
+    refused_backup(watched.place)
+    full(watched.place, full_=True)
+    watched.look()
+    watched.look(after=3 * HOUR)
+    watched.restart()
+    full(watched.place, full_=False)
+    assert watched.suspected() == [(name, "backup_failed") for name in ("acme", "beta", "own")]
+
+
+def test_bre_08_an_hour_that_nobody_watched_is_looked_at_afterwards(watched: Watched) -> None:
+    made = fill(watched.place)
+    watched.look()
+    for _ in range(5):
+        with pytest.raises(Refused, match="not made for"):
+            watched.release(made["acme"][0], "marketing")
+    watched.place.clock.now += HOUR
+    with pytest.raises(Refused, match="not made for"):
+        watched.release(made["beta"][0], "marketing")
+    watched.restart()
+    assert [one for one in watched.look(after=3 * HOUR) if one[0] == "breach_suspected"] == [
+        ("breach_suspected", "acme", "odd_access")
+    ]
+
+
+def test_bre_02_a_disk_that_keeps_no_place_is_told_and_neither_ends_the_watch_nor_a_reminder(watched: Watched) -> None:
+    watched.place.open("own")
+    (watched.place.folder / "vault" / "watched.partial").mkdir()
+    refused_backup(watched.place)
+    events = [event for event, _, _ in watched.look(after=24 * HOUR)]
+    assert events == [*["breach_suspected"] * 3, "breach_watch_failed", *["breach_due"] * 4]
+    assert watched.look() == []
+
+
+def test_bre_08_wrong_answers_of_one_are_no_evidence_against_another(watched: Watched) -> None:
+    place = watched.place
+    for controller, keys in (("acme", vaults.ACME), ("beta", BETA)):
+        place.run("keys/challenge", controller=controller, recipient=keys.recipients[0], purpose="canary")
+    for controller, keys, times in (("acme", vaults.ACME, 3), ("beta", BETA, 1)):
+        for count in range(times):
+            answer = f"gdprcall/proof-v1 canary {controller} {fingerprint(keys.recipients[0])} {count:064x}"
+            with pytest.raises(CheckFailed):
+                place.run("keys/answer", controller=controller, purpose="canary", answer=answer)
+    assert watched.suspected() == [("acme", "failed_answers")]
+    (row,) = place("list")
+    (entry,) = place.vault.ledger.entries(kinds={Kind.BREACH_OPENED})
+    evidence = place.vault.ledger.entry(int(str((entry.body or {})["evidence"])))
+    assert (row["controller"], evidence.controller) == ("acme", "acme")

@@ -47,14 +47,18 @@ def open_(desk: Desk, params: Params) -> object:
     refuse_names(desk, given, owners)
     read = {one.id: facts.read(given, desk.zone(one.id), desk.clock()) for one in owners}
     told = [_counted(one.id, by[one.id]) for one in owners]
+    known = None if params.get("aware") is None else _mapping(params, "aware")
+    if known is not None:  # before anything is opened: a half of it would stay in the register
+        for one in owners:
+            _awareness(desk, known, desk.zone(one.id), owners)
     if flag(params, "dry_run"):
         return {"dry_run": True, "breaches": told}
     incident = secrets.token_hex(16)
     trigger = MISDIRECTED if scope.get("package") else BY_HAND
     ids = [open_one(desk, one, by[one.id], Opening(trigger, 0, read[one.id]), incident) for one in owners]
-    if params.get("aware") is not None:
+    if known is not None:
         for id_ in ids:
-            aware(desk, {"id": id_, **_mapping(params, "aware")})
+            aware(desk, {"id": id_, **known})
     return {"dry_run": False, "incident": incident, "breaches": [desk.seen(id_) for id_ in ids]}
 
 
@@ -100,9 +104,7 @@ def aware(desk: Desk, params: Params) -> object:
     To say another time than before needs a reason of its own, and both stay in the history. Raises ConfigError, Refused.
     """
     row = desk.open_one(text(params, "id"))
-    at = facts.moment(params.get("at"), row.zone, desk.clock(), "aware")
-    by, reason = text(params, "by"), text(params, "reason")
-    refuse_names(desk, {"by": by, "reason": reason}, _owner(desk, row))
+    at, by, reason = _awareness(desk, params, row.zone, _owner(desk, row))
     if row.aware_at is not None and not params.get("change"):
         hint = "if that was wrong, give --change and say why in --reason: both stay in the register"
         raise Refused(f"somebody was aware on {rfc3339(row.aware_at)} already", hint)
@@ -112,6 +114,14 @@ def aware(desk: Desk, params: Params) -> object:
     said = desk.words(row, {"by": by, "reason": reason, "fields": {"aware_by": by, "aware_reason": reason}})
     desk.note(Kind.BREACH_AWARE, row, {"aware_at": at, "hours": hours, "source": source}, said)
     return desk.seen(row.id)
+
+
+def _awareness(desk: Desk, params: Params, zone: str, owners: Sequence[Controller]) -> tuple[int, str, str]:
+    """Return when somebody was aware (milliseconds), who, and why; raises ConfigError, Refused."""
+    at = facts.moment(params.get("at"), zone, desk.clock(), "aware")
+    by, reason = text(params, "by"), text(params, "reason")
+    refuse_names(desk, {"by": by, "reason": reason}, owners)
+    return at, by, reason
 
 
 def contact(desk: Desk, params: Params) -> object:

@@ -1,18 +1,20 @@
 """Reads from the ledger what is out of the ordinary: many releases, refused ones, failed proofs of keys, failed backups, recorders of others.
 
-It keeps the last hour in mind and its place in the ledger in a file, so that neither a restart nor a busy hour hides anything.
+It keeps the last hour in mind and its place in the ledger in a file, so that neither a restart nor a busy hour hides anything;
+and what it saw until it was told that a breach was opened for it, so that no full disk hides it either.
 """
 
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from gdprcall.breach.suspecting import Sign, Trigger
 from gdprcall.config import Config
 from gdprcall.times import DAY_MS
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.entry import Entry, Kind
-from gdprcall.vault.placing import write_whole
+from gdprcall.vault.placing import told, write_whole
 
 HOUR_MS = 3_600_000
 FAILED_AN_HOUR = 3
@@ -24,28 +26,65 @@ Found = tuple[Sign, str | None]
 
 
 class Signs:
-    """What the ledger showed in the last hour."""
+    """What the ledger showed in the last hour, and what no breach was opened for yet."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self._path = vault.folder / PLACE
         self._place = self._kept()
         self._hour: deque[Entry] = deque()
+        self._unopened: dict[tuple[Trigger, str | None], Sign] = {}
         self._backed_up: Entry | None = None
         self._sought = 0
 
-    def look(self, config: Config, now: int) -> Iterator[Found]:
-        """Yield what is out of the ordinary at ``now`` (milliseconds); a sign stays one for as long as it is in the last hour."""
+    def look(self, config: Config, now: int) -> list[Found]:
+        """Return what is out of the ordinary at ``now`` (milliseconds), and what was so and is not ``opened`` yet.
+
+        A sign stays one for as long as it is in the last hour. Raises VaultError.
+        """
         size = self._vault.ledger.size()
         fresh = list(self._vault.ledger.entries(after=self._place, kinds=KINDS))
         self._place = max(size, *(one.seq for one in fresh[-1:]), self._place)
-        self._hour.extend(fresh)
-        while self._hour and self._hour[0].time <= now - HOUR_MS:
+        for one in fresh:
+            self._pass(config, one.time)
+            self._hour.append(one)
+        self._pass(config, now)
+        self._take(self._hourly(config))
+        self._take(self._single(fresh))
+        self._take(self._lost(config, now))
+        return [(sign, controller) for (_, controller), sign in self._unopened.items()]
+
+    def opened(self, sign: Sign, controller: str | None) -> None:
+        """Forget a sign for which a breach stands in the register now."""
+        self._unopened.pop((sign.trigger, controller), None)
+
+    def keep(self) -> None:
+        """Remember the place from which the next daemon looks: that of the hour's first entry; raises VaultError.
+
+        While a breach is still to be opened for anything seen, the place before that stays.
+        """
+        first = self._hour[0].seq - 1 if self._hour else self._place
+        if not self._unopened and first != self._kept():
+            with told("the place in the ledger up to which breaches were looked for cannot be kept"):
+                write_whole(self._path, str(first).encode())
+
+    def _pass(self, config: Config, to: int) -> None:
+        """Let the hour that ends at ``to`` be the last one; what the one before showed is taken first."""
+        if self._hour and self._hour[0].time <= to - HOUR_MS:
+            self._take(self._hourly(config))
+        while self._hour and self._hour[0].time <= to - HOUR_MS:
             self._hour.popleft()
+
+    def _take(self, found: Iterator[Found]) -> None:
+        for sign, controller in found:
+            before = self._unopened.get((sign.trigger, controller), sign)
+            both = tuple(sorted({*before.recordings, *sign.recordings}))
+            last = max(before.evidence, sign.evidence)
+            self._unopened[sign.trigger, controller] = replace(sign, evidence=last, recordings=both)
+
+    def _hourly(self, config: Config) -> Iterator[Found]:
         yield from self._releases(config)
-        yield from self._by_controller(fresh)
-        yield from self._backups(config, now, fresh)
-        self._keep()
+        yield from self._answers()
 
     def _releases(self, config: Config) -> Iterator[Found]:
         released = [one for one in self._hour if one.kind is Kind.RELEASED and not (one.body or {}).get("package")]
@@ -57,23 +96,24 @@ class Signs:
             denied, config.breach.denied_an_hour - 1, Trigger.ODD_ACCESS, "{count} releases were refused in an hour"
         )
 
-    def _by_controller(self, fresh: Sequence[Entry]) -> Iterator[Found]:
-        failed = Counter(one.controller for one in self._hour if one.kind is Kind.ANSWER_FAILED)
-        for controller, count in failed.items():
+    def _answers(self) -> Iterator[Found]:
+        failed = [one for one in self._hour if one.kind is Kind.ANSWER_FAILED]
+        for controller, count in Counter(one.controller for one in failed).items():
             if count >= FAILED_AN_HOUR:
-                last = max(one.seq for one in self._hour if one.kind is Kind.ANSWER_FAILED)
+                last = max(one.seq for one in failed if one.controller == controller)
                 seen = f"{count} wrong answers to the question whether a key can open anything came in an hour"
                 yield Sign(Trigger.FAILED_ANSWERS, seen, last), controller
+
+    def _single(self, fresh: Sequence[Entry]) -> Iterator[Found]:
+        """Yield the signs that one entry is by itself."""
         for one in fresh:
-            body = one.body or {}
-            if one.kind is Kind.FOREIGN_RECORDING and body.get("state") == "found":
+            if one.kind is Kind.FOREIGN_RECORDING and (one.body or {}).get("state") == "found":
                 seen = "something that is not ours recorded a call of this controller, whatever its caller answered"
                 yield Sign(Trigger.UNLAWFUL_RECORDING, seen, one.seq), one.controller
-
-    def _backups(self, config: Config, now: int, fresh: Sequence[Entry]) -> Iterator[Found]:
-        for one in fresh:
-            if one.kind is Kind.BACKUP_FAILED:
+            elif one.kind is Kind.BACKUP_FAILED:
                 yield Sign(Trigger.BACKUP_FAILED, "a backup failed; the log says why", one.seq), None
+
+    def _lost(self, config: Config, now: int) -> Iterator[Found]:
         last = self._last_backup()
         if last is not None and now - last.time > config.breach.backup_days * DAY_MS:
             seen = f"the last backup is older than {config.breach.backup_days} days"
@@ -90,12 +130,6 @@ class Signs:
         with suppress(OSError, ValueError):
             return min(int(self._path.read_text()), self._vault.ledger.size())
         return 0
-
-    def _keep(self) -> None:
-        """Remember the place from which the next daemon looks: that of the hour's first entry."""
-        first = self._hour[0].seq - 1 if self._hour else self._place
-        if first != self._kept():
-            write_whole(self._path, str(first).encode())
 
 
 def _busy(entries: Sequence[Entry], limit: int, trigger: Trigger, said: str) -> Iterator[Found]:
