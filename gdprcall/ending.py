@@ -44,13 +44,13 @@ def end(claiming: Claiming, params: Params) -> object:
             f"gdprcall vault end {controller} --choice return -o DIR",
         )
     reason = text(params, "reason")
-    receipts, failed = erase_all(claiming, going, reason)
+    _, failed = erase_all(claiming, going, reason)
     certificate = told | {"dry_run": False, "certificate": secrets.token_hex(16), "reason": reason, "failed": failed}
     certificate |= {"begun_at": rfc3339(begun), "ended_at": rfc3339(claiming.clock()), "software": __version__}
     until = claiming.vault.index.keys_kept_until(controller)
     certificate |= {
         "key_backups_until": None if until is None else rfc3339(until),
-        "erased": receipts,
+        "erased": _receipts(claiming, controller, reason),
         "would_erase": [],
     }
     return certificate | _noted(claiming, controller, certificate)
@@ -95,6 +95,19 @@ def _unreturned(claiming: Claiming, rows: Sequence[RecordingRow]) -> list[str]:
         if parts - {body.get("segment") for body in told if body.get("purpose") == RETURN}:
             waiting.append(row.id)
     return waiting
+
+
+def _receipts(claiming: Claiming, controller: str, reason: str) -> list[Json]:
+    """Return the receipts of this end, also those of a run before it that got no certificate; raises VaultError."""
+    found: list[Json] = []
+    for entry in claiming.vault.ledger.entries(kinds={Kind.ERASED, Kind.CONTRACT_ENDED}):
+        if entry.controller != controller:
+            continue
+        if entry.kind is Kind.CONTRACT_ENDED:
+            found = []
+        elif entry.body is not None and entry.body.get("reason") == reason:
+            found.append(dict(entry.body))
+    return found
 
 
 def _noted(claiming: Claiming, controller: str, certificate: Json) -> Json:

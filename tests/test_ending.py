@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 
 from gdprcall import operations
 from gdprcall.cli.main import run
-from gdprcall.errors import ConfigError, NotFound, Refused
+from gdprcall.errors import ConfigError, NotFound, Refused, VaultError
 from gdprcall.operations import Context
 from gdprcall.times import DAY_MS
 from gdprcall.vault.entry import Kind
@@ -113,6 +115,24 @@ def test_doc_06_what_a_claim_keeps_stays_and_is_named(place: House) -> None:
     place.run("recordings/release", OFFICER, ids=made["acme"][:1], matter="m", reason="settled")
     again = place.run("vault/end", OFFICER, controller="acme", choice="delete", reason="x")
     assert [one["recording"] for one in again["erased"]] == made["acme"][:1]
+
+
+def test_doc_06_an_end_that_could_not_be_noted_is_certified_whole_the_next_time(place: House) -> None:
+    made = fill(place)
+    place.run("recordings/erase", OFFICER, ids=made["beta"][:1], reason="x")
+    ledger = place.folder / "vault" / "ledger.db"
+    refused = (
+        "BEFORE INSERT ON entry WHEN NEW.leaf LIKE '%contract_ended%' BEGIN SELECT RAISE(FAIL, 'disk is full'); END"
+    )
+    with closing(sqlite3.connect(ledger)) as db, db:
+        db.execute(f"CREATE TRIGGER no_end {refused}")
+    with pytest.raises(VaultError):
+        place.run("vault/end", OFFICER, controller="acme", choice="delete", reason="x")
+    with closing(sqlite3.connect(ledger)) as db, db:
+        db.execute("DROP TRIGGER no_end")
+    certificate = place.run("vault/end", OFFICER, controller="acme", choice="delete", reason="x")
+    assert {one["recording"] for one in certificate["erased"]} == set(made["acme"])
+    assert place.run("vault/end", OFFICER, controller="acme", choice="delete", reason="x")["erased"] == []
 
 
 def test_doc_06_a_call_that_goes_on_is_not_cut_off(place: House) -> None:
