@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +31,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: min((ranks[name] for name in LONG if item.path.stem.startswith(name)), default=len(LONG))
     )
+
+
+LINES_TOLD = 60
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the daemon said last beside a real call that did not go as it should."""
+    report = yield
+    if report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            one = getattr(value, "installation", value)
+            if isinstance(one, Installation) and one.log_path.exists():
+                said = one.log_path.read_text(errors="replace").splitlines()[-LINES_TOLD:]
+                report.sections.append(("log of the daemon", "\n".join(said)))
+    return report
 
 
 MEMORY = Path("/dev/shm")  # a folder of its own is made in it
