@@ -157,9 +157,9 @@ def load(path: Path, *, drafts: bool = False) -> Config:
     found += [*values.findings(file, policy), *access.mistakes(file.access, file.controllers)]
     found += [*timing.mistakes(file.controllers), *parties.mistakes(file)]
     found += [*rules.check(policy, LANGUAGES, PURPOSES, today=today), *telephone.findings(policy)]
-    found += [] if drafts else approvals.findings(policy, approvals.load(approvals.beside(path)))
+    found += [] if drafts else approvals.findings(policy, approvals.BOOK.load(approvals.BOOK.beside(path)))
     pending = instructions.pending(
-        policy, parties.parties(file).approving, instructions.load(instructions.beside(path))
+        policy, parties.parties(file).approving, instructions.BOOK.load(instructions.BOOK.beside(path))
     )
     found += instructions.findings(pending)
     mistakes = [finding for finding in found if finding.refuses]

@@ -16,12 +16,12 @@ POLICY = Policy({"acme": ACME}, {"support": replace(SUPPORT, languages=("en", "f
 
 
 def test_what_was_approved_is_read_again_and_what_stood_there_stays(tmp_path: Path) -> None:
-    path = tmp_path / approvals.FILE
-    assert approvals.load(path) == ()
+    path = tmp_path / approvals.BOOK.file
+    assert approvals.BOOK.load(path) == ()
     polish = replace(FRENCH, language="pl", by="Łukasz")
-    approvals.add(path, FRENCH)
-    approvals.add(path, polish)
-    assert approvals.load(path) == (FRENCH, polish)
+    approvals.BOOK.add(path, FRENCH)
+    approvals.BOOK.add(path, polish)
+    assert approvals.BOOK.load(path) == (FRENCH, polish)
     assert path.read_text().startswith("# Who approved")
 
 
@@ -63,10 +63,10 @@ def test_an_approval_of_something_else_is_none(other: Approval) -> None:
     ],
 )
 def test_a_file_that_cannot_be_read_approves_nothing_and_is_not_written_over(tmp_path: Path, text: str) -> None:
-    path = tmp_path / approvals.FILE
+    path = tmp_path / approvals.BOOK.file
     path.write_text(text)
     with pytest.raises(ConfigError):
-        approvals.load(path)
+        approvals.BOOK.load(path)
     with pytest.raises(ConfigError):
-        approvals.add(path, FRENCH)
+        approvals.BOOK.add(path, FRENCH)
     assert path.read_text() == text

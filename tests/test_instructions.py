@@ -65,7 +65,7 @@ def test_doc_04_what_is_approved_takes_effect_and_a_change_waits_again(office: O
 
 def test_doc_04_who_approved_what_and_when_stands_in_a_file(office: Office) -> None:
     office("support", *BY, "--yes", "--json")
-    (one,) = instructions.load(instructions.beside(office.path))
+    (one,) = instructions.BOOK.load(instructions.BOOK.beside(office.path))
     assert (one.controller, one.line, one.sha256, one.by) == ("acme", "support", office.sha256(), "A. Officer, Acme")
     assert one.at.endswith("Z")
 
@@ -88,12 +88,12 @@ def test_what_cannot_be_approved_is_told_and_nothing_is_written(
     office: Office, words: tuple[str, ...], status: int, said: str
 ) -> None:
     assert said in office(*words, status=status)
-    assert not instructions.beside(office.path).exists()
+    assert not instructions.BOOK.beside(office.path).exists()
 
 
 def test_a_dry_run_approves_nothing(office: Office) -> None:
     assert "would approve: support" in office("support", *BY, "--dry-run")
-    assert not instructions.beside(office.path).exists()
+    assert not instructions.BOOK.beside(office.path).exists()
 
 
 @pytest.mark.parametrize(
@@ -101,11 +101,11 @@ def test_a_dry_run_approves_nothing(office: Office) -> None:
     [
         "[[instruction]]\nline = 1\n",
         "nonsense",
-        "[[instruction]]\n" + "".join(f'{name} = ""\n' for name in instructions.NAMES),
+        "[[instruction]]\n" + "".join(f'{name} = ""\n' for name in instructions.Instruction.__slots__),
     ],
 )
 def test_a_file_that_cannot_be_read_approves_nothing(office: Office, text: str) -> None:
-    instructions.beside(office.path).write_text(text)
+    instructions.BOOK.beside(office.path).write_text(text)
     with pytest.raises(ConfigError):
         config.load(office.path)
 

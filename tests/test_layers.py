@@ -40,7 +40,7 @@ LAYERS: dict[str, set[str]] = {
     "mistakes": {"errors", "policy"},
     "values": {"age", "policy", "schema"},
     "misspelt": {"schema", "schema_papers"},
-    "instructions": {"errors", "policy", "prompts"},
+    "instructions": {"policy", "prompts"},
     "parties": {"policy", "schema", "schema_papers"},
     "deadlines": {"schema"},
     "access": {"policy", "roles", "schema"},

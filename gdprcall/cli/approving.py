@@ -43,7 +43,7 @@ def approve(state: Shared, line_id: str, by: str, sha256: str | None, dry_run: b
     if not dry_run:
         options.confirm(f"Does {line.controller} approve this?", yes=yes)
         found = instructions.Instruction(line.controller, line.id, present, by, rfc3339(now_ms()))
-        instructions.add(instructions.beside(config.path), found)
+        instructions.BOOK.add(instructions.BOOK.beside(config.path), found)
     if json_:
         told = {"controller": line.controller, "line": line.id, "sha256": present, "approved": not dry_run}
         print_json(told)

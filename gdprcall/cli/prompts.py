@@ -42,7 +42,7 @@ def list_(state: Shared, all_: bool, json_: bool) -> None:
 
 def _rows(config: Config, *, all_: bool) -> list[dict[str, Any]]:
     known = catalogue.Catalogue(config.policy, config.asterisk.sounds, config.prompts)
-    approved = approvals.load(approvals.beside(config.path))
+    approved = approvals.BOOK.load(approvals.BOOK.beside(config.path))
     rows: list[dict[str, Any]] = []
     for line in config.policy.lines.values():
         for language in line.languages:
@@ -148,7 +148,7 @@ def _faults(config: Config, *, all_: bool) -> Iterator[lint.Finding]:
     for id_, language, kind in known.lacking():
         place = f"lines.{id_} ({language}, {kind})"
         yield lint.Finding("INF-03", place, "cannot be played", "gdprcall prompts build")
-    for finding in approvals.findings(policy, approvals.load(approvals.beside(config.path))):
+    for finding in approvals.findings(policy, approvals.BOOK.load(approvals.BOOK.beside(config.path))):
         yield lint.Finding(finding.rule, finding.place, finding.text, finding.mend)
 
 
@@ -203,8 +203,8 @@ def approve(  # each is an option
         if not by.strip() or not by.isprintable():
             raise ConfigError("--by names nobody", "name the person who read the texts")
         options.confirm(f"Does {controller} approve all of this in {language}?", yes=yes)
-        approvals.add(
-            approvals.beside(config.path), approvals.Approval(controller, language, hash_, by, rfc3339(now_ms()))
+        approvals.BOOK.add(
+            approvals.BOOK.beside(config.path), approvals.Approval(controller, language, hash_, by, rfc3339(now_ms()))
         )
     if json_:
         print_json({"controller": controller, "language": language, "sha256": hash_, "approved": not dry_run})

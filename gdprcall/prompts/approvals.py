@@ -3,22 +3,12 @@
 What was approved is the hash of the language's file: texts that have changed since are not approved.
 """
 
-import json
-import tomllib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from gdprcall.errors import ConfigError
 from gdprcall.policy.finding import Finding, refuse
 from gdprcall.policy.model import Policy
 from gdprcall.prompts import texts
-from gdprcall.prompts.store import write
-
-FILE = "approvals.toml"
-"""Beside the configuration; ``prompts approve`` writes it, and it can be written by hand."""
-
-HEAD = "# Who approved which texts of callers' prompts, for which controller; written by: gdprcall prompts approve\n"
+from gdprcall.prompts.book import Book
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,52 +21,14 @@ class Approval:
     by: str
     at: str
 
-    def as_toml(self) -> str:
-        """Return it as a table of the file."""
-        fields = ("controller", "language", "sha256", "by", "at")
-        # A TOML basic string is a JSON string for everything that can be printed.
-        return "\n[[approval]]\n" + "".join(
-            f"{name} = {json.dumps(getattr(self, name), ensure_ascii=False)}\n" for name in fields
-        )
 
-
-def beside(configuration: Path) -> Path:
-    """Return where the approvals for a configuration are."""
-    return configuration.with_name(FILE)
-
-
-def load(path: Path) -> tuple[Approval, ...]:
-    """Return the approvals of a file, none if there is no such file; raises ConfigError."""
-    try:
-        with path.open("rb") as file:
-            tables = tomllib.load(file).get("approval", [])
-    except FileNotFoundError:
-        return ()
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}", "check its owner and modes") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is no TOML: {error}", "mend that place") from error
-    return tuple(_approval(path, number, table) for number, table in enumerate(tables, 1))
-
-
-def _approval(path: Path, number: int, table: Any) -> Approval:
-    try:
-        approval = Approval(**table)
-    except TypeError as error:
-        raise ConfigError(f"{path}: approval {number} has not its five keys", "approve the language again") from error
-    if not all(isinstance(value, str) and value.strip() for value in table.values()):
-        raise ConfigError(f"{path}: approval {number} has something empty", "approve the language again")
-    return approval
-
-
-def add(path: Path, approval: Approval) -> None:
-    """Write one more approval; what stands there stays. Raises ConfigError or GdprcallError."""
-    load(path)  # nothing is added to what cannot be read
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        text = HEAD
-    write(path, (text + approval.as_toml()).encode())
+BOOK = Book(
+    "approvals.toml",
+    "approval",
+    "# Who approved which texts of callers' prompts, for which controller; written by: gdprcall prompts approve\n",
+    Approval,
+    "approve the language again",
+)
 
 
 def find(approvals: tuple[Approval, ...], controller: str, language: str) -> Approval | None:
