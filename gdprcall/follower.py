@@ -14,11 +14,13 @@ from gdprcall.errors import GdprcallError, NotFound
 from gdprcall.log import get_logger
 from gdprcall.vault.archive import Vault
 from gdprcall.vault.growing import Recipients
+from gdprcall.vault.growth import SLACK_SECONDS
 from gdprcall.vault.punching import in_memory, punches
 from gdprcall.work import Found
 
-TOGETHER_SECONDS = 0.05
-"""Files whose turn comes so soon after another's are looked at with it: waking up costs more than looking."""
+TOGETHER_SECONDS = SLACK_SECONDS - 0.1
+"""Files whose turn comes so soon after another's are looked at with it, for their chunks are full already: waking up costs
+more than looking."""
 FIRST_SECONDS = 2.0
 """How long a new file is left alone: Asterisk needs eight seconds for what a chunk and its follower hold. One that is
 full sooner was put there whole, is closed by then, and costs less in one go."""

@@ -1,6 +1,7 @@
 """The payload: round trips, every damage refused, no number used twice, memory bounded."""
 
 import io
+import random
 import tracemalloc
 from collections.abc import Callable
 
@@ -13,6 +14,9 @@ from gdprcall.age.errors import HeaderError, PayloadError
 from gdprcall.age.format import derive
 from gdprcall.age.stream import (
     CHUNK_BYTES,
+    NONCE_BYTES,
+    TAG_BYTES,
+    TOGETHER,
     ChunkSealer,
     PayloadWriter,
     chunk_place,
@@ -190,6 +194,63 @@ def test_after_a_full_disk_no_number_meets_other_bytes(chunks: int, use: Callabl
     assert out.getvalue() == before
 
 
+class Zeros(io.BytesIO):
+    """So many zero bytes, made as they are read."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.left = size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        given = min(self.left, size or 0)
+        self.left -= given
+        return bytes(given)
+
+
+@pytest.mark.parametrize("chunks", [0, 1, 2 * TOGETHER, 3 * TOGETHER + 1])
+def test_a_full_disk_ends_the_encryption_of_a_stream_soon(chunks: int) -> None:
+    source, out = Zeros(64 << 20), FullDisk(chunks)
+    with pytest.raises(OSError, match="No space"):
+        encrypt_payload(FILE_KEY, source, out, nonce=NONCE)
+    assert len(out.getvalue()) == NONCE_BYTES + chunks * (CHUNK_BYTES + TAG_BYTES) + 100
+    assert (64 << 20) - source.left <= (chunks + 3 * TOGETHER) * CHUNK_BYTES
+
+
+@pytest.mark.parametrize("number", [1, TOGETHER, 3 * TOGETHER])
+def test_a_source_that_fails_ends_it_and_what_was_read_before_is_written(number: int) -> None:
+    class Torn(Zeros):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.left <= (64 << 20) - number * CHUNK_BYTES:
+                raise OSError(5, "Input/output error")
+            return super().read(size)
+
+    out = io.BytesIO()
+    with pytest.raises(OSError, match="Input/output"):
+        encrypt_payload(FILE_KEY, Torn(64 << 20), out, nonce=NONCE)
+    written = (len(out.getvalue()) - NONCE_BYTES) / (CHUNK_BYTES + TAG_BYTES)
+    assert written == (number - 1) // TOGETHER * TOGETHER
+
+
+def test_a_nonce_of_another_length_is_refused_before_anything_is_written() -> None:
+    out = io.BytesIO()
+    with pytest.raises(ValueError, match="16 bytes"):
+        encrypt_payload(FILE_KEY, io.BytesIO(b"x"), out, nonce=NONCE[1:])
+    assert out.getvalue() == b""
+
+
+@pytest.mark.parametrize(
+    "size", [k * CHUNK_BYTES + more for k in (0, 1, TOGETHER, 2 * TOGETHER) for more in (-1, 0, 1)][1:]
+)
+def test_whatever_is_written_together_the_payload_is_that_of_one_writer(size: int) -> None:
+    plain = random.Random(size).randbytes(size)
+    out, one = io.BytesIO(), io.BytesIO()
+    assert encrypt_payload(FILE_KEY, io.BytesIO(plain), out, nonce=NONCE) == len(out.getvalue())
+    writer = PayloadWriter(FILE_KEY, NONCE, one)
+    writer.write(plain)
+    writer.finish()
+    assert out.getvalue() == one.getvalue()
+
+
 class Slow(io.BytesIO):
     """Gives 1,000 bytes at most at a time, as a pipe may."""
 
@@ -205,27 +266,14 @@ def test_a_source_that_gives_little_at_a_time_makes_no_difference() -> None:
     assert back.getvalue() == PATTERN[:200_000]
 
 
-class Zeros(io.BytesIO):
-    """So many zero bytes, made as they are read."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.left = size
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        given = min(self.left, size or 0)
-        self.left -= given
-        return bytes(given)
-
-
 class Nowhere:
     """Forgets what it is given."""
 
     def write(self, _: bytes, /) -> None: ...
 
 
-@pytest.mark.parametrize("piece", ["stream", "one write"])
-def test_memory_is_bounded_by_chunks_however_long_the_sound(piece: str) -> None:
+@pytest.mark.parametrize(("piece", "chunks"), [("stream", 2 * TOGETHER + 8), ("one write", 8)])
+def test_memory_is_bounded_by_chunks_however_long_the_sound(piece: str, chunks: int) -> None:
     whole = bytes(32 << 20)
     tracemalloc.start()
     try:
@@ -238,7 +286,7 @@ def test_memory_is_bounded_by_chunks_however_long_the_sound(piece: str) -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 8 * CHUNK_BYTES
+    assert peak < chunks * CHUNK_BYTES
 
 
 def chunk(number: int) -> bytes:

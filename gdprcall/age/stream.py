@@ -1,9 +1,12 @@
 """The payload of an age v1 file: 64 KiB chunks of ChaCha20-Poly1305, each numbered, the last one marked (STREAM).
 
-Memory is bounded by one chunk. A (key, number, last) triple is used once, or again for the very same bytes: nothing here
+Memory is bounded by some chunks, whatever the size. A (key, number, last) triple is used once, or again for the very same bytes: nothing here
 ever gives out two different chunks of one number.
 """
 
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import BinaryIO, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -15,6 +18,8 @@ from gdprcall.age.format import FILE_KEY_BYTES, derive
 NONCE_BYTES = 16
 CHUNK_BYTES = 64 * 1024
 TAG_BYTES = 16
+TOGETHER = 16
+"""How many chunks are handed to the thread that writes: at each hand-over one of the two waits for the other."""
 
 
 class Sink(Protocol):
@@ -131,12 +136,22 @@ def chunks_of(plain: int) -> int:
 
 
 def encrypt_payload(file_key: bytes, source: BinaryIO, sink: Sink, *, nonce: bytes) -> int:
-    """Write the payload of ``source`` to ``sink`` and return its size in bytes; ``nonce`` is 16 fresh random bytes."""
-    writer = PayloadWriter(file_key, nonce, sink)
-    while data := source.read(CHUNK_BYTES):
-        writer.write(data)
-    writer.finish()
-    return writer.written
+    """Write the payload of ``source`` to ``sink`` and return its size in bytes; ``nonce`` is 16 fresh random bytes.
+
+    Once the nonce is written ``sink`` is called in order from a second thread, while this one encrypts what follows.
+    """
+    if len(nonce) != NONCE_BYTES:
+        raise ValueError("the nonce of a payload has 16 bytes")
+    sealed = _sealed(_cipher(file_key, nonce), source)
+    sink.write(nonce)
+    written = NONCE_BYTES
+    with ThreadPoolExecutor(1, "age") as thread:
+        writing: Future[int] | None = None
+        while chunks := list(islice(sealed, TOGETHER)):
+            if writing is not None:
+                written += writing.result()
+            writing = thread.submit(_put, sink, chunks)
+        return written + (writing.result() if writing is not None else 0)
 
 
 def decrypt_payload(file_key: bytes, source: BinaryIO, sink: Sink) -> int:
@@ -181,6 +196,23 @@ def salvage_payload(file_key: bytes, source: BinaryIO, sink: Sink) -> int:
         total += len(plain)
         number += 1
     return total
+
+
+def _sealed(cipher: ChaCha20Poly1305, source: BinaryIO) -> Iterator[bytes]:
+    """Yield every chunk once; one leaves only when it is known whether another follows it."""
+    number, chunk = 0, _read(source, CHUNK_BYTES)
+    while True:
+        following = _read(source, CHUNK_BYTES)
+        yield cipher.encrypt(_nonce(number, last=not following), chunk, None)
+        if not following:
+            return
+        number, chunk = number + 1, following
+
+
+def _put(sink: Sink, chunks: Sequence[bytes]) -> int:
+    for chunk in chunks:
+        sink.write(chunk)
+    return sum(map(len, chunks))
 
 
 def _open(cipher: ChaCha20Poly1305, chunk: bytes, number: int, *, last: bool) -> bytes:

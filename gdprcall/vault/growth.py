@@ -13,8 +13,9 @@ from gdprcall.vault.memory import Kept, count
 from gdprcall.vault.stores import Step
 
 SOUND_BYTES_PER_SECOND = 16_000
-SLACK_SECONDS = 0.1
-"""How long after the moment at which a chunk can be full it is looked for: the recorder writes in its own time."""
+SLACK_SECONDS = 1.5
+"""How long after the moment at which a chunk can be full it is looked for, so that many are looked at together. Asterisk
+writes two seconds of sound at a time: until it writes again there is no more in the clear."""
 UNSURE_SECONDS = 1.0
 """How often a file is looked at that does not grow as it should: its call rings, or is muted."""
 LONGEST_SECONDS = 10.0

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.pbx.bench import access, custody, past, rounds, rows, vault
-from tests.pbx.bench.growing import growing
+from tests.pbx.bench.growing import Grown, growing
 from tests.pbx.bench.lives import lives, ratios, sealing
 from tests.pbx.bench.load import Agents, Traffic
 from tests.pbx.bench.meters import median, quantile, resident_mb
@@ -28,6 +28,7 @@ WITHDRAWALS = 20.0
 TALK_SECONDS = 2.0
 """How long the callers talk where the length of a call is not what is measured: short, so that asking shows."""
 LONG_FILES = 3
+AT_ONCE = 20
 FIRST_CALLS, ALL_CALLS = 1_000, 5_000
 NOT_MET = 4
 
@@ -137,16 +138,19 @@ class Bench:
         self.growing()
 
     def growing(self) -> None:
-        """Measure what sealing costs while a call goes on."""
-        seen = []
-        for number in range(self._rounds):
-            folder = FOLDER / "seal" / f"growing-{number}"
-            folder.mkdir(parents=True)
-            with in_memory() as memory:
-                seen.append(growing(folder, memory))
-        self._add(rows.GROW_PEAK, [one.peak_kib for one in seen])
-        self._add(rows.GROW_CPU, [one.cpu_ms for one in seen], "with the seal at its end")
-        self._add(rows.GROW_END, [one.end_ms for one in seen])
+        """Measure what sealing costs while calls go on: one call alone, and what each costs where many do."""
+        alone = [self._grown(f"alone-{number}", 1) for number in range(self._rounds)]
+        many = [self._grown(f"many-{number}", AT_ONCE) for number in range(self._rounds)]
+        self._add(rows.GROW_PEAK, [one.peak_kib for one in (*alone, *many)])
+        told = f"with the seal at its end; one call alone: {median(one.cpu_ms for one in alone):.0f} ms"
+        self._add(rows.GROW_CPU, [one.cpu_ms for one in many], told)
+        self._add(rows.GROW_END, [end for one in (*alone, *many) for end in one.end_ms])
+
+    def _grown(self, name: str, calls: int) -> Grown:
+        folder = FOLDER / "seal" / name
+        folder.mkdir(parents=True)
+        with in_memory() as memory:
+            return growing(folder, memory, calls)
 
     def vault(self) -> None:
         """Measure what needs no calls."""
