@@ -21,7 +21,17 @@ from tests.pbx.asterisk import Asterisk
 from tests.pbx.callers import Agent
 from tests.pbx.installation import Installation
 
-LONG = ("test_real_kills", "test_readme", "test_real_calls", "test_real_faults", "test_real_fastagi", "test_makefile")
+LONG = (
+    *("test_real_changes_faults", "test_real_selfservice", "test_real_kills", "test_readme", "test_real_legs"),
+    *(
+        "test_real_agents_faults",
+        "test_real_outbound",
+        "test_real_faults",
+        "test_real_progressive",
+        "test_real_fastagi",
+    ),
+    *("test_real_changes", "test_real_parties", "test_real_guard", "test_real_calls", "test_access", "test_makefile"),
+)
 """The files that take longest, which begin first: one that begins last is waited for by everybody."""
 
 

@@ -159,6 +159,7 @@ def against_go(tool: Path, folder: Path, rounds: int = 5) -> tuple[list[float], 
     turns, so that what else the machine does falls on both; a first turn only makes the folder's memory known to it.
     """
     source, ours = folder / "plain", folder / "ours.age"
+    os.sync()  # what was measured before may still be on its way to the disk, which takes a core of two
     _write_noise(source, SHORT_BYTES)
     short = [_go(tool, source) / _encrypt(source, ours) for _ in range(rounds + 1)][1:]
     _write_noise(source, LONG_BYTES)
