@@ -17,11 +17,11 @@ SHELL := /bin/bash
 VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
-# Files run side by side, the longest first. Real calls are mostly waited for, so five of their files fit two cores; more
-# than five would take each other's ports. A daemon that a busy machine does not let run for two seconds records nothing, as
-# it should: what failed side by side is run once more alone, and must pass then.
+# Files run side by side, the longest first. Real calls are mostly waited for, so four of their files fit two cores; with more,
+# calls come late. A daemon that a busy machine does not let run for two seconds records nothing, as it should: what failed
+# side by side is run once more alone, and must pass then.
 SIDE_BY_SIDE := --dist loadfile --no-loadscope-reorder
-CALLS        := -n 5 $(SIDE_BY_SIDE)
+CALLS        := -n 4 $(SIDE_BY_SIDE)
 ALONE        := -n auto --maxprocesses 8 $(SIDE_BY_SIDE)
 TOOLS := python3.14 python3.13 python3.12 python3.11 python3
 

@@ -105,7 +105,7 @@ EVENTS: Mapping[str, Event] = {
     "evidence_failed": Event(
         "error",
         "a decision did not become durable in a second: not recorded; or what was found on a call",
-        "check the disk",
+        "check the disk and the load of the machine",
     ),
     "foreign_recording": Event(
         "error",

@@ -96,7 +96,7 @@ class LedgerEvidence:
                 await asyncio.wrap_future(pending)
         except (TimeoutError, VaultError) as error:
             self._late = True
-            hint = (error.hint if isinstance(error, VaultError) else "") or "check the disk"
+            hint = (error.hint if isinstance(error, VaultError) else "") or "check the disk and the load of the machine"
             get_logger().error("evidence_failed", call=self._call.call, outcome=str(note.outcome), hint=hint)
             raise VaultError("the decision did not become durable within a second", hint) from error
 

@@ -110,7 +110,10 @@ class CallRecorder:
             async with asyncio.timeout(EVIDENCE_TIMEOUT_S):
                 await asyncio.wrap_future(self._submit(Kind.RESUMED, {"segment": self.live.segment + 1}))
         except TimeoutError as error:
-            raise VaultError("the end of the pause did not become durable within a second", "check the disk") from error
+            raise VaultError(
+                "the end of the pause did not become durable within a second",
+                "check the disk and the load of the machine",
+            ) from error
         await self._calls.resume(self.live)
         self._further = True
         self.expect_file()

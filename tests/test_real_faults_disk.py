@@ -55,7 +55,7 @@ def test_fcl_05_what_cannot_be_sealed_waits_and_nobody_else_is_recorded(
     caller="is served, unrecorded, a second after the key",
     recording="none; a note that comes later is closed as not started",
     log="evidence_failed",
-    mend="look at the disk of the vault: `iostat`, `dmesg`",
+    mend="look at the disk of the vault and the load of the machine: `iostat`, `dmesg`, `uptime`",
 )
 def test_fcl_06_evidence_that_comes_late_is_none(pbx: Asterisk, installation: Installation) -> None:
     installation.start()

@@ -4,6 +4,7 @@ The policy has agents who each stand for themselves; what the desks are called s
 """
 
 import socket
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -46,6 +47,8 @@ notice = "1"
 acknowledged_on = 2025-01-31
 """
 )
+APART_SECONDS = 0.25
+"""How long after each other calls are placed: where all press in the same moment two cores are late, and record nothing."""
 UNNAMED = {"newcomer", "returner", "stranger", "local"}
 DIALPLAN = """
 [desk]
@@ -118,6 +121,8 @@ class Scene:
 
     def call(self, name: str, line: str, *after: Step) -> Caller:
         """Call a desk; ``after`` is done once the question of ``line`` is over."""
+        if self.numbers:
+            time.sleep(APART_SECONDS)
         self.numbers[name] = f"+467017600{len(self.numbers):02d}"
         asked = Wait(self.seconds[line] + 0.4 if line else 0.2)
         answer: list[Step] = [Press("1")] if line == "named" else [Wait(1.4)] if line else []
