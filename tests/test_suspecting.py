@@ -15,6 +15,8 @@ import pytest
 from gdprcall import log, operations
 from gdprcall.alertness import Alertness
 from gdprcall.alertness import House as Known
+from gdprcall.breach.signs import Found, Signs
+from gdprcall.config import Config
 from gdprcall.errors import CheckFailed, Refused, VaultError
 from gdprcall.operations import Context
 from gdprcall.times import DAY_MS
@@ -450,6 +452,28 @@ def test_bre_08_an_hour_that_nobody_watched_is_looked_at_afterwards(watched: Wat
     assert [one for one in watched.look(after=3 * HOUR) if one[0] == "breach_suspected"] == [
         ("breach_suspected", "acme", "odd_access")
     ]
+
+
+def test_bre_08_a_long_time_that_nobody_watched_is_looked_at_once_a_minute_of_it(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = 0
+    releases = Signs._releases
+
+    def counted(self: Signs, config: Config) -> Iterator[Found]:
+        nonlocal looked
+        looked += 1
+        return releases(self, config)
+
+    monkeypatch.setattr(Signs, "_releases", counted)
+    made, clock = fill(watched.place), watched.place.clock
+    for _ in range(120):
+        with pytest.raises(Refused, match="not made for"):
+            watched.release(made["acme"][0], "marketing")
+        clock.now += MINUTE // 10
+    watched.restart()
+    assert watched.suspected() == [("acme", "odd_access")]
+    assert 10 <= looked <= 16
 
 
 def test_bre_02_a_disk_that_keeps_no_place_is_told_and_neither_ends_the_watch_nor_a_reminder(watched: Watched) -> None:

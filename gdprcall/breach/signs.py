@@ -16,7 +16,7 @@ from gdprcall.vault.archive import Vault
 from gdprcall.vault.entry import Entry, Kind
 from gdprcall.vault.placing import told, write_whole
 
-HOUR_MS = 3_600_000
+MINUTE_MS, HOUR_MS = 60_000, 3_600_000
 FAILED_AN_HOUR = 3
 """How many wrong answers to a question for a key are more than mistakes."""
 PLACE = "watched"
@@ -33,6 +33,7 @@ class Signs:
         self._path = vault.folder / PLACE
         self._place = self._kept()
         self._hour: deque[Entry] = deque()
+        self._passed = 0
         self._unopened: dict[tuple[Trigger, str | None], Sign] = {}
         self._backed_up: Entry | None = None
         self._sought = 0
@@ -69,9 +70,10 @@ class Signs:
                 write_whole(self._path, str(first).encode())
 
     def _pass(self, config: Config, to: int) -> None:
-        """Let the hour that ends at ``to`` be the last one; what the one before showed is taken first."""
-        if self._hour and self._hour[0].time <= to - HOUR_MS:
+        """Let the hour that ends at ``to`` be the last one; what it showed until then is taken, once a minute."""
+        if self._hour and to >= self._passed + MINUTE_MS:
             self._take(self._hourly(config))
+            self._passed = to
         while self._hour and self._hour[0].time <= to - HOUR_MS:
             self._hour.popleft()
 
