@@ -5,6 +5,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -320,7 +321,7 @@ def test_reading_leaves_the_logs_of_the_databases_as_they_are(folder: Path) -> N
 
 
 def test_a_page_that_was_overwritten_is_damage(folder: Path) -> None:
-    with sqlite3.connect(folder / "index.db") as db:
+    with closing(sqlite3.connect(folder / "index.db")) as db, db:
         db.execute("PRAGMA writable_schema=ON")
         db.execute("UPDATE sqlite_master SET rootpage = 3 WHERE name = 'recording_time'")
     assert disk.read(folder, folder.parent / "spool").damaged[0].startswith("index.db: ")
