@@ -107,7 +107,7 @@ test: lint types pbx $(if $(PYTHONS),test-pythons) ## all checks and all tests, 
 	$(say) "unit tests"
 	@$(BIN)/coverage run -m pytest -q $(ALONE) -m 'not pbx'
 	$(say) "tests with a real Asterisk"
-	@$(BIN)/coverage run -m pytest -q $(CALLS) -m pbx || { \
+	@$(BIN)/coverage run -m pytest -q $(CALLS) -m pbx || { test $$? -eq 1; \
 		printf '==> %s\n' "what failed, once more and alone"; \
 		$(BIN)/coverage run -m pytest -q -m pbx --last-failed --last-failed-no-failures none --exitfirst; }
 	@$(BIN)/coverage combine -q

@@ -57,6 +57,41 @@ def test_a_second_run_finds_the_environment_ready(copy: Path) -> None:
     assert make("-q", "venv", folder=copy).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("statuses", "runs", "passes"),
+    [
+        ("0", 1, True),
+        ("1 0", 2, True),
+        ("1 1", 2, False),
+        ("1 5", 2, False),  # nothing was run again
+        ("2", 1, False),  # broken off, or a file that cannot be read
+        ("3", 1, False),
+    ],
+)
+def test_real_calls_that_failed_are_placed_once_more_and_a_run_that_did_not_end_is_none(
+    copy: Path, statuses: str, runs: int, passes: bool
+) -> None:
+    (copy / ".cache").mkdir()
+    tools = copy / ".venv" / "bin"
+    tools.mkdir()
+    for name in ("ruff", "mypy", "python"):
+        (tools / name).write_text("#!/bin/sh\n")
+    # Pytest's own exit statuses, one for each run of the real calls.
+    (tools / "coverage").write_text(
+        f"""#!/bin/bash
+echo "$*" >> asked
+[[ "$*" == *"-m pbx"* ]] || exit 0
+statuses=({statuses}); exit "${{statuses[$(grep -c -e "-m pbx" asked) - 1]}}"
+"""
+    )
+    for tool in tools.iterdir():
+        tool.chmod(0o755)
+    done = make("test", folder=copy)
+    asked = [line for line in (copy / "asked").read_text().splitlines() if "-m pbx" in line]
+    assert (len(asked), done.returncode == 0) == (runs, passes), done.stdout + done.stderr
+    assert all(("--last-failed" in line) is bool(place) for place, line in enumerate(asked))
+
+
 @pytest.mark.parametrize("name", ["setup.cfg", "pyproject.toml"])
 def test_a_change_of_the_dependencies_makes_the_environment_again(copy: Path, name: str) -> None:
     later = (copy / ".venv" / ".ready").stat().st_mtime + 5
