@@ -98,7 +98,10 @@ def _unreturned(claiming: Claiming, rows: Sequence[RecordingRow]) -> list[str]:
 
 
 def _receipts(claiming: Claiming, controller: str, reason: str) -> list[Json]:
-    """Return the receipts of this end, also those of a run before it that got no certificate; raises VaultError."""
+    """Return the receipts of this end, also those of a run before it that got no certificate; raises VaultError.
+
+    They are told by their reason: who gives the same one again goes on with the end that was cut off.
+    """
     found: list[Json] = []
     for entry in claiming.vault.ledger.entries(kinds={Kind.ERASED, Kind.CONTRACT_ENDED}):
         if entry.controller != controller:

@@ -155,3 +155,11 @@ def fill(house_: House) -> Mapping[str, list[str]]:
 
 
 __all__ = ["BETA", "DAY_ONE", "HOUR", "House", "fill", "house", "write_config"]
+
+
+def decided(place: House, id_: str, risk: str = "risk", **more: object) -> Any:
+    """Weigh a breach and say which risk it is."""
+    given = {"context": 2, "identification": 1, "risk": risk, "reason": "as it is", **more}
+    if risk != "risk":
+        given.setdefault("override", "the score does not know it")
+    return place("assess", id=id_, **given)
