@@ -138,7 +138,9 @@ def whose(sound: Samples, parties: tuple[str, ...] = ("caller", "agent")) -> dic
 
 
 def likeness(sound: Samples, whole: Samples) -> float:
-    """Return how like the ``whole`` of another sound the most alike stretch of a sound is, 0 to 1."""
+    """Return how like the ``whole`` of another sound the most alike stretch of a sound is, 0 to 1; 0 if it is too short."""
+    if len(sound) < len(whole):
+        return 0.0
     size = 1 << (len(sound) + len(whole)).bit_length()
     found = np.fft.irfft(np.fft.rfft(sound, size) * np.conj(np.fft.rfft(whole, size)), size)
     squares = np.concatenate([[0.0], np.cumsum(sound**2)])
